@@ -1,0 +1,184 @@
+/**
+ * Configuration: environment `MIROIR_*` over a JSON file over defaults, validated once, frozen, passed down. Nothing
+ * else reads the environment. Every default has its unit and its reason here; docs/configuration.md is checked
+ * against this table.
+ */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { ConfigError, messageOf } from './errors.ts';
+
+interface Key<T> {
+  readonly schema: z.ZodType<T>;
+  readonly default: T;
+  readonly unit: string;
+  readonly reason: string;
+}
+
+const key = <T>(schema: z.ZodType<T>, fallback: T, unit: string, reason: string): Key<T> => ({
+  schema,
+  default: fallback,
+  unit,
+  reason,
+});
+
+const whole = (min: number, max: number): z.ZodType<number> => z.coerce.number().int().min(min).max(max);
+const flag = z.union([
+  z.boolean(),
+  z.enum(['1', 'true', 'yes', '0', 'false', 'no']).transform((text) => ['1', 'true', 'yes'].includes(text)),
+]) as unknown as z.ZodType<boolean>;
+const list = z.union([
+  z.array(z.string()),
+  z.string().transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  ),
+]) as unknown as z.ZodType<readonly string[]>;
+const port = whole(0, 65_535);
+
+export const CONFIG_KEYS = {
+  redis_url: key(z.url({ protocol: /^rediss?$/ }), 'redis://127.0.0.1:6379', 'URL', 'one Redis holds records and queue'),
+  allow_volatile_redis: key(flag, false, 'boolean', 'without AOF a restart forgets moves; only for throw-away fleets'),
+  node_origins: key(
+    list,
+    ['http://127.0.0.1:*', 'http://localhost:*', 'http://[::1]:*'],
+    'list of origins, * for any port or a leading *. for subdomains',
+    'an event must not make us talk to any host; loopback until you say otherwise',
+  ),
+  keys_dir: key(z.string(), '', 'directory', 'files <ref> with node API keys, beside MIROIR_NODE_KEY_<REF>'),
+  lease_ttl_secs: key(
+    z.coerce.number().min(1).max(300),
+    10,
+    's',
+    'the original value; self-stop (0.6), request limit (0.4) and all waits derive from it',
+  ),
+  lease_renewal_interval_ms: key(whole(50, 75_000), 2_000, 'ms', 'the original value; over a quarter of the TTL is refused'),
+  max_concurrent_migrations: key(whole(1, 64), 4, 'moves', 'the original value: moves one process runs at a time'),
+  indexes_per_process: key(whole(1, 64), 4, 'indexes', 'spreads indexes over processes; a process serves this many'),
+  moves_per_node: key(whole(1, 64), 4, 'moves', 'in and out each: more only lengthens the batches of that node'),
+  migration_batch_size: key(whole(1, 100_000), 1_000, 'documents', 'the original value: a window is at most this large'),
+  migration_batch_delay_ms: key(whole(0, 60_000), 100, 'ms', 'the original value: least time between two windows of a move'),
+  window_bytes: key(whole(1_024, 64_000_000), 8_000_000, 'bytes', 'a page of 5 to 10 MB is cheap to serve and to hold'),
+  read_ahead_bytes: key(
+    whole(1_024, 512_000_000),
+    24_000_000,
+    'bytes',
+    'pages held by a process at a time, all moves together: keeps a worker below 200 MB',
+  ),
+  target_tasks: key(whole(1, 1_000), 16, 'tasks', 'windows waiting in one target at most; they share its batches'),
+  target_bytes: key(whole(1_024, 1_000_000_000), 64_000_000, 'bytes', 'bytes waiting in one target at most'),
+  target_batch_ms: key(whole(50, 60_000), 1_000, 'ms', 'aim for the length of a batch while clients are about'),
+  verify_window_docs: key(whole(1, 100_000), 5_000, 'documents', 'digests read best in windows of 5,000'),
+  delete_step_docs: key(whole(1, 100_000), 1_000, 'documents', 'ids in one delete; a step lasts about one batch'),
+  grace_ms: key(whole(0, 86_400_000), 900_000, 'ms', 'how long the retiring copy is kept, so that a move can be reverted'),
+  hold_ms: key(whole(100, 10_000), 2_000, 'ms', 'a hold is over after this: no client waits longer for a switch'),
+  node_max_bytes: key(whole(0, Number.MAX_SAFE_INTEGER), 0, 'bytes', 'room per node; 0 = not known, a node does not tell'),
+  event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
+  sweep_interval_ms: key(whole(100, 3_600_000), 30_000, 'ms', 'how often moves without a job are looked for'),
+  audit_max_entries: key(whole(100, 10_000_000), 10_000, 'entries', 'some weeks of moves in a few MB'),
+  history_max: key(whole(10, 1_000_000), 1_000, 'records', 'ended plans and moves that stay readable'),
+  metrics_port: key(port, 9_090, 'port, 0 = any free', 'the original value'),
+  metrics_host: key(z.string().min(1), '127.0.0.1', 'address', 'loopback: metrics carry no auth'),
+  api_port: key(port, 7_800, 'port, 0 = any free', 'the read-only board'),
+  api_host: key(z.enum(['127.0.0.1', '::1', 'localhost']), '127.0.0.1', 'address', 'loopback only: the board has no auth yet'),
+  log_level: key(
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    'info',
+    'pino level',
+    'info has one line per phase change',
+  ),
+  failpoint: key(z.string(), '', 'name', 'tests only: where this process kills or stops itself'),
+} as const satisfies Record<string, Key<never> | Key<unknown>>;
+
+export type ConfigKey = keyof typeof CONFIG_KEYS;
+type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
+type ValueOf<K> = K extends Key<infer T> ? T : never;
+
+export type Config = {
+  readonly [K in ConfigKey as Camel<K>]: ValueOf<(typeof CONFIG_KEYS)[K]>;
+} & {
+  /** Node API keys by reference, from MIROIR_NODE_KEY_<REF>; never printed. */
+  readonly nodeKeys: ReadonlyMap<string, string>;
+  /** Origins a key may be sent to, from MIROIR_NODE_KEY_ORIGINS_<REF>; without an entry: node_origins. */
+  readonly nodeKeyOrigins: ReadonlyMap<string, readonly string[]>;
+};
+
+const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+export const environmentName = (name: ConfigKey): string => `MIROIR_${name.toUpperCase()}`;
+
+const KEY_PREFIX = 'MIROIR_NODE_KEY_';
+const ORIGINS_PREFIX = 'MIROIR_NODE_KEY_ORIGINS_';
+/** Names that are not keys of the table but are ours all the same. */
+const OTHER_NAMES = new Set(['MIROIR_CONFIG', 'MIROIR_TEST_NODES', 'MIROIR_TEST_API_KEY']);
+
+function readFile(path: string, problems: string[]): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return { ...parsed };
+    problems.push(`${path}: must hold one JSON object`);
+  } catch (error) {
+    problems.push(`${path}: ${messageOf(error)}`);
+  }
+  return {};
+}
+
+function crossChecks(value: (name: ConfigKey) => unknown, problems: string[]): void {
+  const ttlMs = Number(value('lease_ttl_secs')) * 1_000;
+  if (Number(value('lease_renewal_interval_ms')) > ttlMs / 4) {
+    problems.push(
+      `lease_renewal_interval_ms: ${String(value('lease_renewal_interval_ms'))} ms is over a quarter of lease_ttl_secs ` +
+        `(${ttlMs / 4} ms): one lost renewal would end a lease; lower it or raise the TTL`,
+    );
+  }
+}
+
+/** Reads, validates, freezes. Throws `ConfigError` that names every wrong key, one a line. */
+export function loadConfig(environment: NodeJS.ProcessEnv, overrides: Partial<Record<ConfigKey, unknown>> = {}): Config {
+  const problems: string[] = [];
+  const path = environment['MIROIR_CONFIG'];
+  const file = path === undefined || path === '' ? {} : readFile(path, problems);
+  for (const name of Object.keys(file)) {
+    if (!(name in CONFIG_KEYS)) problems.push(`${name} in ${path}: no such key; see \`miroir config schema\``);
+  }
+  const values = new Map<string, unknown>();
+  for (const name of Object.keys(CONFIG_KEYS) as ConfigKey[]) {
+    const text = environment[environmentName(name)];
+    const raw = overrides[name] ?? (text === undefined || text === '' ? (file[name] ?? CONFIG_KEYS[name].default) : text);
+    const result = CONFIG_KEYS[name].schema.safeParse(raw);
+    if (result.success) values.set(name, result.data);
+    else {
+      const where = text === undefined ? name : environmentName(name);
+      problems.push(`${where}: ${result.error.issues.map((issue) => issue.message).join('; ')} (${CONFIG_KEYS[name].unit})`);
+    }
+  }
+  const nodeKeys = new Map<string, string>();
+  const nodeKeyOrigins = new Map<string, readonly string[]>();
+  for (const [name, text] of Object.entries(environment)) {
+    if (text === undefined || !name.startsWith('MIROIR_')) continue;
+    if (name.startsWith(ORIGINS_PREFIX)) nodeKeyOrigins.set(name.slice(ORIGINS_PREFIX.length), text.split(','));
+    else if (name.startsWith(KEY_PREFIX)) nodeKeys.set(name.slice(KEY_PREFIX.length), text);
+    else if (!OTHER_NAMES.has(name) && !(name.slice(7).toLowerCase() in CONFIG_KEYS)) {
+      problems.push(`${name}: no such key; see \`miroir config schema\``);
+    }
+  }
+  if (problems.length === 0) crossChecks((name) => values.get(name), problems);
+  if (problems.length > 0) {
+    throw new ConfigError(`the configuration is wrong:\n  ${problems.join('\n  ')}`, {
+      remedy: 'correct the keys named above; `miroir config schema` lists them all',
+    });
+  }
+  const entries = [...values].map(([name, value]) => [camel(name), value] as const);
+  return Object.freeze({ ...Object.fromEntries(entries), nodeKeys, nodeKeyOrigins }) as unknown as Config;
+}
+
+/** The configuration as its keys, without secrets: a password in the Redis URL is masked. */
+export function printableConfig(config: Config): Record<string, unknown> {
+  const value = config as unknown as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.keys(CONFIG_KEYS).map((name) => {
+      const shown = value[camel(name)];
+      return [name, name === 'redis_url' ? String(shown).replace(/\/\/([^@/]*)@/, '//***@') : shown];
+    }),
+  );
+}

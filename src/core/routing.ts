@@ -1,0 +1,37 @@
+/** The routing table: per index, who owns and who is read for every shard, and the state of its move. */
+export const SHARD_STATES = ['stable', 'tracking', 'held', 'settling', 'settled'] as const;
+export type ShardState = (typeof SHARD_STATES)[number];
+
+export interface ShardRoute {
+  readonly shard: number;
+  readonly state: ShardState;
+  /** Node ids that hold the shard and receive its writes. */
+  readonly owners: readonly string[];
+  /** Node ids that searches and reads of the shard may go to. */
+  readonly readers: readonly string[];
+  /** The move that this shard is in; absent while `stable`. */
+  readonly moveId?: string;
+  /** The table's epoch at which this entry last changed. */
+  readonly epoch: number;
+  /** Redis time (ms) at which a hold is over; only while `held`. */
+  readonly heldUntilMs?: number;
+}
+
+export interface RoutingTable {
+  readonly index: string;
+  /** Raised by one with every change of any shard. Never decreases (I5). */
+  readonly epoch: number;
+  /** By shard number, dense: shards[s].shard === s. */
+  readonly shards: readonly ShardRoute[];
+}
+
+export interface IndexEntry {
+  readonly uid: string;
+  readonly primaryKey: string;
+  /** Number of shards, fixed for the index's life. */
+  readonly shards: number;
+  /** Copies of each shard within one replica group. */
+  readonly replicationFactor: number;
+  /** Replica groups that hold a full copy each. */
+  readonly groups: readonly number[];
+}

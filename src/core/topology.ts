@@ -1,0 +1,62 @@
+/** The topology: which nodes there are, in which group and state. Names and states are those of the original miroir. */
+export const NODE_STATES = [
+  'healthy',
+  'degraded',
+  'draining',
+  'failed',
+  'joining',
+  'active',
+  'restoring',
+  'removed',
+] as const;
+export type NodeState = (typeof NODE_STATES)[number];
+
+export interface TopologyNode {
+  readonly id: string;
+  /** Replica group: a set of nodes that together hold a full copy of every shard. */
+  readonly group: number;
+  /** Base URL, http or https, without a path. */
+  readonly url: string;
+  /** Name under which the node's API key is looked up; the key itself is never stored. */
+  readonly apiKeyRef?: string;
+  readonly state: NodeState;
+}
+
+export interface Topology {
+  /** Raised by one with every change. 0 = nothing there yet. */
+  readonly version: number;
+  readonly nodes: readonly TopologyNode[];
+}
+
+const SELF = new Set<NodeState>(['active', 'failed', 'degraded', 'joining', 'draining', 'restoring']);
+const LEGAL: Readonly<Record<NodeState, readonly NodeState[]>> = {
+  joining: ['active'],
+  active: ['draining', 'failed', 'degraded'],
+  draining: ['removed', 'failed'],
+  failed: ['restoring', 'degraded'],
+  restoring: ['active'],
+  degraded: ['active'],
+  removed: [],
+  healthy: [],
+};
+
+/** Whether a node may go from one state to another. */
+export const isLegalTransition = (from: NodeState, to: NodeState): boolean =>
+  from === to ? SELF.has(from) : LEGAL[from].includes(to);
+
+/** Nodes that may be given shards: alive and not on their way out. */
+export const mayOwn = (state: NodeState): boolean =>
+  state === 'active' || state === 'healthy' || state === 'joining' || state === 'degraded' || state === 'restoring';
+
+/** Nodes whose copies may be read as the source of a move. */
+export const mayBeSource = (state: NodeState): boolean =>
+  state === 'active' || state === 'healthy' || state === 'degraded' || state === 'draining' || state === 'joining';
+
+export const findNode = (topology: Topology, id: string): TopologyNode | undefined =>
+  topology.nodes.find((node) => node.id === id);
+
+/** The groups that exist: those that have a node which was not removed. */
+export const groupsOf = (topology: Topology): number[] =>
+  [...new Set(topology.nodes.filter((node) => node.state !== 'removed').map((node) => node.group))].sort(
+    (a, b) => a - b,
+  );

@@ -1,0 +1,229 @@
+/**
+ * Every error this project raises on purpose. The comment of a class is what an operator reads at three in the
+ * morning: what happened, whether it is normal, what to do. Codes are stable and never reused.
+ * `retryable` says whether the same call may succeed later without anybody changing anything.
+ */
+export type ErrorDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+
+export interface MiroirErrorOptions {
+  /** The input field at fault, in the words of whoever sent it (`node_id`, `MIROIR_LEASE_TTL_MS`). */
+  field?: string;
+  /** What to do about it: one sentence in the imperative. */
+  remedy?: string;
+  details?: ErrorDetails;
+  cause?: unknown;
+}
+
+export abstract class MiroirError extends Error {
+  abstract readonly code: string;
+  abstract readonly retryable: boolean;
+  readonly field: string | undefined;
+  readonly remedy: string | undefined;
+  readonly details: ErrorDetails;
+
+  constructor(message: string, options: MiroirErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.field = options.field;
+    this.remedy = options.remedy;
+    this.details = options.details ?? {};
+  }
+}
+
+/** A topology event or a command has a missing, unknown or wrong field. Nothing was changed: correct it, send again. */
+export class InvalidInputError extends MiroirError {
+  readonly code = 'miroir_invalid_input';
+  readonly retryable = false;
+}
+
+/** The job's name is none of the four topology events. Nothing was changed; send one of the four. */
+export class UnknownEventError extends MiroirError {
+  readonly code = 'miroir_unknown_event';
+  readonly retryable = false;
+}
+
+/** A node id that the topology does not know. Add the node first, or correct the id (`miroir node list`). */
+export class NodeUnknownError extends MiroirError {
+  readonly code = 'miroir_node_unknown';
+  readonly retryable = false;
+}
+
+/** A node with this id is known under another URL or group, or was removed. Ids are never given to another node. */
+export class NodeConflictError extends MiroirError {
+  readonly code = 'miroir_node_conflict';
+  readonly retryable = false;
+}
+
+/** A node's URL is not http(s), or not within `node_origins`, or its key belongs to another origin. */
+export class NodeOriginError extends MiroirError {
+  readonly code = 'miroir_node_origin';
+  readonly retryable = false;
+}
+
+/** A node does not answer, or answers too late. Normal while it restarts; the move waits and says so. */
+export class NodeUnreachableError extends MiroirError {
+  readonly code = 'miroir_node_unreachable';
+  readonly retryable = true;
+}
+
+/** A node is full or busy (503, 429, 422 system codes). The move waits; `details` hold the node's own words. */
+export class NodeBusyError extends MiroirError {
+  readonly code = 'miroir_node_busy';
+  readonly retryable = true;
+}
+
+/** A node refused a request for good (4xx). Usually a key without the right, or an index changed by hand. */
+export class NodeRefusedError extends MiroirError {
+  readonly code = 'miroir_node_refused';
+  readonly retryable = false;
+}
+
+/** A node answered what no Meilisearch node answers, or more bytes than asked for. Look at its version and at proxies between. */
+export class NodeProtocolError extends MiroirError {
+  readonly code = 'miroir_node_protocol';
+  readonly retryable = true;
+}
+
+/** A page is larger than the caller allows. Normal: the window is cut in two. */
+export class PageTooLargeError extends MiroirError {
+  readonly code = 'miroir_page_too_large';
+  readonly retryable = false;
+}
+
+/** A task on a node failed. `details.taskCode` is the node's code; `retryable` follows it (full, busy: yes). */
+export class NodeTaskFailedError extends MiroirError {
+  readonly code = 'miroir_node_task_failed';
+  readonly retryable = false;
+}
+
+/** The target rejects a document (its id is in `details`). The move is undone, the source is untouched. */
+export class DocumentRejectedError extends MiroirError {
+  readonly code = 'miroir_document_rejected';
+  readonly retryable = false;
+}
+
+/** A node came back with less than it had (wiped, older backup): its watermarks do not count. Look at the node. */
+export class NodeRegressedError extends MiroirError {
+  readonly code = 'miroir_node_regressed';
+  readonly retryable = true;
+}
+
+/** Source and target differ in version or settings, or the target has no room. The move waits; make them equal. */
+export class PreflightError extends MiroirError {
+  readonly code = 'miroir_preflight';
+  readonly retryable = true;
+}
+
+/** An index that the registry does not know. Create it with `miroir index create`, or correct the name. */
+export class IndexUnknownError extends MiroirError {
+  readonly code = 'miroir_index_unknown';
+  readonly retryable = false;
+}
+
+/** The index exists already, or with another shard count, primary key or replication factor. */
+export class IndexConflictError extends MiroirError {
+  readonly code = 'miroir_index_conflict';
+  readonly retryable = false;
+}
+
+/** Documents of the index carry no `_miroir_slot` or `_miroir_shard`, so they cannot be moved. Load them through us. */
+export class IndexUnsplitError extends MiroirError {
+  readonly code = 'miroir_index_unsplit';
+  readonly retryable = false;
+}
+
+/** A replica group that does not exist. */
+export class GroupUnknownError extends MiroirError {
+  readonly code = 'miroir_group_unknown';
+  readonly retryable = false;
+}
+
+/** What is asked would leave a shard without a copy or below its replication factor. Add a node first. */
+export class LastReplicaError extends MiroirError {
+  readonly code = 'miroir_last_replica';
+  readonly retryable = false;
+}
+
+/** A node still owns shards or is not draining, so it cannot be removed. Drain it first. */
+export class NodeNotDrainedError extends MiroirError {
+  readonly code = 'miroir_node_not_drained';
+  readonly retryable = false;
+}
+
+/** The public queue holds `event_channel_capacity` waiting events. Send again after `details.retryAfterMs`. */
+export class QueueFullError extends MiroirError {
+  readonly code = 'miroir_queue_full';
+  readonly retryable = true;
+}
+
+/** Somebody else changed the record meanwhile. Normal between two planners; read again and decide anew. */
+export class ConflictError extends MiroirError {
+  readonly code = 'miroir_conflict';
+  readonly retryable = true;
+}
+
+/** The lease was lost or is about to end: this process stops acting for the scope. Normal after a pause or a cut. */
+export class LeaseLostError extends MiroirError {
+  readonly code = 'miroir_lease_lost';
+  readonly retryable = true;
+}
+
+/** A script was refused: a newer fence holds the scope, or Redis restarted since the grant. Nothing was changed. */
+export class StaleFenceError extends MiroirError {
+  readonly code = 'miroir_stale_fence';
+  readonly retryable = true;
+}
+
+/** A move's transition that the protocol's table does not have. A defect of ours: the move stops, please report. */
+export class IllegalTransitionError extends MiroirError {
+  readonly code = 'miroir_illegal_transition';
+  readonly retryable = false;
+}
+
+/** A record or job was written by a newer version. Left alone; finish the rolling upgrade. */
+export class RecordTooNewError extends MiroirError {
+  readonly code = 'miroir_record_too_new';
+  readonly retryable = true;
+}
+
+/** Redis cannot be reached or did not answer in time. Workers stop acting within 6 s and go on when it is back. */
+export class RedisUnreachableError extends MiroirError {
+  readonly code = 'miroir_redis_unreachable';
+  readonly retryable = true;
+}
+
+/** Redis would lose or evict our records (eviction policy, no AOF). Change its configuration; see the remedy. */
+export class RedisUnsafeError extends MiroirError {
+  readonly code = 'miroir_redis_unsafe';
+  readonly retryable = false;
+}
+
+/** The configuration is wrong; every wrong key is named. Exit code 78. */
+export class ConfigError extends MiroirError {
+  readonly code = 'miroir_config';
+  readonly retryable = false;
+}
+
+/** A wait ended by its deadline. What was waited for goes on. */
+export class TimeoutError extends MiroirError {
+  readonly code = 'miroir_timeout';
+  readonly retryable = true;
+}
+
+/** The move was cancelled by a wish (`miroir` or a newer plan). Its partial copy is removed; the source is untouched. */
+export class MoveCancelledError extends MiroirError {
+  readonly code = 'miroir_move_cancelled';
+  readonly retryable = false;
+}
+
+/** A promise that our own records make does not hold. The move stops and stays visible: never repaired silently. */
+export class InvariantError extends MiroirError {
+  readonly code = 'miroir_invariant';
+  readonly retryable = false;
+}
+
+/** True for errors of ours; what is not ours is a defect or a library's failure and is reported with its stack. */
+export const isMiroirError = (error: unknown): error is MiroirError => error instanceof MiroirError;
+
+/** The message of anything thrown, in one line. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
