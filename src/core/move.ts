@@ -23,15 +23,7 @@ export type JobPhase = (typeof JOB_PHASES)[number];
 export const OUTCOMES = ['done', 'cancelled', 'failed'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-export const MOVE_EVENTS = [
-  'tracked',
-  'copied',
-  'verified',
-  'settled',
-  'cleaned',
-  'cancelled',
-  'failed',
-] as const;
+export const MOVE_EVENTS = ['tracked', 'copied', 'verified', 'settled', 'cleaned', 'cancelled', 'failed'] as const;
 export type MoveEvent = (typeof MOVE_EVENTS)[number];
 
 export const MOVE_REASONS = ['restore', 'drain', 'balance'] as const;
