@@ -23,6 +23,16 @@ export interface Clock {
   random(): number;
 }
 
+// ------------------------------------------------------------------------------------------------ failpoints
+
+/**
+ * Awaited right before and after every write that crosses a process border, so that tests can stop or kill the process
+ * there. Points are named `<part>:<operation>`, e.g. `node:putDocuments`. Without one nothing happens.
+ */
+export interface Failpoint {
+  hit(point: string, when: 'before' | 'after'): Promise<void>;
+}
+
 // ------------------------------------------------------------------------------------------------ lease
 
 /** Permission to act. Asked synchronously right before each side effect, so that no pause fits between. */
@@ -117,7 +127,9 @@ export interface NodeBatch {
 /**
  * One Meilisearch node over HTTP. Every call is bounded by the permit's budget and ends with its signal; retries of
  * idempotent calls happen inside. Errors: `NodeUnreachableError`, `NodeBusyError`, `NodeRefusedError`,
- * `NodeProtocolError`, `LeaseLostError`. Writes return the uid of the node's task: accepted, not applied.
+ * `NodeProtocolError`, `PageTooLargeError`, `LeaseLostError`. Writes return the uid of the node's task: accepted, not
+ * applied. A write that was sent and has no certain answer is never sent again here: its error has
+ * `details.ambiguous === true`, and the caller looks for its tag.
  */
 export interface NodeClient {
   readonly node: TopologyNode;
@@ -142,6 +154,11 @@ export interface NodeClient {
 }
 
 export interface Nodes {
+  /**
+   * Throws `NodeOriginError` when the URL is not within `node_origins` (or its key belongs to other origins), and
+   * `ConfigError` when `apiKeyRef` names no key here. Nothing is sent: for checking an event before it is taken.
+   */
+  assertAllowed(node: Pick<TopologyNode, 'id' | 'url' | 'apiKeyRef'>): void;
   /** The node's client, acting under the permit. */
   client(node: TopologyNode, permit: Permit): NodeClient;
   close(): Promise<void>;
