@@ -1,0 +1,37 @@
+/**
+ * Every Redis key of ours, in one place. All begin with the hash tag `{miroir}`, so that scripts stay in one slot of a
+ * cluster; BullMQ's keys share the prefix. What people see as scope (`rebalance:<index>`) is the key without it.
+ */
+export const PREFIX = '{miroir}';
+
+export const keys = {
+  /** Lease hash of a scope such as `rebalance:<index>`. */
+  lease: (scope: string): string => `${PREFIX}:${scope}`,
+  leasePrefix: `${PREFIX}:`,
+  /** Set of scopes that are held or were left unclean. */
+  leases: `${PREFIX}:leases`,
+  topology: `${PREFIX}:topology`,
+  /** Hash uid → index entry. */
+  indexes: `${PREFIX}:indexes`,
+  routing: (index: string): string => `${PREFIX}:routing:${index}`,
+  move: (id: string): string => `${PREFIX}:move:${id}`,
+  /** Set of unfinished moves. */
+  moves: `${PREFIX}:moves`,
+  /** Ended moves by time. */
+  movesEnded: `${PREFIX}:moves:ended`,
+  /** Moves running into or out of a node. */
+  nodeMoves: (node: string, way: 'in' | 'out'): string => `${PREFIX}:node:${node}:${way}`,
+  plan: (id: string): string => `${PREFIX}:plan:${id}`,
+  planMoves: (id: string): string => `${PREFIX}:plan:${id}:moves`,
+  plans: `${PREFIX}:plans`,
+  plansEnded: `${PREFIX}:plans:ended`,
+  routers: `${PREFIX}:routers`,
+  /** Run id of Redis as last seen, and since when. */
+  run: `${PREFIX}:run`,
+  audit: `${PREFIX}:audit`,
+} as const;
+
+/** Scope of the lease under which one process at a time moves an index. */
+export const rebalanceScope = (index: string): string => `rebalance:${index}`;
+/** Scope of the lease under which one process at a time plans. */
+export const PLANNER_SCOPE = 'planner';

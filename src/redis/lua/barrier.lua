@@ -1,0 +1,31 @@
+-- Whether every live router has acknowledged an epoch of an index. After a change of the Redis run id nothing passes
+-- until routers had the time to register again.
+-- KEYS[1] router registry (hash: id -> JSON {untilMs, acks: {index: epoch}}), KEYS[2] hash of the run seen last
+-- ARGV[1] index, ARGV[2] epoch, ARGV[3] wait after a change of run id, ms
+-- Returns {'open', live routers} or {'wait', reason, ms}
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local seen = redis.call('HMGET', KEYS[2], 'run', 'since')
+local since = tonumber(seen[2] or '0')
+if seen[1] ~= run then
+  since = seen[1] and now or 0
+  redis.call('HSET', KEYS[2], 'run', run, 'since', string.format('%.0f', since))
+end
+local rest = since + tonumber(ARGV[3]) - now
+if rest > 0 then
+  return { 'wait', 'redis_restarted', string.format('%.0f', rest) }
+end
+local live = 0
+local entries = redis.call('HGETALL', KEYS[1])
+for i = 1, #entries, 2 do
+  local router = cjson.decode(entries[i + 1])
+  if router.untilMs > now then
+    live = live + 1
+    local ack = router.acks and router.acks[ARGV[1]]
+    if not ack or ack < tonumber(ARGV[2]) then
+      return { 'wait', 'router ' .. entries[i], '100' }
+    end
+  end
+end
+return { 'open', string.format('%.0f', live) }

@@ -1,0 +1,15 @@
+-- Writes one shard's route and raises the table's epoch by one; nil when the route is not the expected text any more.
+-- `body` is a JSON object without epoch, `hold` the length of a hold in ms or '0'.
+local function write_route(key, shard, expected, body, hold)
+  local field = 's:' .. shard
+  if redis.call('HGET', key, field) ~= expected then
+    return nil
+  end
+  local epoch = string.format('%.0f', redis.call('HINCRBY', key, 'epoch', 1))
+  local head = '{"epoch":' .. epoch .. ','
+  if hold ~= '0' then
+    head = head .. '"heldUntilMs":' .. string.format('%.0f', tonumber(now) + tonumber(hold)) .. ','
+  end
+  redis.call('HSET', key, field, head .. string.sub(body, 2))
+  return epoch
+end

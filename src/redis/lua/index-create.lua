@@ -1,0 +1,19 @@
+-- Registers an index with its first routes, computed from the topology of the given version.
+-- KEYS[1] topology hash, KEYS[2] index registry, KEYS[3] routing table, KEYS[4] audit stream
+-- ARGV[1] expected topology version, ARGV[2] index uid, ARGV[3] entry JSON, ARGV[4] audit length, ARGV[5..] route JSON by shard
+-- Returns {'ok', epoch} or {'refused', 'conflict' | 'exists', detail}
+local version = redis.call('HGET', KEYS[1], 'version') or '0'
+if version ~= ARGV[1] then
+  return { 'refused', 'conflict', version }
+end
+if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1 then
+  return { 'refused', 'exists', redis.call('HGET', KEYS[2], ARGV[2]) }
+end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+redis.call('DEL', KEYS[3])
+redis.call('HSET', KEYS[3], 'v', '1', 'epoch', '1')
+for i = 5, #ARGV do
+  redis.call('HSET', KEYS[3], 's:' .. (i - 5), ARGV[i])
+end
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[4], '*', 'what', 'index', 'index', ARGV[2], 'why', 'create')
+return { 'ok', '1' }

@@ -1,0 +1,48 @@
+-- The one step of a move: raises its phase, its shard's route, or both, in one compare. Refused when the phase or the
+-- route is another than expected, and, on request, when a cancel is wished or a hold of this epoch is over.
+-- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
+-- KEYS[6] audit stream
+-- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected phase, ARGV[5] phase ('' = stays),
+-- ARGV[6] expected route ('' = not looked at), ARGV[7] new route without epoch ('' = stays), ARGV[8] hold ms or '0',
+-- ARGV[9] end of the hold that must not be over ('' = none), ARGV[10] '1' = refuse when a cancel is wished,
+-- ARGV[11] '1' = gives the places at both nodes back, ARGV[12] audit length, ARGV[13] what, ARGV[14..] field, value, ...
+-- Returns {'ok', epoch, time of the move's start} or {'refused', 'phase' | 'wish' | 'conflict' | 'hold_over', detail}
+-- @include fence
+-- @include route
+local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt')
+if move[1] ~= ARGV[4] or move[2] then
+  return refused('phase', move[2] or move[1] or '')
+end
+if ARGV[10] == '1' and move[3] == 'cancel' then
+  return refused('wish', '')
+end
+if ARGV[9] ~= '' and tonumber(now) > tonumber(ARGV[9]) then
+  return refused('hold_over', '')
+end
+local epoch = ''
+if ARGV[7] ~= '' then
+  epoch = write_route(KEYS[3], ARGV[3], ARGV[6], ARGV[7], ARGV[8])
+  if not epoch then
+    return refused('conflict', '')
+  end
+elseif ARGV[6] ~= '' and redis.call('HGET', KEYS[3], 's:' .. ARGV[3]) ~= ARGV[6] then
+  return refused('conflict', '')
+end
+local fields = {}
+if ARGV[5] ~= '' then
+  fields = { 'phase', ARGV[5], 'phaseAt', now }
+  redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
+end
+for i = 14, #ARGV, 2 do
+  table.insert(fields, ARGV[i])
+  table.insert(fields, ARGV[i + 1] == '$now' and now or ARGV[i + 1])
+end
+if #fields > 0 then
+  redis.call('HSET', KEYS[2], unpack(fields))
+end
+if ARGV[11] == '1' then
+  redis.call('SREM', KEYS[4], ARGV[2])
+  redis.call('SREM', KEYS[5], ARGV[2])
+end
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[12], '*', 'what', ARGV[13], 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
+return { 'ok', epoch, move[4] or '' }

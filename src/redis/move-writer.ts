@@ -1,0 +1,108 @@
+/** Changing moves and routes under the fence of a held lease. */
+import type { PlanMove } from '../core/planner.ts';
+import type { Lease, MoveReply, MoveState, MoveWriter, RouteChange } from '../ports.ts';
+import { RECORD_VERSION } from '../core/version.ts';
+import { keys } from './keys.ts';
+import { routeBody } from './route-text.ts';
+import { type Reply, type Scripts, refusalError } from './scripts.ts';
+
+const HANDLED = new Set(['phase', 'wish', 'conflict', 'source_full', 'target_full', 'hold_over']);
+
+function toReply(name: string, reply: Reply): MoveReply {
+  if (!('refused' in reply)) return { epoch: reply.values[1] === '' ? null : Number(reply.values[1]) };
+  if (HANDLED.has(reply.refused)) return { refused: reply.refused as Extract<MoveReply, { refused: string }>['refused'] };
+  throw refusalError(name, reply);
+}
+
+const placeKeys = (move: MoveState): [string, string] => [
+  keys.nodeMoves(move.source, 'out'),
+  keys.nodeMoves(move.target, 'in'),
+];
+
+const flat = (fields: Readonly<Record<string, string | number>> = {}): (string | number)[] =>
+  Object.entries(fields).flat();
+
+const routeArgs = (change: RouteChange | undefined): [string, string] =>
+  change === undefined ? ['', ''] : [change.expected.text, routeBody(change.route)];
+
+/** A move as its record stores it; source and progress are fields of their own, since they change. */
+export function storedMove(planId: string, move: PlanMove): string {
+  const { id, step, index, shard, group, target, retires, reason } = move;
+  return JSON.stringify({ v: RECORD_VERSION, id, planId, step, index, shard, group, target, retires, reason });
+}
+
+export interface MoveWriterOptions {
+  readonly scripts: Scripts;
+  readonly lease: Lease;
+  readonly movesPerNode: number;
+  readonly auditMaxEntries: number;
+}
+
+export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries }: MoveWriterOptions): MoveWriter {
+  const leaseKey = keys.lease(lease.scope);
+  return {
+    async start(move, change) {
+      const reply = await scripts.try(
+        'move-start',
+        [leaseKey, keys.move(move.id), keys.routing(move.index), ...placeKeys(move), keys.audit],
+        [lease.fence, move.id, move.shard, ...routeArgs(change), movesPerNode, auditMaxEntries],
+      );
+      return toReply('move-start', reply);
+    },
+    async advance(move, request) {
+      const [expected, body] =
+        request.route === undefined ? [request.unchanged?.text ?? '', ''] : routeArgs(request.route);
+      const reply = await scripts.try(
+        'move-advance',
+        [leaseKey, keys.move(move.id), keys.routing(move.index), ...placeKeys(move), keys.audit],
+        [
+          lease.fence,
+          move.id,
+          move.shard,
+          move.phase,
+          request.to ?? '',
+          expected,
+          body,
+          request.route?.holdMs ?? 0,
+          request.holdUntilMs ?? '',
+          request.unlessCancelled === true ? 1 : 0,
+          request.releasePlaces === true ? 1 : 0,
+          auditMaxEntries,
+          request.what,
+          ...flat(request.fields),
+        ],
+      );
+      return toReply('move-advance', reply);
+    },
+    async end(move, outcome, { route, error }) {
+      const reply = await scripts.try(
+        'move-end',
+        [
+          leaseKey,
+          keys.move(move.id),
+          keys.routing(move.index),
+          ...placeKeys(move),
+          keys.audit,
+          keys.moves,
+          keys.movesEnded,
+          keys.plan(move.planId),
+        ],
+        [
+          lease.fence,
+          move.id,
+          move.shard,
+          move.phase,
+          outcome === 'done' ? 'OldReplicaDeleted' : 'Idle',
+          outcome,
+          ...routeArgs(route),
+          auditMaxEntries,
+          error ?? '',
+        ],
+      );
+      return toReply('move-end', reply);
+    },
+    async note(moveId, { waiting, fields }) {
+      await scripts.run('move-note', [leaseKey, keys.move(moveId)], [lease.fence, waiting ?? '-', ...flat(fields)]);
+    },
+  };
+}

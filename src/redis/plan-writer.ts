@@ -1,0 +1,120 @@
+/** Changing topology, registry and plans. Topology and plans change under the planner's fence only. */
+import type { Redis } from 'ioredis';
+import type { Plan } from '../core/planner.ts';
+import type { IndexEntry, ShardRoute } from '../core/routing.ts';
+import type { TopologyNode } from '../core/topology.ts';
+import { RECORD_VERSION } from '../core/version.ts';
+import type { FleetWriter, Lease, PlanWriter } from '../ports.ts';
+import { keys } from './keys.ts';
+import { storedMove } from './move-writer.ts';
+import { routeText } from './route-text.ts';
+import type { Scripts } from './scripts.ts';
+
+/** Moves written by one script: some 150 kB, well under a millisecond of Redis. */
+const MOVES_PER_SCRIPT = 500;
+
+const nodeText = (node: TopologyNode): string => JSON.stringify({ v: RECORD_VERSION, ...node });
+
+/** What may be written without a lease: the first topology, and a new index. */
+export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): FleetWriter {
+  return {
+    async initTopology(nodes) {
+      const args = nodes.flatMap((node) => [node.id, nodeText(node)]);
+      await scripts.run('topology-init', [keys.topology, keys.audit], [auditMaxEntries, ...args]);
+    },
+    async createIndex(topologyVersion, entry: IndexEntry, routes: readonly ShardRoute[]) {
+      await scripts.run(
+        'index-create',
+        [keys.topology, keys.indexes, keys.routing(entry.uid), keys.audit],
+        [
+          topologyVersion,
+          entry.uid,
+          JSON.stringify({ v: RECORD_VERSION, ...entry }),
+          auditMaxEntries,
+          ...routes.map(routeText),
+        ],
+      );
+    },
+  };
+}
+
+export function createPlanWriter(options: {
+  readonly scripts: Scripts;
+  readonly redis: Redis;
+  readonly lease: Lease;
+  readonly auditMaxEntries: number;
+  readonly historyMax: number;
+}): PlanWriter {
+  const { scripts, redis, lease, auditMaxEntries, historyMax } = options;
+  const leaseKey = keys.lease(lease.scope);
+  return {
+    async commitTopology(version, changes, { why, plan }) {
+      const args = changes.flatMap(({ id, node }) => [id, node === null ? '' : nodeText(node)]);
+      await scripts.run(
+        'topology-commit',
+        [leaseKey, keys.topology, keys.audit],
+        [lease.fence, version, auditMaxEntries, why, plan ?? '', ...args],
+      );
+    },
+    async unplanned() {
+      const fields = await redis.hgetall(keys.topology);
+      return Object.entries(fields)
+        .filter(([name]) => name.startsWith('unplanned:'))
+        .map(([name, why]) => ({ index: name.slice('unplanned:'.length), why }));
+    },
+    async openPlan(plan: Plan, why) {
+      const stored = {
+        v: RECORD_VERSION,
+        why,
+        topologyVersion: plan.topologyVersion,
+        moves: plan.moves.length,
+        // A fleet without room blocks every shard; the first hundred say what is wrong.
+        blocked: plan.blocked.slice(0, 100).map(({ index, shard, reason }) => ({ index, shard, reason })),
+      };
+      await scripts.run(
+        'plan-open',
+        [leaseKey, keys.topology, keys.plan(plan.id), keys.plans, keys.audit],
+        [lease.fence, plan.topologyVersion, plan.id, JSON.stringify(stored), auditMaxEntries],
+      );
+    },
+    async addMoves(planId, moves) {
+      for (let at = 0; at < moves.length; at += MOVES_PER_SCRIPT) {
+        const part = moves.slice(at, at + MOVES_PER_SCRIPT);
+        await scripts.run(
+          'moves-add',
+          [leaseKey, keys.plan(planId), keys.planMoves(planId), keys.moves, ...part.map((move) => keys.move(move.id))],
+          [lease.fence, ...part.flatMap((move) => [move.id, storedMove(planId, move), move.source])],
+        );
+      }
+    },
+    async runPlan(planId, topologyVersion, planned) {
+      const id = planId ?? '';
+      await scripts.run(
+        'plan-run',
+        [leaseKey, keys.topology, keys.plan(id), keys.planMoves(id), keys.plans],
+        [lease.fence, id, topologyVersion, ...planned],
+      );
+    },
+    async closePlan(planId) {
+      await scripts.run(
+        'plan-close',
+        [leaseKey, keys.plan(planId), keys.plans, keys.plansEnded, keys.audit],
+        [lease.fence, planId, auditMaxEntries],
+      );
+    },
+    async note(moveId, { waiting, fields }) {
+      const args = Object.entries(fields ?? {}).flat();
+      await scripts.run('move-note', [leaseKey, keys.move(moveId)], [lease.fence, waiting ?? '-', ...args]);
+    },
+    async trimHistory() {
+      // Ended records only, oldest first; nothing refers to them any more.
+      const moves = await redis.zrange(keys.movesEnded, '0', String(-(historyMax + 1)));
+      const plans = await redis.zrange(keys.plansEnded, '0', String(-(historyMax + 1)));
+      if (moves.length > 0) await redis.pipeline().del(...moves.map(keys.move)).zrem(keys.movesEnded, ...moves).exec();
+      if (plans.length > 0) {
+        const gone = plans.flatMap((id) => [keys.plan(id), keys.planMoves(id)]);
+        await redis.pipeline().del(...gone).zrem(keys.plansEnded, ...plans).exec();
+      }
+    },
+  };
+}

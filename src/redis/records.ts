@@ -1,0 +1,211 @@
+/** Reading the records: topology, index registry, routing tables, moves, plans. Nothing here changes anything. */
+import type { Redis } from 'ioredis';
+import type { MoveReason, Outcome, Phase } from '../core/move.ts';
+import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
+import type { TopologyNode } from '../core/topology.ts';
+import { assertReadable } from '../core/version.ts';
+import { InvariantError } from '../errors.ts';
+import type { MoveState, PlanRecord, Records } from '../ports.ts';
+import { keys } from './keys.ts';
+import { routeBody, routeField } from './route-text.ts';
+import { type Scripts, refusalError } from './scripts.ts';
+
+type Fields = Record<string, string>;
+
+const numberOrNull = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
+
+function parseJson<T>(text: string, what: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new InvariantError(`${what} does not parse`, { cause: error });
+  }
+}
+
+function versioned<T extends { v: number }>(text: string, what: string): T {
+  const value = parseJson<T>(text, what);
+  assertReadable(value.v, what);
+  return value;
+}
+
+const parseRoute = (shard: number, text: string): ShardRoute => ({
+  shard,
+  ...parseJson<Omit<ShardRoute, 'shard'>>(text, `route of shard ${shard}`),
+});
+
+interface StoredMove {
+  v: number;
+  id: string;
+  planId: string;
+  step: number;
+  index: string;
+  shard: number;
+  group: number;
+  target: string;
+  retires: string | null;
+  reason: MoveReason;
+}
+
+function toMove(id: string, fields: Fields): MoveState | null {
+  const text = fields['move'];
+  if (text === undefined) return null;
+  const { v: _v, ...planned } = versioned<StoredMove>(text, `move ${id}`);
+  const count = (name: string): number => Number(fields[name] ?? '0');
+  const outcome = fields['outcome'];
+  const waiting = fields['waiting'];
+  const wish = (fields['wish'] ?? '') as MoveState['wish'];
+  return {
+    ...planned,
+    source: fields['source'] ?? '',
+    phase: (fields['phase'] ?? 'Idle') as Phase,
+    ...(outcome === undefined ? {} : { outcome: outcome as Outcome }),
+    wish,
+    cancelWished: wish === 'cancel',
+    createdAtMs: count('createdAt'),
+    startedAtMs: numberOrNull(fields['startedAt']),
+    phaseAtMs: numberOrNull(fields['phaseAt']),
+    switchedAtMs: numberOrNull(fields['switchedAt']),
+    endedAtMs: numberOrNull(fields['endedAt']),
+    docsMigrated: count('docsMigrated'),
+    lastOffset: count('lastOffset'),
+    verifiedOffset: count('verifiedOffset'),
+    windowsVerified: count('windowsVerified'),
+    windowsRepeated: count('windowsRepeated'),
+    differences: count('differences'),
+    bytes: count('bytes'),
+    documents: numberOrNull(fields['documents']),
+    targetFloor: numberOrNull(fields['targetFloor']),
+    flow: count('flow'),
+    waiting: waiting === undefined ? null : { reason: waiting, sinceMs: count('waitingSince') },
+    error: fields['error'] ?? null,
+  };
+}
+
+interface StoredPlan {
+  v: number;
+  why: string;
+  topologyVersion: number;
+  moves: number;
+  blocked: PlanRecord['blocked'];
+}
+
+function toPlan(id: string, fields: Fields): PlanRecord | null {
+  const text = fields['plan'];
+  if (text === undefined) return null;
+  const stored = versioned<StoredPlan>(text, `plan ${id}`);
+  return {
+    id,
+    why: stored.why,
+    topologyVersion: stored.topologyVersion,
+    moves: stored.moves,
+    blocked: stored.blocked,
+    state: (fields['state'] ?? 'opening') as PlanRecord['state'],
+    left: Number(fields['left'] ?? stored.moves),
+    createdAtMs: Number(fields['createdAt'] ?? '0'),
+    startedAtMs: numberOrNull(fields['startedAt']),
+    endedAtMs: numberOrNull(fields['endedAt']),
+  };
+}
+
+const newestFirst = (a: PlanRecord, b: PlanRecord): number => b.createdAtMs - a.createdAtMs;
+/** Hashes read in one round trip: enough to be quick, few enough not to hold Redis up. */
+const PIPELINE = 500;
+
+export interface RecordsOptions {
+  readonly redis: Redis;
+  readonly scripts: Scripts;
+  /** Wait after a change of the Redis run id before a barrier passes (ms). */
+  readonly runChangeMs: number;
+}
+
+export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): Records {
+  const hashes = async <T>(ids: readonly string[], key: (id: string) => string, parse: (id: string, fields: Fields) => T | null): Promise<T[]> => {
+    const out: T[] = [];
+    for (let at = 0; at < ids.length; at += PIPELINE) {
+      const part = ids.slice(at, at + PIPELINE);
+      const pipeline = redis.pipeline();
+      for (const id of part) pipeline.hgetall(key(id));
+      const replies = (await pipeline.exec()) ?? [];
+      for (const [position, [error, fields]] of replies.entries()) {
+        if (error) throw error;
+        const value = parse(part[position] ?? '', fields as Fields);
+        if (value !== null) out.push(value);
+      }
+    }
+    return out;
+  };
+  const moves = (ids: readonly string[]): Promise<MoveState[]> => hashes(ids, keys.move, toMove);
+
+  return {
+    async topology() {
+      const fields = await redis.hgetall(keys.topology);
+      if (fields['v'] !== undefined) assertReadable(fields['v'], 'topology');
+      const nodes = Object.entries(fields)
+        .filter(([name]) => name.startsWith('node:'))
+        .map(([name, text]) => parseJson<TopologyNode>(text, name));
+      return { version: Number(fields['version'] ?? '0'), nodes: nodes.sort((a, b) => (a.id < b.id ? -1 : 1)) };
+    },
+    async indexes() {
+      const entries = await redis.hgetall(keys.indexes);
+      return Object.entries(entries)
+        .map(([uid, text]) => versioned<IndexEntry & { v: number }>(text, `index ${uid}`))
+        .sort((a, b) => (a.uid < b.uid ? -1 : 1));
+    },
+    async index(uid) {
+      const text = await redis.hget(keys.indexes, uid);
+      return text === null ? null : versioned<IndexEntry & { v: number }>(text, `index ${uid}`);
+    },
+    async table(index) {
+      const fields = await redis.hgetall(keys.routing(index));
+      if (fields['epoch'] === undefined) return null;
+      assertReadable(fields['v'], `routing table of ${index}`);
+      const shards: ShardRoute[] = [];
+      for (let shard = 0; ; shard += 1) {
+        const text = fields[routeField(shard)];
+        if (text === undefined) break;
+        shards.push(parseRoute(shard, text));
+      }
+      return { index, epoch: Number(fields['epoch']), shards };
+    },
+    async route(index, shard) {
+      const text = await redis.hget(keys.routing(index), routeField(shard));
+      if (text === null) throw new InvariantError(`index ${index} has no shard ${shard}`);
+      return { route: parseRoute(shard, text), text };
+    },
+    async move(id) {
+      return toMove(id, await redis.hgetall(keys.move(id)));
+    },
+    moves,
+    async unfinishedMoves() {
+      return moves((await redis.smembers(keys.moves)).sort());
+    },
+    async plan(id) {
+      return toPlan(id, await redis.hgetall(keys.plan(id)));
+    },
+    async planMoveIds(id) {
+      return redis.lrange(keys.planMoves(id), 0, -1);
+    },
+    async plans(ended) {
+      const running = await hashes(await redis.smembers(keys.plans), keys.plan, toPlan);
+      const over = ended === 0 ? [] : await redis.zrange(keys.plansEnded, String(-ended), '-1');
+      return [...running.sort(newestFirst), ...(await hashes(over, keys.plan, toPlan)).sort(newestFirst)];
+    },
+    async barrier(index, epoch) {
+      const values = await scripts.run('barrier', [keys.routers, keys.run], [index, epoch, runChangeMs]);
+      return values[0] === 'open'
+        ? { open: true, routers: Number(values[1]) }
+        : { open: false, reason: values[1] ?? '', ms: Number(values[2]) };
+    },
+    async wish(moveId, wish) {
+      await scripts.run('move-wish', [keys.move(moveId)], [wish]);
+    },
+    async endHold(index, { route, text }) {
+      const { shard, owners, readers, moveId } = route;
+      const back = routeBody({ shard, owners, readers, state: 'tracking', ...(moveId === undefined ? {} : { moveId }) });
+      const reply = await scripts.try('hold-end', [keys.routing(index)], [shard, text, route.heldUntilMs ?? 0, back]);
+      if (!('refused' in reply)) return true;
+      if (reply.refused === 'hold' || reply.refused === 'conflict') return false;
+      throw refusalError('hold-end', reply);
+    },
+  };
+}

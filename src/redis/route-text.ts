@@ -1,0 +1,11 @@
+/** How a shard's route is written: the script adds the epoch (and the end of a hold), the shard is the field's name. */
+import type { ShardRoute } from '../core/routing.ts';
+
+export const routeField = (shard: number): string => `s:${shard}`;
+
+/** A route without its epoch, as the scripts expect it. */
+export const routeBody = ({ state, owners, readers, moveId }: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string =>
+  JSON.stringify({ state, owners, readers, ...(moveId === undefined ? {} : { moveId }) });
+
+/** A whole route, for the first table of an index. */
+export const routeText = (route: ShardRoute): string => `{"epoch":${route.epoch},${routeBody(route).slice(1)}`;
