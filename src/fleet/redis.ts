@@ -61,13 +61,19 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisProce
 
 async function launchRedis(binary: string, port: number, dir: string, options: RedisOptions): Promise<Child> {
   const aof = options.aof ?? 'everysec';
-  const args = [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--daemonize', 'no', '--logfile', ''],
-    ...(aof === 'off' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', aof]),
+  const settings: Record<string, string> = {
+    port: String(port),
+    bind: '127.0.0.1',
+    dir,
+    daemonize: 'no',
+    logfile: '',
+    'maxmemory-policy': 'noeviction',
     // No snapshots beside the append-only file: a second, older copy only confuses what a crash test reads.
-    ...['--save', '', '--maxmemory-policy', 'noeviction'],
-    ...(options.args ?? []),
-  ];
+    save: '',
+    appendonly: aof === 'off' ? 'no' : 'yes',
+    appendfsync: aof === 'off' ? 'no' : aof,
+  };
+  const args = [...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]), ...(options.args ?? [])];
   const child = await startChild(
     { command: binary, args },
     // LC_ALL: the server refuses to start when the environment names a locale that this machine does not have.

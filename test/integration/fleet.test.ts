@@ -233,6 +233,7 @@ describe('freePort', () => {
     const port = await freePort();
     const server = createServer().listen(port, '127.0.0.1');
     await once(server, 'listening');
+    expect(server.address()).toMatchObject({ port });
     server.close();
   });
 });
