@@ -1,49 +1,282 @@
-/** From where the shards are to where they should be: see `planMoves`. */
-import type { Move, PlannedMove } from './move.ts';
-import type { IndexEntry, RoutingTable } from './routing.ts';
-import type { Topology } from './topology.ts';
+/**
+ * From where the shards are to where they should be, with the fewest moves: one per node that has to get a shard that
+ * it does not hold. Pure and deterministic, so two planners that see the same records make the same plan.
+ *
+ * Current owners come from the routing tables and are never taken for what placement would give: histories differ, and
+ * moves may be under way. Cost: the ranking of placement.ts, then about 1 µs per shard.
+ */
+import { InvariantError, LastReplicaError } from '../errors.ts';
+import { MOVE_REASONS, isSwitched, phaseIndex, type Move, type MoveReason, type PlannedMove } from './move.ts';
+import { desiredPlacement, ownersOfGroup, type DesiredPlacement } from './placement.ts';
+import {
+  indexTag,
+  planId,
+  type BlockedShard,
+  type Plan,
+  type PlanMove,
+  type PlannerIndex,
+  type PlannerInput,
+} from './plan.ts';
+import type { IndexEntry, ShardRoute } from './routing.ts';
+import { mayBeSource, type NodeState, type Topology, type TopologyNode } from './topology.ts';
 
-export interface PlannerIndex {
+export * from './plan.ts';
+
+/** What one run of `planMoves` knows and collects. */
+interface Planning {
+  readonly nodes: ReadonlyMap<string, TopologyNode>;
+  readonly placement: DesiredPlacement;
+  readonly moves: PlanMove[];
+  readonly blocked: BlockedShard[];
+  readonly keep: string[];
+  readonly cancel: string[];
+  readonly finish: string[];
+}
+
+/** One shard while it is planned: `owners` are those it will have once everything planned so far has happened. */
+interface ShardPlan {
   readonly entry: IndexEntry;
-  readonly table: RoutingTable;
+  readonly route: ShardRoute;
+  owners: readonly string[];
 }
 
-export interface PlannerInput {
-  readonly topology: Topology;
-  /** The indexes to plan for; pending moves of other indexes are not judged. */
-  readonly indexes: readonly PlannerIndex[];
-  /** Moves without an outcome. */
-  readonly pending?: readonly Move[];
+const urgency = (reason: MoveReason): number => MOVE_REASONS.indexOf(reason);
+
+const isLost = (state: NodeState | undefined): boolean =>
+  state === undefined || state === 'failed' || state === 'removed';
+
+/** Why an owner of this state has to leave. */
+const reasonToLeave = (state: NodeState | undefined): MoveReason =>
+  isLost(state) ? 'restore' : state === 'draining' ? 'drain' : 'balance';
+
+/** Which healthy owner is read first. A draining node comes last: it has its own shards to hand over. */
+const SOURCE_ORDER: readonly NodeState[] = ['active', 'healthy', 'degraded', 'joining', 'draining'];
+
+/**
+ * The owner to read: the one that leaves when it is healthy (its copy is of no other use), else the best of the same
+ * group, else of another. Among equals the shard number chooses, so that a lost node's shards come from many.
+ */
+function chooseSource(planning: Planning, shard: ShardPlan, group: number, retires: string | null): string | undefined {
+  const healthy = shard.owners.filter((id) => {
+    const node = planning.nodes.get(id);
+    return node !== undefined && mayBeSource(node.state);
+  });
+  if (retires !== null && healthy.includes(retires)) return retires;
+  const rank = (id: string): number => {
+    const node = planning.nodes.get(id)!;
+    return (node.group === group ? 0 : SOURCE_ORDER.length) + SOURCE_ORDER.indexOf(node.state);
+  };
+  const lowest = Math.min(...healthy.map(rank));
+  const equals = healthy.filter((id) => rank(id) === lowest).sort();
+  return equals[shard.route.shard % equals.length];
 }
 
-/** A move as a plan orders it. */
-export interface PlanMove extends PlannedMove {
-  /** `<plan id>-<shard>-<step>-<8 hex of the index>`, of [a-z0-9-] only. */
-  readonly id: string;
-  /** Moves of one shard run one at a time, by step: 0, 1, … */
-  readonly step: number;
+function swapOwner(shard: ShardPlan, target: string, retires: string | null): void {
+  shard.owners = [...shard.owners.filter((id) => id !== retires), target];
 }
 
-/** A wanted replica that no move can bring about, or an owner that no move can take away. */
-export interface BlockedShard {
-  readonly index: string;
-  readonly shard: number;
+/** Whether the switch is behind a move, also while the job that carries it out has not reported its phase yet. */
+const isPast = (move: Move, route: ShardRoute): boolean =>
+  isSwitched(move.phase) || (route.moveId === move.id && (route.state === 'settling' || route.state === 'settled'));
+
+/** Whether a pending move still leads where the shard should go, given what happens before it. */
+function isWanted(planning: Planning, shard: ShardPlan, move: Move, desired: readonly string[]): boolean {
+  const { source, target, retires } = move;
+  if (!desired.includes(target) || shard.owners.includes(target)) return false;
+  if (retires !== null && desired.includes(retires)) return false;
+  if (move.phase !== 'Idle') return true;
+  // A move that has not begun is planned anew rather than adjusted: its first phase would refuse these anyway.
+  const node = planning.nodes.get(source);
+  const isReadable = node !== undefined && mayBeSource(node.state) && shard.owners.includes(source);
+  return isReadable && (retires === null || shard.owners.includes(retires));
+}
+
+/** Sorts the pending moves of one shard into keep, cancel and finish; kept ones count as if they had happened. */
+function judgePending(planning: Planning, shard: ShardPlan, pending: readonly Move[]): void {
+  const desiredOf = (move: Move): readonly string[] =>
+    shard.entry.groups.includes(move.group) ? planning.placement.owners(shard.entry, move.shard, move.group) : [];
+  for (const move of pending.filter((each) => isPast(each, shard.route))) {
+    const { target, retires } = move;
+    const desired = desiredOf(move);
+    const isHelpful = desired.includes(target) && (retires === null || !desired.includes(retires));
+    (isHelpful ? planning.keep : planning.finish).push(move.id);
+  }
+  let waiting = pending
+    .filter((move) => !isPast(move, shard.route))
+    .sort((a, b) => phaseIndex(b.phase) - phaseIndex(a.phase) || a.id.length - b.id.length || (a.id < b.id ? -1 : 1));
+  // A move may build on another (its source is the other's target), so one is looked for until none is found.
+  for (;;) {
+    const next = waiting.find((move) => !move.cancelWished && isWanted(planning, shard, move, desiredOf(move)));
+    if (next === undefined) break;
+    swapOwner(shard, next.target, next.retires);
+    planning.keep.push(next.id);
+    waiting = waiting.filter((move) => move !== next);
+  }
+  planning.cancel.push(...waiting.map((move) => move.id));
+}
+
+/** The owners that leave a group, most urgent first: lost ones, draining ones, displaced ones. */
+function leaversOf(planning: Planning, shard: ShardPlan, group: number, desired: readonly string[]): string[] {
+  const order = (id: string): number => urgency(reasonToLeave(planning.nodes.get(id)?.state));
+  return shard.owners
+    .filter((id) => planning.nodes.get(id)?.group === group && !desired.includes(id))
+    .sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
+}
+
+interface Wish {
   readonly group: number;
-  /** For an operator: what is missing. */
-  readonly reason: string;
+  readonly target: string;
+  readonly retires: string | null;
+  readonly reason: MoveReason;
 }
 
-export interface Plan {
-  /** 'p' and 12 hex digits of the input's hash: the same input gives the same id. */
-  readonly id: string;
-  readonly topologyVersion: number;
-  /** By reason (restore, drain, balance), then index, shard, step. */
-  readonly moves: readonly PlanMove[];
-  readonly blocked: readonly BlockedShard[];
-  /** Pending moves that are still wanted. */
-  readonly keep: readonly string[];
-  /** Pending moves before the switch that are not wanted any more. */
-  readonly cancel: readonly string[];
-  /** Pending moves past the switch that are not wanted: they only go forward. */
-  readonly finish: readonly string[];
+/** Pairs who arrives in a group with who leaves it. A leaver that nobody replaces stays, so copies never get fewer. */
+function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
+  const { entry, route } = shard;
+  const desired = planning.placement.owners(entry, route.shard, group);
+  const arrivals = desired.filter((id) => !shard.owners.includes(id));
+  const leavers = leaversOf(planning, shard, group, desired);
+  for (const id of leavers.slice(arrivals.length)) {
+    const state = planning.nodes.get(id)!.state;
+    if (reasonToLeave(state) === 'balance') continue;
+    const why =
+      desired.length < entry.replicationFactor
+        ? `replica group ${group} has ${desired.length} other node(s) for replication factor ${entry.replicationFactor}`
+        : `no other node lacks a copy of the shard`;
+    const reason = `node ${id} is ${state}, but ${why}`;
+    planning.blocked.push({ index: entry.uid, shard: route.shard, group, reason });
+  }
+  return arrivals.map((target, i) => {
+    const retires = leavers[i] ?? null;
+    const reason = retires === null ? 'restore' : reasonToLeave(planning.nodes.get(retires)?.state);
+    return { group, target, retires, reason };
+  });
+}
+
+/** Turns the shard's wishes into moves, one after the other, the most urgent first. */
+function planShard(planning: Planning, id: string, tag: string, shard: ShardPlan): void {
+  const { entry, route } = shard;
+  const wishes = entry.groups.flatMap((group) => wishesOf(planning, shard, group));
+  if (wishes.length > 1) wishes.sort((a, b) => urgency(a.reason) - urgency(b.reason) || a.group - b.group);
+  let step = 0;
+  for (const { group, target, retires, reason } of wishes) {
+    const source = chooseSource(planning, shard, group, retires);
+    if (source === undefined) {
+      const owners = shard.owners.map((owner) => `${owner} (${planning.nodes.get(owner)?.state ?? 'not known'})`);
+      planning.blocked.push({
+        index: entry.uid,
+        shard: route.shard,
+        group,
+        reason: `no healthy copy is left to bring to ${target}; owners: ${owners.join(', ') || 'none'}`,
+      });
+      continue;
+    }
+    const move: PlannedMove = { index: entry.uid, shard: route.shard, group, source, target, retires, reason };
+    planning.moves.push({ ...move, id: `${id}-${route.shard}-${step}-${tag}`, step });
+    swapOwner(shard, target, retires);
+    step += 1;
+  }
+}
+
+/** Pending moves by shard of one index. */
+function byShard(pending: readonly Move[], { entry, table }: PlannerIndex): Map<number, Move[]> {
+  const found = new Map<number, Move[]>();
+  for (const move of pending) {
+    if (move.index !== entry.uid || move.outcome !== undefined) continue;
+    if (table.shards[move.shard] === undefined) {
+      throw new InvariantError(`move ${move.id} names shard ${move.shard}, index ${entry.uid} has ${entry.shards}`);
+    }
+    found.set(move.shard, [...(found.get(move.shard) ?? []), move]);
+  }
+  return found;
+}
+
+const byUid = (a: PlannerIndex, b: PlannerIndex): number => (a.entry.uid < b.entry.uid ? -1 : 1);
+
+/**
+ * The plan that leads from the tables to rendezvous placement over the nodes that may own shards.
+ *
+ * Per shard and replica group every node that should own it and does not is the target of one move; the owners that
+ * should leave retire with these, lost ones first. What cannot be moved is in `blocked` with a reason, and a leaver
+ * without a successor stays an owner. Throws `InvariantError` when a table does not fit its index.
+ */
+export function planMoves(input: PlannerInput): Plan {
+  const { topology, pending = [] } = input;
+  const indexes = [...input.indexes].sort(byUid);
+  const id = planId(input);
+  const planning: Planning = {
+    nodes: new Map(topology.nodes.map((node) => [node.id, node])),
+    placement: desiredPlacement(
+      indexes.map(({ entry }) => entry),
+      topology,
+    ),
+    moves: [],
+    blocked: [],
+    keep: [],
+    cancel: [],
+    finish: [],
+  };
+  for (const index of indexes) {
+    const { entry, table } = index;
+    if (table.shards.length !== entry.shards || table.index !== entry.uid) {
+      throw new InvariantError(`table ${table.index} has ${table.shards.length} shards, ${entry.uid} ${entry.shards}`);
+    }
+    const tag = indexTag(entry.uid);
+    const moving = byShard(pending, index);
+    const sorted = { ...entry, groups: [...entry.groups].sort((a, b) => a - b) };
+    for (const route of table.shards) {
+      const shard: ShardPlan = { entry: sorted, route, owners: route.owners };
+      judgePending(planning, shard, moving.get(route.shard) ?? []);
+      planShard(planning, id, tag, shard);
+    }
+  }
+  // Stable, so index, shard and step stay in order within a reason.
+  planning.moves.sort((a, b) => urgency(a.reason) - urgency(b.reason));
+  const { moves, blocked, keep, cancel, finish } = planning;
+  return { id, topologyVersion: topology.version, moves, blocked, keep, cancel, finish };
+}
+
+/**
+ * Throws `LastReplicaError` when draining the node would leave a replica group with fewer nodes than a shard of some
+ * index now has copies in it: those copies would have nowhere to go. Does not look at the node's state.
+ */
+export function assertDrainable(topology: Topology, indexes: readonly PlannerIndex[], nodeId: string): void {
+  const nodes = new Map(topology.nodes.map((node) => [node.id, node]));
+  const group = nodes.get(nodeId)?.group;
+  if (group === undefined) return;
+  const remaining = ownersOfGroup(topology, group).filter((id) => id !== nodeId).length;
+  const isCopy = (id: string): boolean => {
+    const node = nodes.get(id);
+    return node !== undefined && node.group === group && !isLost(node.state);
+  };
+  for (const { entry, table } of [...indexes].sort(byUid)) {
+    if (!entry.groups.includes(group)) continue;
+    const copies = table.shards.reduce(
+      (most, { owners }) => (owners.includes(nodeId) ? Math.max(most, owners.filter(isCopy).length) : most),
+      0,
+    );
+    if (copies > remaining) {
+      throw new LastReplicaError(
+        `without ${nodeId} replica group ${group} has ${remaining} node(s) for ${copies} copies of index ${entry.uid}`,
+        {
+          field: 'node_id',
+          remedy: `add a node to replica group ${group} first, or wait until its other nodes have recovered`,
+          details: { node: nodeId, group, index: entry.uid, copies, remaining },
+        },
+      );
+    }
+  }
+}
+
+/** The shards of an index whose wanted owners differ between two topologies, ascending. */
+export function affectedShards(before: Topology, after: Topology, entry: IndexEntry): number[] {
+  const [old, fresh] = [desiredPlacement([entry], before), desiredPlacement([entry], after)];
+  const ownersOf = (placement: DesiredPlacement, shard: number): string =>
+    entry.groups
+      .flatMap((group) => placement.owners(entry, shard, group))
+      .sort()
+      .join();
+  return Array.from({ length: entry.shards }, (_, shard) => shard).filter(
+    (shard) => ownersOf(old, shard) !== ownersOf(fresh, shard),
+  );
 }

@@ -1,0 +1,162 @@
+/** What a plan is, how it and its moves are named, and what it comes to per node. */
+import { hash64 } from './hashing.ts';
+import type { Move, PlannedMove } from './move.ts';
+import type { IndexEntry, RoutingTable } from './routing.ts';
+import type { Topology } from './topology.ts';
+
+export interface PlannerIndex {
+  readonly entry: IndexEntry;
+  readonly table: RoutingTable;
+}
+
+export interface PlannerInput {
+  readonly topology: Topology;
+  /** The indexes to plan for; pending moves of other indexes are not judged. */
+  readonly indexes: readonly PlannerIndex[];
+  /** Moves without an outcome. */
+  readonly pending?: readonly Move[];
+}
+
+/** A move as a plan orders it. */
+export interface PlanMove extends PlannedMove {
+  /** `<plan id>-<shard>-<step>-<8 hex of the index>`, of [a-z0-9-] only. */
+  readonly id: string;
+  /** Moves of one shard run one at a time, by step: 0, 1, … */
+  readonly step: number;
+}
+
+/** A wanted replica that no move can bring about, or an owner that no move can take away. */
+export interface BlockedShard {
+  readonly index: string;
+  readonly shard: number;
+  readonly group: number;
+  /** For an operator: what is missing. */
+  readonly reason: string;
+}
+
+export interface Plan {
+  /** 'p' and 12 hex digits of the input's hash: the same input gives the same id. */
+  readonly id: string;
+  readonly topologyVersion: number;
+  /** By reason (restore, drain, balance), then index, shard, step. */
+  readonly moves: readonly PlanMove[];
+  readonly blocked: readonly BlockedShard[];
+  /** Pending moves that are still wanted. */
+  readonly keep: readonly string[];
+  /** Pending moves before the switch that are not wanted any more. */
+  readonly cancel: readonly string[];
+  /** Pending moves past the switch that are not wanted: they only go forward. */
+  readonly finish: readonly string[];
+}
+
+const hex = (text: string, digits: number): string => hash64(text).toString(16).padStart(16, '0').slice(0, digits);
+
+/**
+ * The plan's id from all that planning depends on, whatever the order it came in. A table is named by its epoch, which
+ * every change raises; URLs and keys are left out, since no move depends on them.
+ */
+export function planId({ topology, indexes, pending = [] }: PlannerInput): string {
+  const canonical = {
+    version: topology.version,
+    nodes: topology.nodes.map(({ id, group, state }) => [id, group, state].join(' ')).sort(),
+    indexes: indexes
+      .map(({ entry, table }) =>
+        [
+          entry.uid,
+          entry.shards,
+          entry.replicationFactor,
+          [...entry.groups].sort((a, b) => a - b).join(),
+          table.epoch,
+        ].join(' '),
+      )
+      .sort(),
+    pending: pending.map(({ id, phase, cancelWished }) => [id, phase, cancelWished].join(' ')).sort(),
+  };
+  return `p${hex(JSON.stringify(canonical), 12)}`;
+}
+
+/** Ends every move id of an index: a uid itself may hold what a job id may not, and up to 400 characters of it. */
+export const indexTag = (index: string): string => hex(index, 8);
+
+export interface ShardSize {
+  readonly documents: number;
+  readonly bytes: number;
+}
+
+export interface NodeSummary {
+  readonly node: string;
+  readonly shardsBefore: number;
+  readonly shardsAfter: number;
+  /** Documents and bytes are 0 when no sizes were given. */
+  readonly before: ShardSize;
+  readonly after: ShardSize;
+}
+
+export interface PlanSummary {
+  readonly moves: number;
+  /** The least number of moves that leads to the same owners: the (shard, node) pairs that are new. */
+  readonly minimum: number;
+  /** What the moves carry. */
+  readonly moved: ShardSize;
+  /** By node id: every node that owns shards before or after. */
+  readonly nodes: readonly NodeSummary[];
+}
+
+const NOTHING: ShardSize = { documents: 0, bytes: 0 };
+const plus = (a: ShardSize, b: ShardSize, sign = 1): ShardSize => ({
+  documents: a.documents + sign * b.documents,
+  bytes: a.bytes + sign * b.bytes,
+});
+
+interface Tally {
+  shards: number;
+  size: ShardSize;
+}
+
+/**
+ * What the plan's moves come to per node. Kept moves of older plans are not in it.
+ *
+ * @param sizeOf documents and bytes of one copy of a shard, where they are known.
+ */
+export function planSummary(
+  plan: Plan,
+  indexes: readonly PlannerIndex[],
+  sizeOf: (index: string, shard: number) => ShardSize = () => NOTHING,
+): PlanSummary {
+  const before = new Map<string, Tally>();
+  const after = new Map<string, Tally>();
+  const count = (tallies: Map<string, Tally>, node: string, shards: number, size: ShardSize): void => {
+    const tally = tallies.get(node) ?? { shards: 0, size: NOTHING };
+    tallies.set(node, { shards: tally.shards + shards, size: plus(tally.size, size, shards) });
+  };
+  const held = new Set<string>();
+  for (const { entry, table } of indexes) {
+    for (const { shard, owners } of table.shards) {
+      for (const node of owners) {
+        held.add(`${entry.uid} ${shard} ${node}`);
+        for (const tallies of [before, after]) count(tallies, node, 1, sizeOf(entry.uid, shard));
+      }
+    }
+  }
+  const arrivals = new Set<string>();
+  let moved = NOTHING;
+  for (const { index, shard, target, retires } of plan.moves) {
+    const size = sizeOf(index, shard);
+    const copy = `${index} ${shard} ${target}`;
+    moved = plus(moved, size);
+    if (!held.has(copy)) arrivals.add(copy);
+    count(after, target, 1, size);
+    if (retires !== null) count(after, retires, -1, size);
+  }
+  const nodes = [...new Set([...before.keys(), ...after.keys()])].sort().map((node): NodeSummary => {
+    const [old, fresh] = [before.get(node), after.get(node)];
+    return {
+      node,
+      shardsBefore: old?.shards ?? 0,
+      shardsAfter: fresh?.shards ?? 0,
+      before: old?.size ?? NOTHING,
+      after: fresh?.size ?? NOTHING,
+    };
+  });
+  return { moves: plan.moves.length, minimum: arrivals.size, moved, nodes };
+}
