@@ -93,7 +93,7 @@ export function allowance({ limits, liveRouters, clientDocs, roomDocs }: Pace): 
   const windowDocs = Math.min(limits.windowDocs, docsInFlight);
   return {
     docsInFlight,
-    tasksInFlight: Math.min(limits.maxTasks, Math.max(1, Math.floor(docsInFlight / windowDocs))),
+    tasksInFlight: Math.min(limits.maxTasks, Math.ceil(docsInFlight / windowDocs)),
     bytesInFlight: limits.maxBytes,
     windowDocs,
   };

@@ -1,5 +1,5 @@
 /** Equal documents where digests differ: a node's reading moves doubles by a unit in the last place. */
-import { canonicalDocument } from './digest.ts';
+import { canonicalDocument } from './canonical.ts';
 
 /**
  * Largest relative difference of two doubles that count as one. A unit in the last place is 2e-16, and small numbers
