@@ -1,0 +1,69 @@
+// @ts-check
+// The steps of CI in their order. The first one sets the clone up, the README's way.
+
+/**
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {readonly string[]} command
+ * @property {number} limitS the step is ended after this many seconds
+ * @property {string} [needs] a file of ours without which the step fails before it starts
+ * @property {string} [optionalFolder] a folder that not everybody has: without it the step is skipped
+ * @property {string} [vitestReport] where vitest writes the JSON report that is counted
+ * @property {boolean} [hasCountsLine] the output holds a line of counts
+ */
+
+/** The whole run; what has not begun by then does not run, which is a failure. */
+export const TOTAL_LIMIT_S = 19 * 60;
+
+const INTEGRATION_ON_OTHER_NODE = 'test/integration/fleet.test.ts';
+const CONFORMANCE = '../shared/conformance';
+
+/** @param {string} file */
+const jsonReport = (file) => ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+
+/** @param {string} reports a folder for reports @returns {Step[]} */
+export function stepsWith(reports) {
+  const here = `${reports}/tests.json`;
+  const onOther = `${reports}/node-24.json`;
+  return [
+    {
+      name: 'tests',
+      command: ['npm', 'test', '--', '--coverage', ...jsonReport(here)],
+      limitS: 480,
+      vitestReport: here,
+    },
+    { name: 'typecheck', command: ['npm', 'run', '-s', 'typecheck'], limitS: 120 },
+    { name: 'lint', command: ['npm', 'run', '-s', 'lint'], limitS: 120 },
+    { name: 'format', command: ['npm', 'run', '-s', 'format:check'], limitS: 60 },
+    { name: 'unused', command: ['npm', 'run', '-s', 'unused'], limitS: 90 },
+    { name: 'duplicates', command: ['npm', 'run', '-s', 'duplicates'], limitS: 30 },
+    { name: 'package', command: ['node', 'test/ci/package.mjs'], limitS: 120, needs: 'src/index.ts' },
+    {
+      name: 'conformance',
+      command: ['node', 'test/conformance/run.mjs', CONFORMANCE],
+      limitS: 240,
+      needs: 'test/conformance/run.mjs',
+      optionalFolder: CONFORMANCE,
+      hasCountsLine: true,
+    },
+    {
+      name: 'demo',
+      command: ['npm', 'run', '-s', 'demo', '--', '--docs', '20000'],
+      limitS: 150,
+      needs: 'src/cli/main.ts',
+    },
+    {
+      name: 'chaos',
+      command: ['npm', 'run', '-s', 'chaos', '--', '--sample'],
+      limitS: 270,
+      needs: 'test/chaos/main.ts',
+    },
+    {
+      name: 'node-24',
+      command: ['node', 'test/ci/other-node.mjs', '24', 'test/unit', INTEGRATION_ON_OTHER_NODE, ...jsonReport(onOther)],
+      limitS: 300,
+      needs: INTEGRATION_ON_OTHER_NODE,
+      vitestReport: onOther,
+    },
+  ];
+}
