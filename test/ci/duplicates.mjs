@@ -1,6 +1,6 @@
 // @ts-check
 // Finds runs of identical lines in src and workers, across files and within one; fails above a low count.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -75,7 +75,7 @@ function main() {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   /** @type {Map<string, string>} */
   const files = new Map();
-  for (const top of ['src', 'workers']) {
+  for (const top of ['src', 'workers'].filter((folder) => existsSync(join(root, folder)))) {
     for (const entry of readdirSync(join(root, top), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !/\.(?:ts|mts|mjs)$/.test(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
