@@ -1,0 +1,74 @@
+/**
+ * The fields that splitting adds to every document, and the index settings that they need. None ends in "id", which
+ * would make it a candidate for a primary key.
+ */
+import { InvalidInputError } from '../errors.ts';
+
+export const SHARD_FIELD = '_miroir_shard';
+export const SLOT_FIELD = '_miroir_slot';
+/** Wall clock (ms) of whoever wrote the document; for people and for repair, never for deciding an order. */
+export const UPDATED_AT_FIELD = '_miroir_updated_at';
+
+/** Reserved: a client's document must not have them. */
+export const MIROIR_FIELDS = [SHARD_FIELD, SLOT_FIELD, UPDATED_AT_FIELD] as const;
+
+const FILTERED_FIELDS: readonly string[] = [SHARD_FIELD, SLOT_FIELD];
+
+export type Settings = Readonly<Record<string, unknown>>;
+
+/**
+ * The rule that lets windows be read. Granular and without facet search, which is cheaper to index than a plain
+ * attribute name; `comparison` is off by default, and `a TO b` needs it. Written as a node gives it back.
+ */
+export const filterableSettings = (): { attributePatterns: string[]; features: object } => ({
+  attributePatterns: [...FILTERED_FIELDS],
+  features: { facetSearch: false, filter: { equality: true, comparison: true } },
+});
+
+export interface MiroirSettingsOptions {
+  /**
+   * What shall be searchable. Left out, the settings' own list stays; where that is absent or holds `*`, the numbers
+   * of our fields are searched too: the query `12` then finds every document of shard 12 (`searchesOurFields` tells).
+   */
+  readonly searchableAttributes?: readonly string[];
+}
+
+/**
+ * The settings with our rule in them; everything of the user's stays, in its order. Ours comes first, because a node
+ * takes the first rule that fits a field, and a user's `*` without comparison would hide it. Applying it again changes
+ * nothing.
+ */
+export function withMiroirSettings(settings: Settings, { searchableAttributes }: MiroirSettingsOptions = {}): Settings {
+  if (searchableAttributes !== undefined && isOpen(searchableAttributes)) {
+    throw new InvalidInputError('searchableAttributes would make the shard numbers searchable', {
+      field: 'searchableAttributes',
+      remedy: `name the attributes to search, without * and without ${MIROIR_FIELDS.join(', ')}`,
+    });
+  }
+  const { filterableAttributes } = settings;
+  const theirs = Array.isArray(filterableAttributes) ? filterableAttributes.filter((rule) => !isOnlyOurs(rule)) : [];
+  return {
+    ...settings,
+    filterableAttributes: [filterableSettings(), ...(theirs as unknown[])],
+    ...(searchableAttributes === undefined ? {} : { searchableAttributes: [...searchableAttributes] }),
+  };
+}
+
+/** Whether a search over an index with these settings also looks into our fields. */
+export const searchesOurFields = ({ searchableAttributes }: Settings): boolean =>
+  !Array.isArray(searchableAttributes) || isOpen(searchableAttributes);
+
+const isOpen = (attributes: readonly unknown[]): boolean =>
+  attributes.some((name) => name === '*' || (MIROIR_FIELDS as readonly unknown[]).includes(name));
+
+/** A plain name or a rule that speaks of our fields and of nothing else. */
+function isOnlyOurs(rule: unknown): boolean {
+  if (typeof rule === 'string') return FILTERED_FIELDS.includes(rule);
+  if (typeof rule !== 'object' || rule === null || !('attributePatterns' in rule)) return false;
+  const { attributePatterns } = rule;
+  return (
+    Array.isArray(attributePatterns) &&
+    attributePatterns.length > 0 &&
+    attributePatterns.every((name) => typeof name === 'string' && FILTERED_FIELDS.includes(name))
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * Splits documents by shard and stamps them, as text: nothing is parsed and written again, so numbers, key order and
+ * Unicode arrive at the node as the client wrote them.
+ */
+import { locateKey } from '../core/hashing.ts';
+import { fieldSpan, scalarText, splitArray } from '../core/json-text.ts';
+import type { Span } from '../core/json-text.ts';
+import type { IndexEntry } from '../core/routing.ts';
+import { InvalidInputError } from '../errors.ts';
+import type { Clock } from '../ports.ts';
+import { MIROIR_FIELDS, SHARD_FIELD, SLOT_FIELD, UPDATED_AT_FIELD } from './fields.ts';
+import { harmIn } from './harmless.ts';
+
+/** The documents of one shard, in the order in which they came. */
+export interface ShardDocuments {
+  readonly shard: number;
+  /** Stamped documents, each a JSON text. */
+  readonly documents: string[];
+  /** Primary keys as text, in the same order: `1` and `"1"` are the same document. */
+  readonly ids: string[];
+}
+
+const ID_TEXT = /^[A-Za-z0-9_-]{1,511}$/;
+const INTEGER = /^(?:0|-?[1-9]\d{0,19})$/;
+const INTEGER_MIN = -(2n ** 63n);
+const INTEGER_MAX = 2n ** 64n - 1n;
+/** Without either of these a document cannot have one of our fields, however it spells it. */
+const MAYBE_RESERVED = /_miroir_|\\u/;
+
+/**
+ * The documents of a JSON array's text by shard, each with `_miroir_shard`, `_miroir_slot` and `_miroir_updated_at`
+ * (one reading of the clock for all). Throws `InvalidInputError` that names the document (`details.document`, counted
+ * from 0, and `details.position` in the text); then nothing is split.
+ */
+export function splitDocuments(
+  text: string,
+  entry: Pick<IndexEntry, 'shards' | 'primaryKey'>,
+  clock: Pick<Clock, 'now'>,
+): Map<number, ShardDocuments> {
+  const parts = new Map<number, ShardDocuments>();
+  const updatedAt = `,"${UPDATED_AT_FIELD}":${Math.trunc(clock.now())}}`;
+  splitArray(text).forEach((span, index) => {
+    const id = documentId(text, span, entry.primaryKey, index);
+    checkContent(text, span, index);
+    const { shard, slot } = locateKey(id, entry.shards);
+    // A document has at least its primary key, so a comma always fits.
+    const body = text.slice(span.start, span.end - 1);
+    const part = parts.get(shard) ?? { shard, documents: [], ids: [] };
+    part.documents.push(`${body},"${SHARD_FIELD}":${shard},"${SLOT_FIELD}":${slot}${updatedAt}`);
+    part.ids.push(id);
+    parts.set(shard, part);
+  });
+  return parts;
+}
+
+function documentId(text: string, { start, end }: Span, primaryKey: string, index: number): string {
+  if (text[start] !== '{') return refuse('it is no object', 'send an array of objects', index, start);
+  const field = fieldSpan(text, start, end, primaryKey);
+  if (field === undefined) {
+    return refuse(`it has no field ${primaryKey}`, `give every document its primary key ${primaryKey}`, index, start);
+  }
+  const remedy = 'use an integer (64 bits), or 1 to 511 of A-Z a-z 0-9 - _';
+  const first = text[field.start] ?? '';
+  if (first !== '"' && !/[-\d]/.test(first)) {
+    return refuse(`its ${primaryKey} is neither a string nor a number`, remedy, index, field.start);
+  }
+  const id = scalarText(text, field.start, field.end);
+  const isGood = first === '"' ? ID_TEXT.test(id) : isInteger(id);
+  return isGood ? id : refuse(`its ${primaryKey} is not allowed: ${id.slice(0, 60)}`, remedy, index, field.start);
+}
+
+/** What a node keeps as an integer; beyond that it is a double, and `1.0` or `1e2` are doubles from the start. */
+const isInteger = (text: string): boolean =>
+  INTEGER.test(text) && BigInt(text) >= INTEGER_MIN && BigInt(text) <= INTEGER_MAX;
+
+function checkContent(text: string, { start, end }: Span, index: number): void {
+  const document = text.slice(start, end);
+  if (MAYBE_RESERVED.test(document)) {
+    const reserved = MIROIR_FIELDS.find((name) => fieldSpan(text, start, end, name) !== undefined);
+    if (reserved !== undefined) {
+      refuse(`it has the reserved field ${reserved}`, 'leave out fields that begin with _miroir_', index, start);
+    }
+  }
+  const harm = harmIn(document);
+  if (harm !== null) refuse(`${harm}, which a node cannot index`, 'correct or leave out the value', index, start);
+}
+
+function refuse(what: string, remedy: string, document: number, position: number): never {
+  throw new InvalidInputError(`document ${document} (at character ${position}): ${what}`, {
+    field: 'documents',
+    remedy,
+    details: { document, position },
+  });
+}
