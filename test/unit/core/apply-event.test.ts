@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import { applyEvent, type TopologyEvent, type TopologyEventType } from '../../../src/core/events.ts';
+import { NODE_STATES, findNode, type NodeState, type Topology } from '../../../src/core/topology.ts';
+import { topologyOf } from './world.ts';
+
+/** What each event makes of a node in each state: the next state, `repeated`, or the code of the refusal. */
+const TABLE: Record<TopologyEventType, Record<NodeState, string>> = {
+  NodeAdded: {
+    healthy: 'repeated',
+    degraded: 'repeated',
+    draining: 'joining',
+    failed: 'miroir_invalid_input',
+    joining: 'repeated',
+    active: 'repeated',
+    restoring: 'repeated',
+    removed: 'joining',
+  },
+  NodeDraining: {
+    healthy: 'miroir_invalid_input',
+    degraded: 'draining',
+    draining: 'repeated',
+    failed: 'miroir_invalid_input',
+    joining: 'draining',
+    active: 'draining',
+    restoring: 'draining',
+    removed: 'miroir_node_unknown',
+  },
+  NodeFailed: {
+    healthy: 'miroir_invalid_input',
+    degraded: 'failed',
+    draining: 'failed',
+    failed: 'repeated',
+    joining: 'failed',
+    active: 'failed',
+    restoring: 'failed',
+    removed: 'miroir_node_unknown',
+  },
+  NodeRecovered: {
+    healthy: 'miroir_invalid_input',
+    degraded: 'miroir_invalid_input',
+    draining: 'miroir_invalid_input',
+    failed: 'restoring',
+    joining: 'miroir_invalid_input',
+    active: 'repeated',
+    restoring: 'repeated',
+    removed: 'miroir_node_unknown',
+  },
+};
+
+const added = (event: Partial<TopologyEvent> = {}): TopologyEvent => ({ type: 'NodeAdded', nodeId: 'n9', ...event });
+const refused = (code: string, field: string) => expect.objectContaining({ code: `miroir_${code}`, field });
+
+describe('every state with every event', () => {
+  for (const [type, row] of Object.entries(TABLE) as [TopologyEventType, Record<NodeState, string>][]) {
+    for (const state of NODE_STATES) {
+      it(`${state} + ${type} -> ${row[state]}`, () => {
+        const topology = topologyOf({ n1: state, n2: 'active' });
+        const before = structuredClone(topology);
+        const act = () => applyEvent(topology, { type, nodeId: 'n1' });
+        if (row[state].startsWith('miroir_')) {
+          expect(act).toThrow(
+            expect.objectContaining({ code: row[state], field: 'node_id', remedy: expect.any(String) }),
+          );
+        } else if (row[state] === 'repeated') {
+          expect(act()).toEqual({ topology, change: 'repeated' });
+        } else {
+          const applied = act();
+          expect(applied.change).toBe('changed');
+          expect(applied.topology.version).toBe(topology.version + 1);
+          expect(findNode(applied.topology, 'n1')).toEqual({ ...topology.nodes[0], state: row[state] });
+          expect(findNode(applied.topology, 'n2')).toEqual(topology.nodes[1]);
+        }
+        expect(topology).toEqual(before);
+      });
+    }
+  }
+});
+
+describe('a new node', () => {
+  const empty: Topology = { version: 0, nodes: [] };
+  const url = 'http://n9:7700';
+
+  it('opens its group when there are no nodes, group 0 unless it names another', () => {
+    expect(applyEvent(empty, added({ url })).topology).toEqual({
+      version: 1,
+      nodes: [{ id: 'n9', group: 0, url, state: 'joining' }],
+    });
+    const { nodes } = applyEvent(empty, added({ url, group: 3, apiKeyRef: 'k' })).topology;
+    expect(nodes).toEqual([{ id: 'n9', group: 3, url, apiKeyRef: 'k', state: 'joining' }]);
+  });
+
+  it('goes to the only group when it names none', () => {
+    const { topology } = applyEvent(topologyOf({ n1: [2, 'active'] }), added({ url }));
+    expect(findNode(topology, 'n9')).toMatchObject({ group: 2, state: 'joining' });
+  });
+
+  it('has to name a group when there are several, and one that exists', () => {
+    const topology = topologyOf({ n1: [0, 'active'], n2: [1, 'active'] });
+    expect(() => applyEvent(topology, added({ url }))).toThrow(refused('invalid_input', 'replica_group'));
+    expect(() => applyEvent(topology, added({ url, group: 7 }))).toThrow(refused('group_unknown', 'replica_group'));
+  });
+
+  it('needs a url', () => {
+    expect(() => applyEvent(empty, added())).toThrow(refused('invalid_input', 'url'));
+  });
+});
+
+describe('a known node', () => {
+  const topology = topologyOf({ n1: 'active', n2: 'active' });
+  const again = (event: Partial<TopologyEvent>) => added({ nodeId: 'n1', ...event });
+
+  it('with another url or group is a conflict', () => {
+    expect(() => applyEvent(topology, again({ url: 'http://other:1' }))).toThrow(refused('node_conflict', 'url'));
+    expect(() => applyEvent(topology, again({ group: 1 }))).toThrow(refused('node_conflict', 'replica_group'));
+  });
+
+  it('with the same url and group is repeated', () => {
+    expect(applyEvent(topology, again({ url: 'http://n1:7700', group: 0 })).change).toBe('repeated');
+  });
+
+  it('with another key name changes that and nothing else', () => {
+    const once = applyEvent(topology, again({ apiKeyRef: 'k2' }));
+    expect(once.change).toBe('changed');
+    expect(findNode(once.topology, 'n1')).toEqual({ ...topology.nodes[0], apiKeyRef: 'k2' });
+    expect(applyEvent(once.topology, again({ apiKeyRef: 'k2' })).change).toBe('repeated');
+    expect(applyEvent(once.topology, again({})).change).toBe('repeated');
+  });
+
+  it('add, drain, add changes the topology each time', () => {
+    const drained = applyEvent(topology, { type: 'NodeDraining', nodeId: 'n1' });
+    const back = applyEvent(drained.topology, again({}));
+    expect([drained.change, back.change, back.topology.version]).toEqual(['changed', 'changed', 3]);
+    expect(findNode(back.topology, 'n1')?.state).toBe('joining');
+  });
+});
+
+describe('refusals that concern more than the node', () => {
+  it('the last node of a group cannot be drained, whatever other groups have', () => {
+    const topology = topologyOf({ n1: 'active', n2: 'draining', n3: 'failed', x: [1, 'active'] });
+    expect(() => applyEvent(topology, { type: 'NodeDraining', nodeId: 'n1' })).toThrow(refused('last_replica', 'node_id'));
+  });
+
+  it.each(['NodeDraining', 'NodeFailed', 'NodeRecovered'] as const)('%s of a node nobody knows', (type) => {
+    expect(() => applyEvent(topologyOf({}), { type, nodeId: 'n1' })).toThrow(refused('node_unknown', 'node_id'));
+  });
+
+  it.each(['NodeDraining', 'NodeFailed', 'NodeRecovered'] as const)('%s with a group that is not the node’s', (type) => {
+    const topology = topologyOf({ n1: 'active', n2: 'active' });
+    expect(() => applyEvent(topology, { type, nodeId: 'n1', group: 1 })).toThrow(refused('invalid_input', 'replica_group'));
+  });
+});

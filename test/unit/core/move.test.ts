@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import {
+  JOB_PHASES,
+  MOVE_EVENTS,
+  OUTCOMES,
+  PHASES,
+  TRANSITIONS,
+  advance,
+  isSwitched,
+  phaseIndex,
+  type Phase,
+} from '../../../src/core/move.ts';
+import { pendingMove } from './world.ts';
+
+const moveIn = (phase: Phase) => pendingMove({ phase, source: 'a', target: 'b', retires: 'a' });
+
+describe('every phase with every event', () => {
+  for (const phase of PHASES) {
+    for (const event of MOVE_EVENTS) {
+      const step = TRANSITIONS[phase][event];
+      const outcome = step?.outcome === undefined ? '' : ` (${step.outcome})`;
+      it(`${phase} + ${event} -> ${step === undefined ? 'refused' : step.phase + outcome}`, () => {
+        const move = moveIn(phase);
+        if (step === undefined) {
+          expect(() => advance(move, event)).toThrow(expect.objectContaining({ code: 'miroir_illegal_transition' }));
+        } else {
+          expect(advance(move, event)).toEqual({ ...move, ...step });
+        }
+        expect(move).toEqual(moveIn(phase));
+      });
+    }
+  }
+
+  it.each(OUTCOMES)('nothing happens to a move that is %s', (outcome) => {
+    for (const phase of PHASES) {
+      for (const event of MOVE_EVENTS) {
+        expect(() => advance({ ...moveIn(phase), outcome }, event)).toThrow(outcome === 'done' ? /cannot be/ : /cannot/);
+      }
+    }
+  });
+});
+
+describe('the table', () => {
+  it('leads through all phases in their order, one event each', () => {
+    let move = moveIn('Idle');
+    const seen: Phase[] = [move.phase];
+    for (const event of ['tracked', 'copied', 'verified', 'settled', 'cleaned'] as const) {
+      move = advance(move, event);
+      seen.push(move.phase);
+    }
+    expect(seen).toEqual(PHASES);
+    expect(move.outcome).toBe('done');
+  });
+
+  it('cancel and fail exist before the switch only', () => {
+    for (const phase of PHASES) {
+      expect(TRANSITIONS[phase].cancelled !== undefined).toBe(!isSwitched(phase));
+      expect(TRANSITIONS[phase].failed !== undefined).toBe(!isSwitched(phase));
+    }
+  });
+
+  it('every phase but Idle has a job', () => {
+    expect(JOB_PHASES).toEqual(PHASES.filter((phase) => phase !== 'Idle'));
+    expect(PHASES.map(phaseIndex)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('phase JSON round trip', () => {
+    const move = moveIn('MigrationInProgress');
+    const text = JSON.stringify(move);
+    expect(text).toContain('"MigrationInProgress"');
+    expect(JSON.parse(text)).toEqual(move);
+  });
+});

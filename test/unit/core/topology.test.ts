@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import {
+  NODE_STATES,
+  findNode,
+  groupsOf,
+  isLegalTransition,
+  mayBeSource,
+  mayOwn,
+  type NodeState,
+} from '../../../src/core/topology.ts';
+import { topologyOf } from './world.ts';
+
+/** The original's table, written out once more. */
+const LEGAL = new Set([
+  'joining→active',
+  'active→draining',
+  'draining→removed',
+  'active→failed',
+  'draining→failed',
+  'failed→restoring',
+  'restoring→active',
+  'active→degraded',
+  'failed→degraded',
+  'degraded→active',
+  ...['active', 'failed', 'degraded', 'joining', 'draining', 'restoring'].map((state) => `${state}→${state}`),
+]);
+
+describe('node states', () => {
+  for (const from of NODE_STATES) {
+    for (const to of NODE_STATES) {
+      const legal = LEGAL.has(`${from}→${to}`);
+      it(`${from} → ${to} is ${legal ? 'legal' : 'illegal'}`, () => expect(isLegalTransition(from, to)).toBe(legal));
+    }
+  }
+
+  it('who may own and who may be read', () => {
+    const those = (may: (state: NodeState) => boolean): NodeState[] => NODE_STATES.filter(may);
+    expect(those(mayOwn)).toEqual(['healthy', 'degraded', 'joining', 'active', 'restoring']);
+    expect(those(mayBeSource)).toEqual(['healthy', 'degraded', 'draining', 'joining', 'active']);
+  });
+});
+
+it('groups are those of nodes that were not removed', () => {
+  const topology = topologyOf({ a: [2, 'active'], b: [1, 'failed'], c: [0, 'removed'] });
+  expect(groupsOf(topology)).toEqual([1, 2]);
+  expect(findNode(topology, 'b')?.state).toBe('failed');
+  expect(findNode(topology, 'z')).toBeUndefined();
+});
