@@ -1,4 +1,5 @@
 /** The nodes of a fleet over HTTP: one bounded pool of connections per origin, shared by all clients. */
+import { setMaxListeners } from 'node:events';
 import { Agent } from 'undici';
 import type { TopologyNode } from '../core/topology.ts';
 import type { Clock, Failpoint, Nodes, Permit } from '../ports.ts';
@@ -48,7 +49,11 @@ export function createNodes({ config, clock, logger, metrics, failpoint }: Nodes
     assertAllowed(node) {
       keyring.access(node);
     },
-    client: (node: TopologyNode, permit: Permit) => new MeilisearchClient(parts, node, permit),
+    client(node: TopologyNode, permit: Permit) {
+      // Each request under way listens to the permit and stops listening when it ends, so many at a time are no leak.
+      setMaxListeners(0, permit.signal);
+      return new MeilisearchClient(parts, node, permit);
+    },
     close: () => dispatcher.close(),
   };
 }
