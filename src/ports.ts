@@ -219,6 +219,15 @@ export interface MoveState extends Move {
   readonly documents: number | null;
   /** Newest task uid of the index on the target when the first holder took the move up; null before. */
   readonly targetFloor: number | null;
+  /** `createdAt` of the index on source and target as first seen: a change means that the node lost its data. */
+  readonly sourceCreated: string | null;
+  readonly targetCreated: string | null;
+  /** Newest task uid of the index on the source that the copy is sure to contain. */
+  readonly sourceFloor: number | null;
+  /** Newest task uid of the index on the retiring owner at the switch; null before. */
+  readonly retiresFloor: number | null;
+  /** The source that the plan named: its place is taken, whoever is read later. */
+  readonly plannedSource: string;
   /** Generation of the move's queue jobs: raised when they had to be made anew. */
   readonly flow: number;
   readonly waiting: { readonly reason: string; readonly sinceMs: number } | null;
@@ -354,4 +363,30 @@ export interface MoveQueue {
   promote(move: MoveState): Promise<void>;
   /** Asks that some worker serves the index; asking twice is asking once. */
   claim(index: string): Promise<void>;
+}
+
+// ------------------------------------------------------------------------------------------------ planner
+
+/** What became of a topology event; also the return value of its job. */
+export interface EventOutcome {
+  /** `repeated`: the topology was already in, or on its way to, what the event asks for. */
+  readonly change: 'changed' | 'repeated';
+  /** The plan that the event led to or, repeated, the one that is under way; null when nothing has to move. */
+  readonly plan: string | null;
+  /** Moves of that plan. */
+  readonly moves: number;
+  /** Shards that cannot be moved now; the plan's record says why. */
+  readonly blocked: number;
+}
+
+/** Turns topology events into plans. One for each lease on the planner's scope; its calls never overlap. */
+export interface Planner {
+  /** One event. Throws what the sender has to correct, with field and remedy; nothing is changed then. */
+  handle(name: string, data: unknown): Promise<EventOutcome>;
+  /** Finishes what a predecessor left between two writes. Called before the first event. */
+  resume(): Promise<void>;
+  /** Looks at everything: moves without a job, holds that are over, plans that are done. */
+  sweep(): Promise<void>;
+  /** The cheap part of a sweep, each second: plans that are done, nodes that have joined, moves whose turn it is. */
+  tick(): Promise<void>;
 }

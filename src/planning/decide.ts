@@ -1,0 +1,146 @@
+/**
+ * What an event changes, and whether it may. Everything that its sender has to correct is found before the first
+ * write, so a refused event has changed nothing.
+ */
+import { z } from 'zod';
+import { applyEvent, nodeIdSchema, parseTopologyEvent, type TopologyEvent } from '../core/events.ts';
+import { assertDrainable, planMoves } from '../core/planner.ts';
+import { findNode, isLegalTransition, type Topology, type TopologyNode } from '../core/topology.ts';
+import {
+  IndexUnknownError,
+  InvalidInputError,
+  InvariantError,
+  NodeNotDrainedError,
+  NodeUnknownError,
+  NodeUnreachableError,
+  isMiroirError,
+  messageOf,
+} from '../errors.ts';
+import { inspectSources, type Source } from './inspect.ts';
+import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
+
+/** A job of ours on the public queue, for the operator's `node remove`: none of the four events takes a node out. */
+export const NODE_REMOVED = 'NodeRemoved';
+
+export interface Decision {
+  /** Null: repeated. */
+  readonly node: TopologyNode | null;
+  readonly nodeId: string;
+  readonly version: number;
+  readonly why: string;
+  /** What has to be planned because of it; null: nothing. */
+  readonly plan: string | null;
+}
+
+export async function decide(parts: PlanningParts, name: string, data: unknown): Promise<Decision> {
+  if (name === NODE_REMOVED) return decideRemoval(parts, data);
+  const event = parseTopologyEvent(name, data);
+  if (event.index !== undefined && (await parts.records.index(event.index)) === null) {
+    throw new IndexUnknownError(`no index ${event.index} is registered`, {
+      field: 'index_uid',
+      remedy: 'create it with `miroir index create`, or correct index_uid; leave it out for every index',
+    });
+  }
+  const fleet = await readFleet(parts);
+  const { topology, change } = applyEvent(fleet.topology, event);
+  const about = {
+    nodeId: event.nodeId,
+    version: fleet.topology.version,
+    why: whyOf(event),
+    plan: event.index ?? EVERY_INDEX,
+  };
+  if (change === 'repeated') return { ...about, node: null };
+  const node = findNode(topology, event.nodeId);
+  if (node === undefined) throw new InvariantError(`${event.type} left no node ${event.nodeId}`);
+  if (event.type === 'NodeAdded') await assertAnswers(parts, node);
+  if (event.type === 'NodeDraining') assertDrainable(fleet.topology, fleet.indexes, event.nodeId);
+  await inspect(parts, fleet, topology, event);
+  return { ...about, node };
+}
+
+const whyOf = ({ type, nodeId, index }: TopologyEvent): string =>
+  `${type} ${nodeId}${index === undefined ? '' : ` for ${index}`}`;
+
+/** Its URL is within the allowed origins, its key is here, and it answers. */
+async function assertAnswers({ nodes, permit }: PlanningParts, node: TopologyNode): Promise<void> {
+  nodes.assertAllowed(node);
+  try {
+    await nodes.client(node, permit).version();
+  } catch (error) {
+    if (!(error instanceof NodeUnreachableError)) throw error;
+    throw new NodeUnreachableError(error.message, {
+      field: 'url',
+      remedy: `start the node, or correct its url, then send the event again`,
+      details: error.details,
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Documents on the nodes that the plan would read. A wish (add, drain) is refused when they cannot be moved; a fact
+ * (failed, recovered) is taken all the same, since not knowing it would be worse, and the problem is logged.
+ */
+async function inspect(parts: PlanningParts, fleet: Fleet, after: Topology, event: TopologyEvent): Promise<void> {
+  const indexes = fleet.indexes.filter(({ entry }) => event.index === undefined || entry.uid === event.index);
+  const { moves } = planMoves({ topology: after, indexes, pending: fleet.unfinished });
+  const sources = new Map<string, Source>();
+  const entries = new Map(indexes.map(({ entry }) => [entry.uid, entry]));
+  for (const { index, source } of moves) {
+    const entry = entries.get(index);
+    const node = findNode(after, source);
+    if (entry !== undefined && node !== undefined) sources.set(`${index} ${source}`, { entry, node });
+  }
+  try {
+    await inspectSources(parts, [...sources.values()]);
+  } catch (error) {
+    const isFact = event.type === 'NodeFailed' || event.type === 'NodeRecovered';
+    if (!isFact || !isMiroirError(error) || parts.permit.signal.aborted) throw error;
+    parts.logger.warn(
+      { event: event.type, node: event.nodeId, problem: messageOf(error) },
+      'documents to move have a problem',
+    );
+  }
+}
+
+const removalSchema = z.strictObject({ v: z.number().optional(), node_id: nodeIdSchema });
+
+async function decideRemoval(parts: PlanningParts, data: unknown): Promise<Decision> {
+  const parsed = removalSchema.safeParse(data);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = String(issue?.path[0] ?? 'data');
+    throw new InvalidInputError(`${NODE_REMOVED} has a missing or wrong ${field}`, {
+      field,
+      remedy: issue?.message ?? '',
+    });
+  }
+  const nodeId = parsed.data.node_id;
+  const { topology, indexes, unfinished } = await readFleet(parts);
+  const node = findNode(topology, nodeId);
+  const about = { nodeId, version: topology.version, why: `${NODE_REMOVED} ${nodeId}`, plan: null };
+  if (node === undefined) {
+    throw new NodeUnknownError(`node ${nodeId} is not known`, { field: 'node_id', remedy: 'see `miroir node list`' });
+  }
+  if (node.state === 'removed') return { ...about, node: null };
+  const owned = indexes.reduce(
+    (sum, { table }) =>
+      sum + table.shards.filter(({ owners, readers }) => [...owners, ...readers].includes(nodeId)).length,
+    0,
+  );
+  const moves = unfinished.filter(({ source, target, retires }) => [source, target, retires].includes(nodeId)).length;
+  if (!isLegalTransition(node.state, 'removed') || owned > 0 || moves > 0) {
+    throw new NodeNotDrainedError(
+      `node ${nodeId} is ${node.state}, owns ${owned} shards and is part of ${moves} unfinished moves`,
+      {
+        field: 'node_id',
+        remedy:
+          node.state === 'draining'
+            ? 'wait until its moves have ended (`miroir status -w`), the grace period included'
+            : 'drain the node first: `miroir node drain`',
+        details: { node: nodeId, state: node.state, owned, moves },
+      },
+    );
+  }
+  return { ...about, node: { ...node, state: 'removed' } };
+}

@@ -1,0 +1,151 @@
+/** The planner: one process at a time turns events into plans, and keeps what was planned going. */
+import type { Topology, TopologyNode } from '../core/topology.ts';
+import { ConflictError } from '../errors.ts';
+import type { EventOutcome, Planner } from '../ports.ts';
+import { decide } from './decide.ts';
+import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
+import { finishPlanning, replan } from './replan.ts';
+import { claimIndexes, endHolds, giveJobs, isAwaited, isOutdated } from './sweep.ts';
+
+/** Times an event is decided anew because somebody changed the topology meanwhile. */
+const TRIES = 5;
+/** An index is planned again this often within the time below when its moves keep being out of date. */
+const REPLANS = 5;
+const REPLANS_WITHIN_MS = 600_000;
+
+class LeadingPlanner implements Planner {
+  readonly #parts: PlanningParts;
+  readonly #serial = createSerial();
+  /** Moves that wait for another of their shard; as far as this process knows. */
+  #behind = 0;
+  readonly #replans = new Map<string, number[]>();
+
+  constructor(parts: PlanningParts) {
+    this.#parts = parts;
+  }
+
+  handle(name: string, data: unknown): Promise<EventOutcome> {
+    return this.#serial(() => this.#handle(name, data));
+  }
+
+  resume(): Promise<void> {
+    return this.#serial(async () => {
+      await finishPlanning(this.#parts);
+      await this.#sweep();
+    });
+  }
+
+  sweep(): Promise<void> {
+    return this.#serial(async () => {
+      await finishPlanning(this.#parts);
+      await this.#sweep();
+    });
+  }
+
+  tick(): Promise<void> {
+    return this.#serial(async () => {
+      const { records } = this.#parts;
+      const running = await records.plans(0);
+      const hasEnded = await this.#closePlans();
+      if (running.length > 0 && (this.#behind > 0 || hasEnded)) this.#behind = await giveJobs(this.#parts);
+      await this.#activateNodes(await records.topology());
+    });
+  }
+
+  async #handle(name: string, data: unknown): Promise<EventOutcome> {
+    const { writer } = this.#parts;
+    for (let attempt = 1; ; attempt += 1) {
+      const { node, nodeId, version, why, plan } = await decide(this.#parts, name, data);
+      // Also what an earlier try of this very event left between two writes.
+      if (node === null) {
+        await finishPlanning(this.#parts);
+        return this.#existing(nodeId);
+      }
+      try {
+        await writer.commitTopology(version, [{ id: nodeId, node }], { why, ...(plan === null ? {} : { plan }) });
+      } catch (error) {
+        if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
+        continue;
+      }
+      this.#parts.logger.info({ node: nodeId, state: node.state, why }, 'topology changed');
+      return plan === null ? { change: 'changed', plan: null, moves: 0, blocked: 0 } : this.#plan(plan, why);
+    }
+  }
+
+  async #plan(name: string, why: string): Promise<EventOutcome> {
+    // What else was asked for and never planned goes into the same plan.
+    const asked = (await this.#parts.writer.unplanned()).map(({ index }) => index);
+    const { id, moves, blocked } = await replan(this.#parts, [...new Set([name, ...asked])], why);
+    this.#behind = moves.some(({ step }) => step > 0) ? 1 : this.#behind;
+    return { change: 'changed', plan: moves.length > 0 ? id : null, moves: moves.length, blocked: blocked.length };
+  }
+
+  /** The newest plan that still moves something from or to the node. */
+  async #existing(nodeId: string): Promise<EventOutcome> {
+    const { records } = this.#parts;
+    const concerned = (await records.unfinishedMoves()).filter(({ source, target, retires }) =>
+      [source, target, retires].includes(nodeId),
+    );
+    const ids = new Set(concerned.map(({ planId }) => planId));
+    const plan = (await records.plans(0)).find(({ id }) => ids.has(id));
+    const { id = null, moves = 0, blocked = [] } = plan ?? {};
+    return { change: 'repeated', plan: id, moves, blocked: blocked.length };
+  }
+
+  async #sweep(): Promise<void> {
+    const { records, writer } = this.#parts;
+    await endHolds(this.#parts);
+    await this.#closePlans();
+    this.#behind = await giveJobs(this.#parts);
+    await claimIndexes(this.#parts);
+    await this.#activateNodes(await records.topology());
+    await writer.trimHistory();
+  }
+
+  /** Closes plans whose moves have all ended. What a plan gave up because it was out of date is planned anew. */
+  async #closePlans(): Promise<boolean> {
+    const { records, writer, logger } = this.#parts;
+    const done = (await records.plans(0)).filter(({ state }) => state === 'done');
+    for (const { id, moves, why } of done) {
+      const ended = await records.moves(await records.planMoveIds(id));
+      const outdated = [...new Set(ended.filter(isOutdated).map(({ index }) => index))].filter((index) =>
+        this.#mayReplan(index),
+      );
+      if (outdated.length > 0) await replan(this.#parts, outdated, `again after ${id}`);
+      await writer.closePlan(id);
+      logger.info({ plan: id, moves, why }, 'plan done');
+    }
+    return done.length > 0;
+  }
+
+  #mayReplan(index: string): boolean {
+    const nowMs = this.#parts.clock.monotonic();
+    const recent = (this.#replans.get(index) ?? []).filter((atMs) => nowMs - atMs < REPLANS_WITHIN_MS);
+    const may = recent.length < REPLANS;
+    if (may) recent.push(nowMs);
+    else this.#parts.logger.warn({ index }, 'planned again too often; the next topology event plans it');
+    this.#replans.set(index, recent);
+    return may;
+  }
+
+  /** A node that waits for no shard any more is a full member. */
+  async #activateNodes(topology: Topology): Promise<void> {
+    const { records, writer, logger } = this.#parts;
+    const arriving = topology.nodes.filter(({ state }) => state === 'joining' || state === 'restoring');
+    if (arriving.length === 0 || (await writer.unplanned()).length > 0) return;
+    const unfinished = await records.unfinishedMoves();
+    const arrived = arriving.filter(({ id }) => !isAwaited(unfinished, id));
+    if (arrived.length === 0) return;
+    const ids = arrived.map(({ id }) => id).join(', ');
+    const changes = arrived.map((node) => ({ id: node.id, node: { ...node, state: 'active' } satisfies TopologyNode }));
+    // A restored node may be read from now on, so what was blocked for want of a source can be planned.
+    const mayUnblock = arrived.some(({ state }) => state === 'restoring');
+    const why = `${ids} arrived`;
+    await writer.commitTopology(topology.version, changes, { why, ...(mayUnblock ? { plan: EVERY_INDEX } : {}) });
+    logger.info({ nodes: ids }, 'nodes are active');
+    if (mayUnblock) await replan(this.#parts, [EVERY_INDEX], why);
+  }
+}
+
+/** A planner that acts under `parts.permit`. */
+export const createPlanner = (parts: PlanningParts): Planner => new LeadingPlanner(parts);
