@@ -88,6 +88,7 @@ export const CONFIG_KEYS = {
     'pino level',
     'info has one line per phase change',
   ),
+  unsafe_skip_verify: key(flag, false, 'boolean', 'benchmarks only: what verification costs is measured by leaving it out'),
   failpoint: key(z.string(), '', 'name', 'tests only: where this process kills or stops itself'),
 } as const satisfies Record<string, Key<never> | Key<unknown>>;
 

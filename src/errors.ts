@@ -216,6 +216,22 @@ export class MoveCancelledError extends MiroirError {
   readonly retryable = false;
 }
 
+/** A phase cannot go on now. Normal: its job is delayed, the reason is shown, and it tries again by itself. */
+export class MoveWaitingError extends MiroirError {
+  readonly code = 'miroir_move_waiting';
+  readonly retryable = true;
+  /** What it waits for, for people: a word of the closed list, then what unblocks it. */
+  readonly reason: string;
+  /** When to look again (ms from now); absent: by how long it has waited already. */
+  readonly afterMs: number | undefined;
+
+  constructor(reason: string, afterMs?: number, options: MiroirErrorOptions = {}) {
+    super(`waits: ${reason}`, options);
+    this.reason = reason;
+    this.afterMs = afterMs;
+  }
+}
+
 /** A promise that our own records make does not hold. The move stops and stays visible: never repaired silently. */
 export class InvariantError extends MiroirError {
   readonly code = 'miroir_invariant';

@@ -15,7 +15,7 @@ function toReply(name: string, reply: Reply): MoveReply {
 }
 
 const placeKeys = (move: MoveState): [string, string] => [
-  keys.nodeMoves(move.source, 'out'),
+  keys.nodeMoves(move.plannedSource, 'out'),
   keys.nodeMoves(move.target, 'in'),
 ];
 
@@ -25,10 +25,10 @@ const flat = (fields: Readonly<Record<string, string | number>> = {}): (string |
 const routeArgs = (change: RouteChange | undefined): [string, string] =>
   change === undefined ? ['', ''] : [change.expected.text, routeBody(change.route)];
 
-/** A move as its record stores it; source and progress are fields of their own, since they change. */
+/** A move as its record stores it. Another source may be read later: that and progress are fields of their own. */
 export function storedMove(planId: string, move: PlanMove): string {
-  const { id, step, index, shard, group, target, retires, reason } = move;
-  return JSON.stringify({ v: RECORD_VERSION, id, planId, step, index, shard, group, target, retires, reason });
+  const { id, step, index, shard, group, source, target, retires, reason } = move;
+  return JSON.stringify({ v: RECORD_VERSION, id, planId, step, index, shard, group, source, target, retires, reason });
 }
 
 export interface MoveWriterOptions {

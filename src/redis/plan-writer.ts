@@ -83,7 +83,7 @@ export function createPlanWriter(options: {
         await scripts.run(
           'moves-add',
           [leaseKey, keys.plan(planId), keys.planMoves(planId), keys.moves, ...part.map((move) => keys.move(move.id))],
-          [lease.fence, ...part.flatMap((move) => [move.id, storedMove(planId, move), move.source])],
+          [lease.fence, ...part.flatMap((move) => [move.id, storedMove(planId, move)])],
         );
       }
     },

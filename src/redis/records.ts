@@ -41,6 +41,7 @@ interface StoredMove {
   index: string;
   shard: number;
   group: number;
+  source: string;
   target: string;
   retires: string | null;
   reason: MoveReason;
@@ -56,7 +57,8 @@ function toMove(id: string, fields: Fields): MoveState | null {
   const wish = (fields['wish'] ?? '') as MoveState['wish'];
   return {
     ...planned,
-    source: fields['source'] ?? '',
+    source: fields['source'] ?? planned.source,
+    plannedSource: planned.source,
     phase: (fields['phase'] ?? 'Idle') as Phase,
     ...(outcome === undefined ? {} : { outcome: outcome as Outcome }),
     wish,
@@ -75,6 +77,10 @@ function toMove(id: string, fields: Fields): MoveState | null {
     bytes: count('bytes'),
     documents: numberOrNull(fields['documents']),
     targetFloor: numberOrNull(fields['targetFloor']),
+    sourceCreated: fields['sourceCreated'] ?? null,
+    targetCreated: fields['targetCreated'] ?? null,
+    sourceFloor: numberOrNull(fields['sourceFloor']),
+    retiresFloor: numberOrNull(fields['retiresFloor']),
     flow: count('flow'),
     waiting: waiting === undefined ? null : { reason: waiting, sinceMs: count('waitingSince') },
     error: fields['error'] ?? null,

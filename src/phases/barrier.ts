@@ -1,0 +1,22 @@
+/** The barrier: no live router works by an epoch before this one, with no older request in flight. */
+import { MoveWaitingError } from '../errors.ts';
+import type { PhaseContext } from './context.ts';
+
+/** Routers acknowledge within their poll of a second; a longer wait gives the place to another move. */
+const PATIENCE_MS = 1_500;
+
+/** Returns the number of live routers once all have acknowledged. Throws `MoveWaitingError` with who is missing. */
+export async function passBarrier(context: PhaseContext, epoch: number): Promise<number> {
+  const giveUpAtMs = context.clock.monotonic() + PATIENCE_MS;
+  for (;;) {
+    const answer = await context.records.barrier(context.entry.uid, epoch);
+    if (answer.open) {
+      context.loads.of(context.move.target).learnClients(answer.routers);
+      return answer.routers;
+    }
+    if (answer.ms > PATIENCE_MS || context.clock.monotonic() > giveUpAtMs) {
+      throw new MoveWaitingError(`barrier: ${answer.reason} has not acknowledged epoch ${epoch}`, answer.ms);
+    }
+    await context.clock.sleep(answer.ms, context.permit.signal);
+  }
+}

@@ -1,0 +1,63 @@
+/** What a phase gets. It speaks to nodes and records only through this; both stop with the lease. */
+import type { IndexEntry } from '../core/routing.ts';
+import type { JobPhase } from '../core/move.ts';
+import type { Topology } from '../core/topology.ts';
+import type { Timings } from '../core/timing.ts';
+import type {
+  Checkpoint,
+  Clock,
+  Logger,
+  MoveState,
+  MoveWriter,
+  NodeClient,
+  Observer,
+  Permit,
+  Records,
+} from '../ports.ts';
+import type { TargetLoads } from './target-load.ts';
+import type { TaskWatch } from './task-watch.ts';
+
+/** The part of the configuration that phases read; units as in config.ts. */
+export interface PhaseSettings {
+  readonly migrationBatchSize: number;
+  readonly migrationBatchDelayMs: number;
+  readonly windowBytes: number;
+  readonly verifyWindowDocs: number;
+  readonly deleteStepDocs: number;
+  readonly graceMs: number;
+  readonly holdMs: number;
+  readonly nodeMaxBytes: number;
+  /** Benchmarks only: what verification costs is measured by leaving it out. */
+  readonly unsafeSkipVerify: boolean;
+}
+
+export interface PhaseContext {
+  /** The record as read when the phase began. */
+  readonly move: MoveState;
+  readonly entry: IndexEntry;
+  readonly topology: Topology;
+  readonly fence: string;
+  readonly permit: Permit;
+  readonly records: Records;
+  readonly writer: MoveWriter;
+  /** A node's client under this lease. Throws `NodeUnknownError` when the topology has no such node. */
+  node(id: string): NodeClient;
+  /** Waits for tasks of a node; one poll for all moves of the index. */
+  tasks(node: NodeClient): TaskWatch;
+  readonly loads: TargetLoads;
+  readonly settings: PhaseSettings;
+  readonly timings: Timings;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly log: Logger;
+  /** Stores progress under fence and job token. Throws `StaleFenceError` when this process is not the holder. */
+  checkpoint(progress: Checkpoint): Promise<void>;
+  /** Asks that a job of another move is looked at now (a grace that ends early). */
+  hurry(move: MoveState): Promise<void>;
+}
+
+/** One phase. `run` returns when the phase is reached, or throws `MoveWaitingError`, or what went wrong. */
+export interface Phase {
+  readonly name: JobPhase;
+  run(context: PhaseContext): Promise<void>;
+}

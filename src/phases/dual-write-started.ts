@@ -1,0 +1,91 @@
+/**
+ * Enters with: an idle move; the shard is stable, or already tracking for this move.
+ * Leaves with: every write that the copy could miss is tracked; nothing of the shard is on the target.
+ * Safe to repeat because: tracking is published once by a compare, leftovers are only ever the target's own copy before
+ * it owns anything, and a later watermark is a stricter one.
+ * Meanwhile: the old owners are written and read.
+ */
+import { MoveWaitingError } from '../errors.ts';
+import type { NodeClient, RouteRead } from '../ports.ts';
+import { passBarrier } from './barrier.ts';
+import type { Phase, PhaseContext } from './context.ts';
+import { shardFilter } from './filters.ts';
+import { deleteShard } from './leftovers.ts';
+import { assertNoIndexOperation, preflight } from './preflight.ts';
+import { assertAccepted, tracking } from './routes.ts';
+import { OutdatedMove } from './undo.ts';
+import { settleWrites, takeWatermark } from './watermark.ts';
+
+/** Another move of the shard goes first: one that runs, or one in its grace, which ends early. */
+async function waitForOther(context: PhaseContext, otherId: string): Promise<never> {
+  const other = await context.records.move(otherId);
+  if (other?.phase === 'DualWriteStopped' && other.outcome === undefined) {
+    if (other.wish !== 'now') await context.records.wish(other.id, 'now');
+    await context.hurry(other);
+  }
+  throw new MoveWaitingError(`shard_busy: move ${otherId} of this shard is not over`, 250);
+}
+
+async function lookAgain(context: PhaseContext): Promise<RouteRead> {
+  const { move, records } = context;
+  let read = await records.route(move.index, move.shard);
+  if (read.route.moveId !== undefined && read.route.moveId !== move.id) return waitForOther(context, read.route.moveId);
+  if (read.route.state === 'held') {
+    if (!(await records.endHold(move.index, read))) throw new MoveWaitingError('hold: the hold is not over', 500);
+    read = await records.route(move.index, move.shard);
+  }
+  const { owners } = read.route;
+  const wrong =
+    (!owners.includes(move.source) && `${move.source} does not own the shard`) ||
+    (move.retires !== null && !owners.includes(move.retires) && `${move.retires} does not own the shard`) ||
+    (owners.includes(move.target) && `${move.target} owns the shard already`);
+  if (wrong) throw new OutdatedMove(wrong);
+  return read;
+}
+
+async function publish(context: PhaseContext, read: RouteRead): Promise<number> {
+  const { move, records, writer } = context;
+  if (read.route.state === 'tracking') return read.route.epoch;
+  const reply = await writer.start(move, tracking(read, move));
+  if ('refused' in reply && (reply.refused === 'source_full' || reply.refused === 'target_full')) {
+    throw new MoveWaitingError(`${reply.refused}: as many moves as a node may have at a time`, 250);
+  }
+  assertAccepted(reply, 'tracking');
+  return reply.epoch ?? (await records.route(move.index, move.shard)).route.epoch;
+}
+
+/** Facts of both nodes that later phases hold against what they find. */
+async function facts(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<Record<string, string | number>> {
+  const { uid } = context.entry;
+  const [from, to] = await Promise.all([source.index(uid), target.index(uid)]);
+  return {
+    sourceCreated: from?.createdAt ?? '',
+    targetCreated: to?.createdAt ?? '',
+    sourceFloor: await settleWrites(context, source),
+    targetFloor: await takeWatermark(target, uid),
+    documents: await source.count(uid, shardFilter(context.move.shard)),
+  };
+}
+
+export const dualWriteStarted: Phase = {
+  name: 'DualWriteStarted',
+  async run(context) {
+    const { move, writer, log } = context;
+    const read = await lookAgain(context);
+    const [source, target] = [context.node(move.source), context.node(move.target)];
+    await preflight(context, source, target);
+    const leftovers = await deleteShard(context, target);
+    if (leftovers > 0) log.info({ leftovers }, 'leftovers of the shard removed from the target');
+    const epoch = await publish(context, read);
+    await passBarrier(context, epoch);
+    await assertNoIndexOperation(context, source);
+    await assertNoIndexOperation(context, target);
+    const reply = await writer.advance(move, {
+      to: 'DualWriteStarted',
+      unlessCancelled: true,
+      fields: await facts(context, source, target),
+      what: 'DualWriteStarted',
+    });
+    assertAccepted(reply, 'the phase');
+  },
+};

@@ -1,0 +1,104 @@
+/**
+ * Enters with: source and target were found equal.
+ * Leaves with: clients write and read the shard on its new owners.
+ * Safe to repeat because: each step (held, settling, settled) is one compare on the route, and the route says where to
+ * go on; a hold that is over goes back to tracking.
+ * Meanwhile: old owners are written until the switch, new ones after it; old owners are read until `settled`.
+ */
+import { InvariantError, MoveWaitingError } from '../errors.ts';
+import type { NodeClient, RouteRead } from '../ports.ts';
+import { auditNodes } from './audit.ts';
+import { passBarrier } from './barrier.ts';
+import type { Phase, PhaseContext } from './context.ts';
+import { verifyRest } from './migration-complete.ts';
+import { assertAccepted, held, settled, settling } from './routes.ts';
+import { assertNotRegressed, settleWrites, takeWatermark } from './watermark.ts';
+
+/** Verifications begun anew because somebody wrote past the routers, before the move waits and says so. */
+const ROUNDS = 3;
+
+/** Passes when nobody but this move wrote the shard since it was verified; else verifies again from the start. */
+async function gate(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
+  const { move, log } = context;
+  await assertNotRegressed(context, source, { created: move.sourceCreated, floor: move.sourceFloor });
+  await assertNotRegressed(context, target, { created: move.targetCreated, floor: move.targetFloor });
+  let floors = { source: move.sourceFloor ?? -1, target: move.targetFloor ?? -1 };
+  for (let round = 1; ; round += 1) {
+    const audit = await auditNodes(context, source, target, floors);
+    floors = audit.floors;
+    if (audit.foreign.length === 0) return;
+    const [first] = audit.foreign;
+    log.warn({ task: first?.uid, writes: audit.foreign.length }, 'somebody else wrote the shard: verifying it again');
+    if (round > ROUNDS) throw new MoveWaitingError(`gate: task ${first?.uid} wrote the shard past the routers`);
+    await settleWrites(context, source);
+    await settleWrites(context, target);
+    await verifyRest(context, true);
+  }
+}
+
+async function hold(context: PhaseContext, read: RouteRead): Promise<RouteRead> {
+  const { move, records, writer, settings } = context;
+  const reply = await writer.advance(move, {
+    route: held(read, move, settings.holdMs),
+    unlessCancelled: true,
+    what: 'held',
+  });
+  assertAccepted(reply, 'the hold');
+  return records.route(move.index, move.shard);
+}
+
+async function switchOwners(context: PhaseContext, read: RouteRead): Promise<RouteRead> {
+  const { move, records, writer, clock, observer } = context;
+  const startedMs = clock.monotonic();
+  await passBarrier(context, read.route.epoch);
+  const { heldUntilMs } = read.route;
+  if (heldUntilMs === undefined) throw new InvariantError(`shard ${move.shard} of ${move.index} is held without an end`);
+  const reply = await writer.advance(move, {
+    route: settling(read, move),
+    holdUntilMs: heldUntilMs,
+    unlessCancelled: true,
+    fields: { switchedAt: '$now' },
+    what: 'settling',
+  });
+  assertAccepted(reply, 'the switch');
+  observer.hold((clock.monotonic() - startedMs) / 1_000);
+  return records.route(move.index, move.shard);
+}
+
+/** What the source had accepted before the switch is applied, then what the target had: readers may change over. */
+async function settle(context: PhaseContext, source: NodeClient, target: NodeClient, read: RouteRead): Promise<void> {
+  const { move, records, writer, entry, observer } = context;
+  await settleWrites(context, source);
+  await settleWrites(context, target);
+  const retiring = move.retires === null ? -1 : await takeWatermark(context.node(move.retires), entry.uid);
+  const reply = await writer.advance(move, {
+    to: 'DualWriteStopped',
+    route: settled(read, move),
+    releasePlaces: true,
+    fields: { retiresFloor: retiring },
+    what: 'DualWriteStopped',
+  });
+  assertAccepted(reply, 'settled');
+  const now = await records.move(move.id);
+  if (now?.startedAtMs != null && now.phaseAtMs != null) observer.settled((now.phaseAtMs - now.startedAtMs) / 1_000);
+}
+
+export const dualWriteStopped: Phase = {
+  name: 'DualWriteStopped',
+  async run(context) {
+    const { move, records } = context;
+    const [source, target] = [context.node(move.source), context.node(move.target)];
+    let read = await records.route(move.index, move.shard);
+    if (read.route.moveId !== move.id) throw new InvariantError(`shard ${move.shard} is not in move ${move.id}`);
+    if (read.route.state === 'tracking') {
+      await gate(context, source, target);
+      read = await hold(context, read);
+    }
+    if (read.route.state === 'held') {
+      if (await records.endHold(move.index, read)) throw new MoveWaitingError('hold_over: trying again', 50);
+      read = await switchOwners(context, read);
+    }
+    if (read.route.state !== 'settling') throw new InvariantError(`shard ${move.shard} is ${read.route.state}`);
+    await settle(context, source, target, read);
+  },
+};

@@ -1,0 +1,44 @@
+/**
+ * Enters with: every window was applied on the target.
+ * Leaves with: every window was found equal on source and target (count and digest).
+ * Safe to repeat because: comparing changes nothing, and a repair makes the target what the source is.
+ * Meanwhile: the old owners are written and read; the target has one writer, the mover (I2).
+ */
+import { SLOTS } from '../core/windows.ts';
+import type { Phase, PhaseContext } from './context.ts';
+import { hasVectors } from './read-window.ts';
+import { assertAccepted } from './routes.ts';
+import { Verifier } from './verify.ts';
+import { assertNotRegressed } from './watermark.ts';
+
+/** Verifies what is not verified yet, from the record's offset or from the start. */
+export async function verifyRest(context: PhaseContext, fromStart: boolean): Promise<void> {
+  const { move, settings } = context;
+  if (settings.unsafeSkipVerify) return;
+  if (!fromStart && move.verifiedOffset >= SLOTS) return;
+  const verifier = new Verifier(context, await hasVectors(context.node(move.source), context.entry.uid));
+  if (fromStart) verifier.restart();
+  await verifier.upTo(SLOTS, async (progress) => {
+    await context.checkpoint({
+      docsMigrated: move.docsMigrated,
+      lastOffset: move.lastOffset,
+      fields: { ...progress },
+    });
+  });
+}
+
+export const migrationComplete: Phase = {
+  name: 'MigrationComplete',
+  async run(context) {
+    const { move } = context;
+    await assertNotRegressed(context, context.node(move.source), { created: move.sourceCreated, floor: move.sourceFloor });
+    await assertNotRegressed(context, context.node(move.target), { created: move.targetCreated, floor: move.targetFloor });
+    await verifyRest(context, false);
+    const reply = await context.writer.advance(move, {
+      to: 'MigrationComplete',
+      unlessCancelled: true,
+      what: 'MigrationComplete',
+    });
+    assertAccepted(reply, 'the phase');
+  },
+};

@@ -1,0 +1,27 @@
+/**
+ * Enters with: writes of the shard are tracked; the target holds nothing of it but windows that this move has sent.
+ * Leaves with: every window's task has succeeded on the target.
+ * Safe to repeat because: windows replace whole documents by what the source has, and those already sent are found by
+ * their tags.
+ * Meanwhile: the old owners are written and read; the target has one writer, the mover (I2).
+ */
+import type { Phase } from './context.ts';
+import { copyShard } from './copy.ts';
+import { assertAccepted } from './routes.ts';
+import { assertNotRegressed } from './watermark.ts';
+
+export const migrationInProgress: Phase = {
+  name: 'MigrationInProgress',
+  async run(context) {
+    const { move } = context;
+    await assertNotRegressed(context, context.node(move.source), { created: move.sourceCreated, floor: move.sourceFloor });
+    await assertNotRegressed(context, context.node(move.target), { created: move.targetCreated, floor: move.targetFloor });
+    await copyShard(context);
+    const reply = await context.writer.advance(move, {
+      to: 'MigrationInProgress',
+      unlessCancelled: true,
+      what: 'MigrationInProgress',
+    });
+    assertAccepted(reply, 'the phase');
+  },
+};

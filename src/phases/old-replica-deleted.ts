@@ -1,0 +1,73 @@
+/**
+ * Enters with: the shard is settled on its new owners; the retiring owner still has its copy.
+ * Leaves with: the retiring owner holds nothing of the shard, and the route is stable.
+ * Safe to repeat because: only ids read from the retiring copy are deleted there, and it owns and serves nothing.
+ * Meanwhile: the new owners are written and read.
+ */
+import { InvariantError, MoveWaitingError } from '../errors.ts';
+import type { NodeClient, RouteRead } from '../ports.ts';
+import { foreignWrites } from './audit.ts';
+import { passBarrier } from './barrier.ts';
+import type { Phase, PhaseContext } from './context.ts';
+import { shardFilter } from './filters.ts';
+import { tasksAbove } from './in-flight.ts';
+import { deleteShard } from './leftovers.ts';
+import { assertAccepted, stable } from './routes.ts';
+import { assertNotRegressed } from './watermark.ts';
+
+/** Reason of a move that only waits for its grace to end: it holds no claim, lease or place. */
+export const GRACE = 'grace';
+
+async function waitForGrace(context: PhaseContext): Promise<void> {
+  const { move, settings, clock } = context;
+  if (move.wish === 'now') return;
+  // Wall clocks of two machines differ by little against a grace of minutes; never early by more than that.
+  const restMs = (move.phaseAtMs ?? 0) + settings.graceMs - clock.now();
+  if (restMs > 0) throw new MoveWaitingError(`${GRACE}: the retiring copy is kept until it is over`, restMs);
+}
+
+/** I6: the last verified copy is never deleted. */
+async function assertReplaceable(context: PhaseContext, read: RouteRead, retiring: NodeClient): Promise<void> {
+  const { move, entry } = context;
+  const { owners, readers, state, moveId } = read.route;
+  if (state !== 'settled' || moveId !== move.id) throw new InvariantError(`shard ${move.shard} is ${state}, not settled`);
+  if (owners.length === 0 || owners.includes(retiring.node.id) || readers.includes(retiring.node.id)) {
+    throw new InvariantError(`${retiring.node.id} still serves shard ${move.shard} of ${move.index}`);
+  }
+  const target = context.node(move.target);
+  await assertNotRegressed(context, target, { created: move.targetCreated, floor: move.targetFloor });
+  const filter = shardFilter(move.shard);
+  const [kept, old] = await Promise.all([target.count(entry.uid, filter), retiring.count(entry.uid, filter)]);
+  if (kept === 0 && old > 0) {
+    throw new MoveWaitingError(`last_copy: ${target.node.id} holds nothing of the shard, ${retiring.node.id} ${old} documents`);
+  }
+}
+
+/** Writes that reached the retiring copy after the switch: never acknowledged, reported, not carried over (R8). */
+async function reportStragglers(context: PhaseContext, retiring: NodeClient): Promise<void> {
+  const { move, entry, log } = context;
+  const late = foreignWrites(await tasksAbove(retiring, entry.uid, move.retiresFloor ?? Number.MAX_SAFE_INTEGER), move);
+  const tagged = late.filter((task) => task.customMetadata !== null);
+  if (tagged.length > 0) log.warn({ node: retiring.node.id, tasks: tagged.map((task) => task.uid) }, 'stragglers on the retiring copy');
+}
+
+export const oldReplicaDeleted: Phase = {
+  name: 'OldReplicaDeleted',
+  async run(context) {
+    const { move, records, writer, topology, log } = context;
+    const read = await records.route(move.index, move.shard);
+    const node = topology.nodes.find(({ id }) => id === move.retires);
+    const gone = node === undefined || node.state === 'failed' || node.state === 'removed';
+    if (move.retires !== null && !gone) {
+      await waitForGrace(context);
+      await passBarrier(context, read.route.epoch);
+      const retiring = context.node(move.retires);
+      await assertReplaceable(context, read, retiring);
+      await reportStragglers(context, retiring);
+      const deleted = await deleteShard(context, retiring);
+      log.info({ node: move.retires, deleted }, 'retiring copy deleted');
+    }
+    const leftover = move.retires !== null && gone ? `copy on ${move.retires} left behind: the node is gone` : '';
+    assertAccepted(await writer.end(move, 'done', { route: stable(read), error: leftover }), 'the end');
+  },
+};

@@ -1,0 +1,106 @@
+/** What must hold before a shard moves: equal versions and settings, room, no operation that changes whole indexes. */
+import { MoveWaitingError, PreflightError } from '../errors.ts';
+import type { NodeClient } from '../ports.ts';
+import type { PhaseContext } from './context.ts';
+
+/** Tasks that rename, swap, delete or rewrite an index: a move waits until they are over. */
+const INDEX_OPERATIONS = ['indexSwap', 'indexDeletion', 'indexUpdate', 'documentEdition'];
+/** A target fuller than this leaves no room for what an index needs while it indexes. */
+const FULL = 0.85;
+/** A small batch that costs more than this is told with its remedy. */
+const SLOW_BATCH_MS = 300;
+const SMALL_BATCH_DOCS = 10;
+const BATCHES = 50;
+
+/** Canonical text of settings: object keys sorted at every level, arrays as they are (their order matters). */
+export function settingsText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(settingsText).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([name, inner]) => `${JSON.stringify(name)}:${settingsText(inner)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+const differing = (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] =>
+  [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => settingsText(a[name]) !== settingsText(b[name]));
+
+export async function assertNoIndexOperation(context: PhaseContext, node: NodeClient): Promise<void> {
+  const unfinished = { statuses: ['enqueued', 'processing'] as const, types: INDEX_OPERATIONS, limit: 1 };
+  // A swap names no index, so it is looked for without one.
+  const [task] = [
+    ...(await node.tasks({ ...unfinished, index: context.entry.uid })),
+    ...(await node.tasks({ ...unfinished, types: ['indexSwap'] })),
+  ];
+  if (task === undefined) return;
+  throw new MoveWaitingError(`index_operation: ${node.node.id} has an unfinished ${task.type} (task ${task.uid})`, 1_000);
+}
+
+/** Creates the index on a target that lacks it, with the source's settings. */
+async function prepareIndex(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
+  const { uid, primaryKey } = context.entry;
+  const existing = await target.index(uid);
+  if (existing === null) {
+    await context.tasks(target).ended(await target.createIndex(uid, primaryKey)); // may exist by now: another move was first
+  } else if (existing.primaryKey !== null && existing.primaryKey !== primaryKey) {
+    throw new PreflightError(`index ${uid} on ${target.node.id} has primary key ${existing.primaryKey}, not ${primaryKey}`, {
+      remedy: 'delete that index on the target, or correct the registry',
+    });
+  }
+  const [wanted, found] = [await source.settings(uid), await target.settings(uid)];
+  if (differing(wanted, found).length === 0) return;
+  if ((await target.count(uid)) > 0) {
+    throw new PreflightError(
+      `settings of ${uid} differ between ${source.node.id} and ${target.node.id}: ${differing(wanted, found).join(', ')}`,
+      { remedy: 'make the settings equal on both nodes' },
+    );
+  }
+  const task = await context.tasks(target).ended(await target.updateSettings(uid, wanted));
+  const left = differing(wanted, await target.settings(uid));
+  if (left.length === 0) return;
+  throw new PreflightError(
+    `${target.node.id} did not take the settings ${left.join(', ')} of ${uid}: ${task.error?.message ?? task.status}`,
+    { remedy: 'set them by hand: a node shows no secrets of embedders, so those cannot be copied' },
+  );
+}
+
+async function assertRoom(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
+  const { nodeMaxBytes } = context.settings;
+  if (nodeMaxBytes === 0) return;
+  const [{ bytes }, { databaseBytes }] = [await source.indexStats(context.entry.uid), await target.nodeStats()];
+  const needed = bytes / context.entry.shards;
+  if (databaseBytes + needed <= nodeMaxBytes * FULL) return;
+  throw new PreflightError(`${target.node.id} has no room: ${databaseBytes} of ${nodeMaxBytes} bytes are used`, {
+    remedy: 'give the node more room and raise node_max_bytes, or add another node',
+  });
+}
+
+/** Median of the node's recent small batches, ms; null when it had none. An empty batch costs nothing and does not tell. */
+async function learnBatchCost(context: PhaseContext, target: NodeClient): Promise<void> {
+  const costs = (await target.batches(BATCHES))
+    .filter((batch) => batch.documents > 0 && batch.documents <= SMALL_BATCH_DOCS)
+    .flatMap((batch) => (batch.durationMs === null ? [] : [batch.durationMs]))
+    .sort((a, b) => a - b);
+  const median = costs[Math.floor(costs.length / 2)] ?? null;
+  context.loads.of(target.node.id).learnSmallBatch(median);
+  if (median !== null && median > SLOW_BATCH_MS) {
+    context.log.warn(
+      { node: target.node.id, smallBatchMs: median },
+      'a small batch is slow on this node: start it with --max-indexing-memory of 1 GiB or so',
+    );
+  }
+}
+
+export async function preflight(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
+  const [ours, theirs] = await Promise.all([source.version(), target.version()]);
+  if (ours !== null && theirs !== null && ours !== theirs) {
+    throw new PreflightError(`${source.node.id} runs ${ours}, ${target.node.id} runs ${theirs}`, {
+      remedy: 'bring both nodes to one version',
+    });
+  }
+  await assertNoIndexOperation(context, source);
+  await prepareIndex(context, source, target);
+  await assertNoIndexOperation(context, target);
+  await assertRoom(context, source, target);
+  await learnBatchCost(context, target);
+}

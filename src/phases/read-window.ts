@@ -1,0 +1,39 @@
+/** Reading one window of a shard as raw text. */
+import type { Window } from '../core/windows.ts';
+import { PageTooLargeError } from '../errors.ts';
+import type { DocumentPage, NodeClient } from '../ports.ts';
+import type { PhaseContext } from './context.ts';
+import { windowFilter } from './filters.ts';
+
+/** A single slot cannot be cut: 65,536 slots a shard make more than this in one of them a skewed or broken hash. */
+const SLOT_DOCS_MAX = 100_000;
+const SLOT_BYTES_MAX = 64_000_000;
+
+/** The window's documents, or null when they do not fit and the window has to be cut. */
+export async function readWindow(
+  context: PhaseContext,
+  node: NodeClient,
+  window: Window,
+  limits: { readonly docs: number; readonly bytes: number; readonly vectors: boolean },
+): Promise<DocumentPage | null> {
+  const single = window.from === window.to;
+  const limit = single ? SLOT_DOCS_MAX : limits.docs;
+  try {
+    const page = await node.page(context.entry.uid, {
+      filter: windowFilter(context.move.shard, window),
+      limit,
+      maxBytes: single ? SLOT_BYTES_MAX : limits.bytes,
+      ...(limits.vectors ? { retrieveVectors: true } : {}),
+    });
+    return page.total > limit ? null : page;
+  } catch (error) {
+    if (error instanceof PageTooLargeError && !single) return null;
+    throw error;
+  }
+}
+
+/** Whether the index computes or stores vectors, so that reads have to ask for them. */
+export async function hasVectors(node: NodeClient, index: string): Promise<boolean> {
+  const { embedders } = await node.settings(index);
+  return typeof embedders === 'object' && embedders !== null && Object.keys(embedders).length > 0;
+}

@@ -1,0 +1,53 @@
+/** How a move changes its shard's route, state by state. */
+import type { ShardRoute } from '../core/routing.ts';
+import { MoveWaitingError } from '../errors.ts';
+import type { MoveReply, MoveState, RouteChange, RouteRead } from '../ports.ts';
+
+type NewRoute = RouteChange['route'];
+
+const withMove = (route: ShardRoute, move: MoveState, state: ShardRoute['state']): NewRoute => ({
+  shard: route.shard,
+  state,
+  owners: route.owners,
+  readers: route.readers,
+  moveId: move.id,
+});
+
+export const tracking = (read: RouteRead, move: MoveState): RouteChange => ({
+  expected: read,
+  route: withMove(read.route, move, 'tracking'),
+});
+
+export const held = (read: RouteRead, move: MoveState, holdMs: number): RouteChange => ({
+  expected: read,
+  route: withMove(read.route, move, 'held'),
+  holdMs,
+});
+
+/** The target's place among the owners is that of the one that retires, so that tables read alike. */
+export function newOwners(route: ShardRoute, move: MoveState): string[] {
+  const owners = route.owners.filter((owner) => owner !== move.retires && owner !== move.target);
+  const at = move.retires === null ? -1 : route.owners.indexOf(move.retires);
+  owners.splice(at < 0 ? owners.length : at, 0, move.target);
+  return owners;
+}
+
+export const settling = (read: RouteRead, move: MoveState): RouteChange => ({
+  expected: read,
+  route: { ...withMove(read.route, move, 'settling'), owners: newOwners(read.route, move) },
+});
+
+export const settled = (read: RouteRead, move: MoveState): RouteChange => ({
+  expected: read,
+  route: { ...withMove(read.route, move, 'settled'), readers: read.route.owners },
+});
+
+export const stable = (read: RouteRead): RouteChange => ({
+  expected: read,
+  route: { shard: read.route.shard, state: 'stable', owners: read.route.owners, readers: read.route.readers },
+});
+
+/** A refusal that means "look again": the record or the route moved on, or a wish came in. */
+export function assertAccepted(reply: MoveReply, what: string): asserts reply is { epoch: number | null } {
+  if ('refused' in reply) throw new MoveWaitingError(`${reply.refused}: ${what} is tried again`, 50);
+}

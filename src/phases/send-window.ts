@@ -1,0 +1,80 @@
+/** Sending one window to the target and seeing it applied; what a failed task means is decided here. */
+import { fieldSpan, scalarText, splitArray } from '../core/json-text.ts';
+import type { Window } from '../core/windows.ts';
+import { DocumentRejectedError, MoveWaitingError } from '../errors.ts';
+import type { NodeClient, NodeTask } from '../ports.ts';
+import type { PhaseContext } from './context.ts';
+import { writeTag } from './tags.ts';
+
+/** Codes of a node that is full or busy: nothing is wrong with the documents. */
+const NODE_TROUBLE = new Set(['no_space_left_on_device', 'io_error', 'too_many_open_files', 'database_size_limit_reached']);
+/** A task that failed through somebody else's document is innocent; alone it fails again only by its own. */
+const INNOCENT = new Set(['internal', 'index_not_found']);
+const ATTEMPTS_ALONE = 3;
+
+const outcome = (task: NodeTask): 'applied' | 'trouble' | 'again' | 'rejected' => {
+  if (task.status === 'succeeded') return 'applied';
+  if (task.status === 'canceled') return 'again';
+  const code = task.error?.code ?? 'internal';
+  if (NODE_TROUBLE.has(code)) return 'trouble';
+  return INNOCENT.has(code) ? 'again' : 'rejected';
+};
+
+/** Sends an array of documents and waits until the task has ended. */
+async function sendOnce(context: PhaseContext, target: NodeClient, documents: Buffer | string, window: Window, attempt: number): Promise<NodeTask> {
+  const { entry, move, fence } = context;
+  const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt, window: [window.from, window.to] });
+  const uid = await target.putDocuments(entry.uid, entry.primaryKey, documents, tag);
+  return context.tasks(target).ended(uid);
+}
+
+/** The documents one by one in halves until the one is found that the target rejects. Throws `DocumentRejectedError`. */
+async function findRejected(context: PhaseContext, target: NodeClient, documents: string, window: Window): Promise<void> {
+  let groups = [splitArray(documents)];
+  for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+    const text = `[${group.map(({ start, end }) => documents.slice(start, end)).join(',')}]`;
+    let task = await sendOnce(context, target, text, window, ATTEMPTS_ALONE);
+    if (outcome(task) === 'applied') continue;
+    const [only] = group;
+    if (group.length > 1 || only === undefined) {
+      const half = Math.ceil(group.length / 2);
+      groups = [group.slice(0, half), group.slice(half), ...groups];
+      continue;
+    }
+    // One document alone: once more, in case another client's document broke the batch it was in.
+    task = await sendOnce(context, target, text, window, ATTEMPTS_ALONE + 1);
+    if (outcome(task) === 'applied') continue;
+    const key = fieldSpan(documents, only.start, only.end, context.entry.primaryKey);
+    const id = key === undefined ? '(no primary key)' : scalarText(documents, key.start, key.end);
+    throw new DocumentRejectedError(`${target.node.id} rejects document ${id}: ${task.error?.message ?? ''}`, {
+      remedy: 'correct or delete the document on the source, then ask for the move again',
+      details: { document: id, node: target.node.id, taskCode: task.error?.code ?? '' },
+    });
+  }
+}
+
+/**
+ * Returns when the window is applied. Throws `MoveWaitingError` with the node's own words when the node is full or
+ * busy, `DocumentRejectedError` when a document of the window is to blame.
+ */
+export async function settleTask(
+  context: PhaseContext,
+  target: NodeClient,
+  sent: { readonly task: NodeTask; readonly documents: Buffer; readonly window: Window },
+): Promise<void> {
+  let { task } = sent;
+  for (let attempt = 1; outcome(task) === 'again' && attempt < ATTEMPTS_ALONE; attempt += 1) {
+    context.log.warn({ window: sent.window, error: task.error }, 'window failed with its batch: sending it again');
+    task = await sendOnce(context, target, sent.documents, sent.window, attempt + 1);
+    context.observer.window('repeated');
+  }
+  switch (outcome(task)) {
+    case 'applied':
+      return;
+    case 'trouble':
+      throw new MoveWaitingError(`node_busy: ${target.node.id}: ${task.error?.message ?? task.error?.code ?? ''}`, 5_000);
+    case 'again':
+    case 'rejected':
+      return findRejected(context, target, sent.documents.toString('utf8'), sent.window);
+  }
+}

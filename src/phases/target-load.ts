@@ -1,0 +1,211 @@
+/**
+ * What this process has waiting in each target: windows of all its moves share one bounded queue per node, and one pace
+ * that follows how long the node's batches take. Also bounds the pages that the process holds in memory.
+ */
+import { type Pace, allowance, createPace, onBatch, onRefused, setClients } from '../core/pace.ts';
+import type { NodeTask, Observer } from '../ports.ts';
+
+export interface LoadLimits {
+  readonly targetTasks: number;
+  readonly targetBytes: number;
+  readonly targetBatchMs: number;
+  readonly windowDocs: number;
+  /** Bytes of pages between their reading and the node's 202, all moves of the process together. */
+  readonly readAheadBytes: number;
+}
+
+/** Documents in a window are never fewer: below, a batch's fixed price decides (docs/decisions). */
+const MIN_DOCS = 500;
+
+/** A counting gate: `enter` waits until there is room. One caller that is larger than all room enters alone. */
+class Gate {
+  #used = 0;
+  #waiting: { size: number; enter: () => void }[] = [];
+  readonly #room: () => number;
+
+  constructor(room: () => number) {
+    this.#room = room;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  async enter(size: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#waiting.length === 0 && this.#fits(size)) {
+      this.#used += size;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const waiter = {
+        size,
+        enter: (): void => {
+          signal.removeEventListener('abort', abort);
+          resolve();
+        },
+      };
+      const abort = (): void => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiter);
+        reject(signal.reason as Error);
+        this.wake();
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.#waiting.push(waiter);
+    });
+  }
+
+  leave(size: number): void {
+    this.#used -= size;
+    this.wake();
+  }
+
+  wake(): void {
+    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.size); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#used += next.size;
+      next.enter();
+    }
+  }
+
+  #fits(size: number): boolean {
+    return this.#used === 0 || this.#used + size <= this.#room();
+  }
+}
+
+export class TargetLoad {
+  readonly #node: string;
+  readonly #observer: Observer;
+  readonly #tasks: Gate;
+  readonly #bytes: Gate;
+  readonly #docs: Gate;
+  #pace: Pace;
+  #smallBatchMs: number | null = null;
+  /** Documents of ours by the start of the batch that took them: a batch is fed to the pace once it is left behind. */
+  #batch: { startedAt: string; docs: number; durationMs: number } | null = null;
+
+  constructor(node: string, limits: LoadLimits, observer: Observer) {
+    this.#node = node;
+    this.#observer = observer;
+    this.#pace = createPace({
+      maxTasks: limits.targetTasks,
+      maxBytes: limits.targetBytes,
+      minDocs: MIN_DOCS,
+      windowDocs: limits.windowDocs,
+      targetBatchMs: limits.targetBatchMs,
+    });
+    this.#tasks = new Gate(() => allowance(this.#pace).tasksInFlight);
+    this.#bytes = new Gate(() => allowance(this.#pace).bytesInFlight);
+    this.#docs = new Gate(() => allowance(this.#pace).docsInFlight);
+  }
+
+  /** Largest window that may be read for this target now, documents. */
+  get windowDocs(): number {
+    return allowance(this.#pace).windowDocs;
+  }
+
+  /** Takes a place in the target's queue; the returned function gives it back when the task has ended. */
+  async enter(docs: number, bytes: number, signal: AbortSignal): Promise<() => void> {
+    await this.#tasks.enter(1, signal);
+    try {
+      await this.#docs.enter(docs, signal);
+      try {
+        await this.#bytes.enter(bytes, signal);
+      } catch (error) {
+        this.#docs.leave(docs);
+        throw error;
+      }
+    } catch (error) {
+      this.#tasks.leave(1);
+      throw error;
+    }
+    this.#tell();
+    return () => {
+      this.#bytes.leave(bytes);
+      this.#docs.leave(docs);
+      this.#tasks.leave(1);
+      this.#tell();
+    };
+  }
+
+  /** What a batch that holds few documents costs this node, ms, from its own list. */
+  learnSmallBatch(ms: number | null): void {
+    this.#smallBatchMs = ms;
+  }
+
+  /** How many routers are live: with none, nobody waits behind our batches. */
+  learnClients(routers: number): void {
+    this.#pace = setClients(this.#pace, routers);
+    this.#wake();
+  }
+
+  learnTask(task: NodeTask, docs: number): void {
+    if (task.startedAt === null || task.finishedAt === null) return;
+    const durationMs = Date.parse(task.finishedAt) - Date.parse(task.startedAt);
+    if (this.#batch?.startedAt === task.startedAt) {
+      this.#batch.docs += docs;
+      return;
+    }
+    const over = this.#batch;
+    this.#batch = { startedAt: task.startedAt, docs, durationMs };
+    if (over === null) return;
+    this.#pace = onBatch(this.#pace, { docs: over.docs, durationMs: over.durationMs, smallBatchMs: this.#smallBatchMs ?? 0 });
+    this.#wake();
+  }
+
+  learnRefusal(): void {
+    this.#pace = onRefused(this.#pace);
+  }
+
+  #wake(): void {
+    this.#tasks.wake();
+    this.#docs.wake();
+    this.#bytes.wake();
+    this.#tell();
+  }
+
+  #tell(): void {
+    const { windowDocs } = allowance(this.#pace);
+    this.#observer.target(this.#node, { tasks: this.#tasks.used, bytes: this.#bytes.used, windowDocs });
+  }
+}
+
+export class TargetLoads {
+  readonly #limits: LoadLimits;
+  readonly #observer: Observer;
+  readonly #targets = new Map<string, TargetLoad>();
+  readonly #pages: Gate;
+
+  constructor(limits: LoadLimits, observer: Observer) {
+    this.#limits = limits;
+    this.#observer = observer;
+    this.#pages = new Gate(() => limits.readAheadBytes);
+  }
+
+  of(node: string): TargetLoad {
+    const known = this.#targets.get(node);
+    if (known !== undefined) return known;
+    const load = new TargetLoad(node, this.#limits, this.#observer);
+    this.#targets.set(node, load);
+    return load;
+  }
+
+  /** Room for a page that is about to be read: as much as it may have, until it is known how much it has. */
+  async page(bytes: number, signal: AbortSignal): Promise<PageRoom> {
+    await this.#pages.enter(bytes, signal);
+    let held = bytes;
+    const shrink = (to: number): void => {
+      if (to >= held) return;
+      const freed = held - to;
+      held = to;
+      this.#pages.leave(freed);
+    };
+    return { shrink, release: () => shrink(0) };
+  }
+}
+
+/** A page's share of the process's memory. */
+export interface PageRoom {
+  shrink(toBytes: number): void;
+  release(): void;
+}

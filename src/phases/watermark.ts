@@ -1,0 +1,55 @@
+/**
+ * The watermark of an index on a node: the uid of its newest task. Once no unfinished task has a uid up to it,
+ * everything that was accepted before is finished (docs/protocol.md, "Words").
+ */
+import { MoveWaitingError, NodeRegressedError } from '../errors.ts';
+import type { NodeClient } from '../ports.ts';
+import type { PhaseContext } from './context.ts';
+
+/** How long a phase waits on its own before it delays itself: a batch of an ordinary node. */
+const PATIENCE_MS = 3_000;
+const POLL_MS = 25;
+
+/** -1 when the index never had a task. */
+export async function takeWatermark(node: NodeClient, index: string): Promise<number> {
+  const [newest] = await node.tasks({ index, limit: 1 });
+  return newest?.uid ?? -1;
+}
+
+export async function isApplied(node: NodeClient, index: string, watermark: number): Promise<boolean> {
+  const [oldest] = await node.tasks({ index, statuses: ['enqueued', 'processing'], limit: 1, reverse: true });
+  return oldest === undefined || oldest.uid > watermark;
+}
+
+/** Waits until what the node has accepted so far is applied; returns the watermark. Throws `MoveWaitingError`. */
+export async function settleWrites(context: PhaseContext, node: NodeClient): Promise<number> {
+  const index = context.entry.uid;
+  const watermark = await takeWatermark(node, index);
+  const giveUpAtMs = context.clock.monotonic() + PATIENCE_MS;
+  while (!(await isApplied(node, index, watermark))) {
+    if (context.clock.monotonic() > giveUpAtMs) {
+      throw new MoveWaitingError(`node_busy: ${node.node.id} still indexes what it accepted before task ${watermark}`, 1_000);
+    }
+    await context.clock.sleep(POLL_MS, context.permit.signal);
+  }
+  return watermark;
+}
+
+/**
+ * Refuses a node that has less than it had: its index was made anew, or its newest uid is below one already seen.
+ * Nothing is deleted, and nothing counts as applied, on the word of such a node.
+ */
+export async function assertNotRegressed(
+  context: PhaseContext,
+  node: NodeClient,
+  seen: { readonly created: string | null; readonly floor: number | null },
+): Promise<void> {
+  if (seen.created === null) return;
+  const index = await node.index(context.entry.uid);
+  const newest = await takeWatermark(node, context.entry.uid);
+  if (index?.createdAt === seen.created && newest >= (seen.floor ?? -1)) return;
+  throw new NodeRegressedError(`node ${node.node.id} came back with less than it had`, {
+    remedy: 'look at the node: it was wiped or restored from an older copy; remove it, or bring its data back',
+    details: { node: node.node.id, index: context.entry.uid, created: index?.createdAt ?? 'none', was: seen.created },
+  });
+}

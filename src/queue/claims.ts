@@ -1,0 +1,161 @@
+/**
+ * Claims: one job per index with work. Whoever takes a claim takes the index's lease and serves the index until its
+ * queue is empty; the claim stays active meanwhile, so BullMQ moves it when the process dies. A busy lease puts the
+ * claim off; the jobs of the index themselves never bounce.
+ */
+import { DelayedError, type Job, Queue, WaitingError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Timings } from '../core/timing.ts';
+import { assertReadable } from '../core/version.ts';
+import { LeaseLostError, RecordTooNewError, messageOf } from '../errors.ts';
+import type { Clock, Failpoint, Lease, Leases, Logger } from '../ports.ts';
+import { addJobs } from './add.ts';
+import { IndexRun, STALLS_MAX, hasWork, queueOptions } from './index-run.ts';
+import { type ClaimJob, claimJob } from './jobs.ts';
+import { CLAIMS_QUEUE, QUEUE_PREFIX, dueClaimId, indexQueue } from './names.ts';
+import type { PhaseRunner } from './phase-runner.ts';
+import type { MoveSlots } from './slots.ts';
+
+/** How long phases may take to hand over when the process drains; a supervisor's patience is 10 s. */
+const DRAIN_MS = 3_000;
+/** After a lost lease: what does not settle by then may act on old state, so the process ends. */
+const SETTLE_MS = 2_000;
+const RETRY_MS = 1_000;
+/** Claims due within the same quarter of a second are one claim. */
+const DUE_STEP_MS = 250;
+
+export interface ClaimsOptions {
+  readonly connection: Redis;
+  readonly leases: Leases;
+  readonly scopeOf: (index: string) => string;
+  readonly runnerFor: (index: string, lease: Lease, stopping: () => AbortSignal) => PhaseRunner;
+  readonly slots: MoveSlots;
+  readonly maxConcurrentMigrations: number;
+  readonly indexesPerProcess: number;
+  readonly timings: Timings;
+  readonly clock: Clock;
+  readonly failpoint: Failpoint;
+  readonly holder: string;
+  readonly logger: Logger;
+  /** Called when requests do not settle after a lost lease. */
+  readonly onUnsettled: (index: string) => void;
+}
+
+export interface Claims {
+  /** Serves until the signal; then hands everything over and resolves. */
+  close(): Promise<void>;
+  claimAt(index: string, dueMs: number): Promise<void>;
+  /** Indexes that this process serves now. */
+  readonly serving: ReadonlySet<string>;
+}
+
+export function startClaims(options: ClaimsOptions): Claims {
+  const { connection, leases, scopeOf, slots, timings, clock, holder, logger } = options;
+  const runs = new Map<string, IndexRun>();
+  const serving = new Set<string>();
+  const draining = new AbortController();
+  const queue = new Queue<ClaimJob>(CLAIMS_QUEUE, queueOptions(connection));
+  queue.on('error', (error) => logger.debug({ problem: messageOf(error) }, 'claims queue'));
+
+  /** The process's places are shared evenly by the indexes that it serves; each keeps one at least. */
+  const share = (): void => {
+    const each = Math.max(1, Math.floor(options.maxConcurrentMigrations / Math.max(1, runs.size)));
+    for (const run of runs.values()) run.concurrency = each;
+  };
+
+  const putOff = async (job: Job<ClaimJob>, token: string, ms: number): Promise<never> => {
+    await job.moveToDelayed(clock.now() + Math.max(20, Math.ceil(ms)), token);
+    throw new DelayedError();
+  };
+
+  const somethingToDo = async (index: string): Promise<boolean> => {
+    const indexJobs = new Queue(indexQueue(index), queueOptions(connection));
+    try {
+      return await hasWork(indexJobs, clock.now());
+    } finally {
+      await indexJobs.close();
+    }
+  };
+
+  const serve = async (index: string, lease: Lease, signal: AbortSignal): Promise<void> => {
+    const log = logger.child({ index, fence: lease.fence });
+    let run: IndexRun | undefined;
+    const stopping = (): AbortSignal => (run === undefined ? lease.signal : AbortSignal.any([lease.signal, run.stopping]));
+    const runner = options.runnerFor(index, lease, stopping);
+    run = new IndexRun({ ...options, index, lease, runner, logger: log, concurrency: 1 });
+    runs.set(index, run);
+    serving.add(index);
+    share();
+    try {
+      await run.untilIdle(signal);
+    } finally {
+      const lost = lease.signal.aborted;
+      const settled = await run.close(new LeaseLostError(lost ? 'lease lost' : 'the process drains'), lost ? SETTLE_MS : DRAIN_MS);
+      runs.delete(index);
+      serving.delete(index);
+      slots.leaveIndex(index);
+      share();
+      if (lost && !settled) options.onUnsettled(index);
+      if (!lost) await lease.release(settled);
+    }
+  };
+
+  const worker = new Worker<ClaimJob>(
+    CLAIMS_QUEUE,
+    // Three declared parameters: BullMQ gives the signal only to those who ask for it.
+    async (job, lockToken, cancelled) => {
+      const token = lockToken ?? '';
+      const signal = AbortSignal.any([draining.signal, ...(cancelled === undefined ? [] : [cancelled])]);
+      const { index } = job.data;
+      try {
+        assertReadable(job.data.v, `claim ${job.id}`);
+        if (!(await somethingToDo(index))) return;
+        const answer = await leases.acquire(scopeOf(index));
+        if ('busy' in answer) return await putOff(job, token, Math.min(answer.busy.remainingMs + 10, timings.watchMs));
+        await serve(index, answer.lease, signal);
+      } catch (error) {
+        if (error instanceof DelayedError || error instanceof WaitingError) throw error;
+        logger.warn({ index, problem: messageOf(error) }, 'claim put off');
+        return putOff(job, token, error instanceof RecordTooNewError ? timings.takeoverMs : RETRY_MS);
+      }
+      if (draining.signal.aborted) {
+        await job.moveToWait(token);
+        throw new WaitingError();
+      }
+      // Work may have come between the last look and the release; whoever added it asked for a claim of its own, and
+      // that claim runs after this one. A lost lease leaves work without one.
+      if (await somethingToDo(index)) return putOff(job, token, timings.watchMs);
+    },
+    {
+      connection,
+      prefix: QUEUE_PREFIX,
+      name: holder,
+      concurrency: Math.min(options.indexesPerProcess, options.maxConcurrentMigrations),
+      lockDuration: timings.jobLockMs,
+      stalledInterval: timings.stalledMs,
+      maxStalledCount: STALLS_MAX,
+    },
+  );
+  worker.on('error', (error) => logger.warn({ problem: messageOf(error) }, 'claims worker'));
+  worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach((id) => worker.cancelJob(id, 'lock lost')));
+
+  return {
+    serving,
+    async claimAt(index, dueMs) {
+      const due = Math.ceil(dueMs / DUE_STEP_MS) * DUE_STEP_MS;
+      await addJobs(options.failpoint, 'claim', () =>
+        queue.add(`claim ${index}`, claimJob(index), {
+          jobId: dueClaimId(index, due),
+          delay: Math.max(0, due - clock.now()),
+          removeOnComplete: true,
+          removeOnFail: true,
+        }),
+      );
+    },
+    async close() {
+      draining.abort(new LeaseLostError('the process drains'));
+      await worker.close();
+      await queue.close();
+    },
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * Serving one index while its lease is held: a BullMQ worker on the index's queue, until nothing is left that is due
+ * soon, the lease is lost, or the process drains.
+ */
+import { Queue, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Timings } from '../core/timing.ts';
+import { messageOf } from '../errors.ts';
+import type { Clock, Lease, Logger } from '../ports.ts';
+import type { PhaseJob } from './jobs.ts';
+import { QUEUE_PREFIX, indexQueue } from './names.ts';
+import { type PhaseRunner, SHORT_WAIT_MS } from './phase-runner.ts';
+
+/** A claim or a phase must never fail for having met many crashes. */
+export const STALLS_MAX = 1_000_000;
+const IDLE_LOOK_MS = 50;
+
+export interface IndexRunOptions {
+  readonly index: string;
+  readonly connection: Redis;
+  readonly lease: Lease;
+  readonly runner: PhaseRunner;
+  readonly timings: Timings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly concurrency: number;
+  /** Name of this process, shown as `processedBy`. */
+  readonly holder: string;
+}
+
+export const queueOptions = (connection: Redis) => ({
+  connection,
+  prefix: QUEUE_PREFIX,
+  streams: { events: { maxLen: 500 } },
+});
+
+/** Jobs of the index that want a process now or within the linger. */
+export async function hasWork(queue: Queue, nowMs: number): Promise<boolean> {
+  const counts = await queue.getJobCounts('wait', 'active', 'prioritized', 'delayed');
+  if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) + (counts['prioritized'] ?? 0) > 0) return true;
+  if ((counts['delayed'] ?? 0) === 0) return false;
+  const [next] = await queue.getDelayed(0, 0);
+  return next !== undefined && next.timestamp + next.delay <= nowMs + SHORT_WAIT_MS;
+}
+
+export class IndexRun {
+  readonly #options: IndexRunOptions;
+  readonly #queue: Queue;
+  readonly #worker: Worker<PhaseJob>;
+  readonly #stop = new AbortController();
+  #active = 0;
+
+  constructor(options: IndexRunOptions) {
+    const { index, connection, runner, timings, holder, concurrency, lease, logger } = options;
+    this.#options = options;
+    this.#queue = new Queue(indexQueue(index), queueOptions(connection));
+    this.#worker = new Worker<PhaseJob>(
+      indexQueue(index),
+      // Three declared parameters: BullMQ gives the signal only to those who ask for it.
+      async (job, token, signal) => {
+        this.#active += 1;
+        try {
+          const stop = AbortSignal.any([lease.signal, this.#stop.signal, ...(signal === undefined ? [] : [signal])]);
+          return await runner.process(job, token ?? '', stop);
+        } finally {
+          this.#active -= 1;
+        }
+      },
+      {
+        connection,
+        prefix: QUEUE_PREFIX,
+        name: holder,
+        concurrency,
+        lockDuration: timings.jobLockMs,
+        stalledInterval: timings.stalledMs,
+        maxStalledCount: STALLS_MAX,
+      },
+    );
+    this.#worker.on('error', (error) => logger.warn({ index, problem: messageOf(error) }, 'index worker'));
+    this.#queue.on('error', (error) => logger.debug({ index, problem: messageOf(error) }, 'index queue'));
+    // BullMQ tells that a job's lock is gone but lets the job run on: the fence refuses its writes, this ends it.
+    this.#worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach((id) => this.#worker.cancelJob(id, 'lock lost')));
+  }
+
+  /** Aborted when phases have to stop. */
+  get stopping(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  set concurrency(value: number) {
+    this.#worker.concurrency = value;
+  }
+
+  /** Resolves when the index has no work left, or when it must not be served any more. */
+  async untilIdle(signal: AbortSignal): Promise<void> {
+    const { clock, lease } = this.#options;
+    const over = AbortSignal.any([signal, lease.signal]);
+    while (!over.aborted) {
+      await clock.sleep(IDLE_LOOK_MS, over).catch(() => undefined); // aborted: looked at above
+      if (over.aborted || this.#active > 0) continue;
+      if (!(await hasWork(this.#queue, clock.now()))) return;
+    }
+  }
+
+  /** Ends the phases (they hand over) and the worker. True when everything came to an end in time. */
+  async close(reason: Error, deadlineMs: number): Promise<boolean> {
+    this.#stop.abort(reason);
+    this.#worker.cancelAllJobs(reason.message);
+    const closed = this.#worker.close().then(
+      () => true,
+      (error: unknown) => {
+        this.#options.logger.warn({ problem: messageOf(error) }, 'index worker did not close well');
+        return false;
+      },
+    );
+    const inTime = await Promise.race([
+      closed,
+      this.#options.clock.sleep(deadlineMs).then(() => false),
+    ]);
+    if (!inTime && this.#active > 0) void this.#worker.close(true);
+    await this.#queue.close();
+    return this.#active === 0;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * One phase job, from BullMQ to the phase and back. The record says which phase is next, the job is a nudge: run twice,
+ * late or after its work is done, it finds the record and does nothing wrong. Whatever goes wrong ends in one of four
+ * ways: the job is handed over, delayed with a reason, the move is undone, or it is done.
+ */
+import { DelayedError, type Job, WaitingError } from 'bullmq';
+import { type JobPhase, PHASES, isSwitched, phaseIndex } from '../core/move.ts';
+import { assertReadable } from '../core/version.ts';
+import {
+  LeaseLostError,
+  MoveWaitingError,
+  RecordTooNewError,
+  StaleFenceError,
+  isMiroirError,
+  messageOf,
+} from '../errors.ts';
+import type { Checkpoint, Clock, Lease, Logger, MoveState, MoveWriter, Observer, Records } from '../ports.ts';
+import { type PhaseJob, phaseJobSchema } from './jobs.ts';
+import type { MoveSlots } from './slots.ts';
+
+/** How a phase run ends; `undo` and the phases themselves come in from outside, so that this file knows only jobs. */
+export interface PhaseWork {
+  run(phase: JobPhase, move: MoveState, checkpoint: (progress: Checkpoint) => Promise<void>): Promise<void>;
+  undo(move: MoveState, outcome: 'cancelled' | 'failed', why: string): Promise<void>;
+  /** Null, or the outcome that an error asks for before the switch. */
+  outcomeOf(error: unknown): { outcome: 'cancelled' | 'failed'; why: string } | null;
+}
+
+export interface RunnerOptions {
+  readonly records: Records;
+  readonly writer: MoveWriter;
+  readonly lease: Lease;
+  readonly work: PhaseWork;
+  readonly slots: MoveSlots;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly logger: Logger;
+  /** Stores job data and record in one script. */
+  readonly checkpoint: (job: Job<PhaseJob>, token: string, move: MoveState, progress: Checkpoint) => Promise<void>;
+  /** Asks for a claim of the index when the delayed job is due. */
+  readonly claimAt: (index: string, dueMs: number) => Promise<void>;
+}
+
+/** Waits without a time of their own: a quarter of what they have waited, within these. */
+const WAIT_MIN_MS = 500;
+const WAIT_MAX_MS = 15_000;
+/** Delays up to this keep the index's run alive; longer ones ask for a claim of their own. */
+export const SHORT_WAIT_MS = 1_000;
+const SLOT_WAIT_MS = 100;
+
+const isHandover = (error: unknown): boolean =>
+  error instanceof LeaseLostError || error instanceof StaleFenceError || (error as Error | null)?.name === 'AbortError';
+
+export class PhaseRunner {
+  readonly #options: RunnerOptions;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  async process(job: Job<PhaseJob>, token: string, signal: AbortSignal): Promise<{ phase: string; docs_migrated: number }> {
+    const { lease, slots, records, clock } = this.#options;
+    let move: MoveState | null = null;
+    try {
+      await lease.ready;
+      assertReadable(job.data.v, `job ${job.id}`);
+      const data = phaseJobSchema.parse(job.data);
+      move = await records.move(data.move);
+      const wanted = phaseIndex(data.phase);
+      while (move !== null && move.outcome === undefined && phaseIndex(move.phase) < wanted) {
+        signal.throwIfAborted();
+        if (!slots.tryEnter(move.id, move.index)) throw new MoveWaitingError('process_full: as many moves as it may', SLOT_WAIT_MS);
+        await this.#step(job, token, move);
+        move = await records.move(data.move);
+      }
+      if (move === null || move.outcome !== undefined || isSwitched(move.phase)) slots.leave(data.move);
+      return { phase: move?.phase ?? 'gone', docs_migrated: move?.docsMigrated ?? 0 };
+    } catch (error) {
+      if (move !== null) slots.leave(move.id);
+      if (signal.aborted || isHandover(error)) return this.#handOver(job, token, error);
+      return this.#wait(job, token, move, error, clock.now());
+    }
+  }
+
+  async #step(job: Job<PhaseJob>, token: string, move: MoveState): Promise<void> {
+    const { work, checkpoint, clock, observer, logger } = this.#options;
+    const log = logger.child({ move: move.id, index: move.index, shard: move.shard });
+    if (move.cancelWished && !isSwitched(move.phase)) return work.undo(move, 'cancelled', 'a cancel was wished');
+    const next = PHASES[phaseIndex(move.phase) + 1] as JobPhase;
+    // Progress of the phases before is shown on every later job, too.
+    if (job.data.docs_migrated !== move.docsMigrated || job.data.last_offset !== move.lastOffset) {
+      await checkpoint(job, token, move, { docsMigrated: move.docsMigrated, lastOffset: move.lastOffset });
+    }
+    const startedMs = clock.monotonic();
+    try {
+      await work.run(next, move, (progress) => checkpoint(job, token, move, progress));
+    } catch (error) {
+      const end = isSwitched(move.phase) ? null : work.outcomeOf(error);
+      if (end === null) throw error;
+      log.error({ problem: messageOf(error) }, `move ${end.outcome}`);
+      return work.undo(move, end.outcome, end.why);
+    }
+    observer.phase(next, (clock.monotonic() - startedMs) / 1_000);
+    log.info({ from: move.phase, to: next }, `${move.index}/${move.shard} ${move.phase} → ${next}`);
+  }
+
+  /** Back to the head of the queue, for whoever holds the index next. Without Redis the job's lock runs out instead. */
+  async #handOver(job: Job<PhaseJob>, token: string, error: unknown): Promise<never> {
+    this.#options.logger.info({ job: job.name, why: messageOf(error) }, 'phase handed over');
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+
+  async #wait(job: Job<PhaseJob>, token: string, move: MoveState | null, error: unknown, nowMs: number): Promise<never> {
+    const { writer, claimAt, logger } = this.#options;
+    const known = isMiroirError(error);
+    const reason = error instanceof MoveWaitingError ? error.reason : `${known ? error.code : 'unexpected'}: ${messageOf(error)}`;
+    const waitedMs = move?.waiting == null ? 0 : nowMs - move.waiting.sinceMs;
+    const asked = error instanceof MoveWaitingError ? error.afterMs : undefined;
+    const afterMs = asked ?? Math.min(WAIT_MAX_MS, Math.max(WAIT_MIN_MS, waitedMs / 4));
+    const log = logger.child({ job: job.name, move: move?.id });
+    if (!known) log.error({ err: error }, 'a phase failed unexpectedly; it is tried again');
+    else if (error instanceof RecordTooNewError) log.warn({ reason }, 'left to a newer process');
+    else log.debug({ reason, afterMs }, 'phase waits');
+    const noted = move !== null && !(known && error instanceof RecordTooNewError) && afterMs >= SHORT_WAIT_MS / 4;
+    if (noted) await writer.note(move.id, { waiting: reason });
+    const dueMs = Math.ceil(nowMs + afterMs);
+    if (afterMs > SHORT_WAIT_MS) await claimAt(job.data.index, dueMs);
+    await job.moveToDelayed(dueMs, token);
+    throw new DelayedError();
+  }
+}
