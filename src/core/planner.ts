@@ -95,15 +95,16 @@ function isWanted(planning: Planning, shard: ShardPlan, move: Move, desired: rea
 function judgePending(planning: Planning, shard: ShardPlan, pending: readonly Move[]): void {
   const desiredOf = (move: Move): readonly string[] =>
     shard.entry.groups.includes(move.group) ? planning.placement.owners(shard.entry, move.shard, move.group) : [];
-  for (const move of pending.filter((each) => isPast(each, shard.route))) {
+  const sorted = [...pending].sort(
+    (a, b) => phaseIndex(b.phase) - phaseIndex(a.phase) || a.id.length - b.id.length || (a.id < b.id ? -1 : 1),
+  );
+  for (const move of sorted.filter((each) => isPast(each, shard.route))) {
     const { target, retires } = move;
     const desired = desiredOf(move);
     const isHelpful = desired.includes(target) && (retires === null || !desired.includes(retires));
     (isHelpful ? planning.keep : planning.finish).push(move.id);
   }
-  let waiting = pending
-    .filter((move) => !isPast(move, shard.route))
-    .sort((a, b) => phaseIndex(b.phase) - phaseIndex(a.phase) || a.id.length - b.id.length || (a.id < b.id ? -1 : 1));
+  let waiting = sorted.filter((move) => !isPast(move, shard.route));
   // A move may build on another (its source is the other's target), so one is looked for until none is found.
   for (;;) {
     const next = waiting.find((move) => !move.cancelWished && isWanted(planning, shard, move, desiredOf(move)));
@@ -162,7 +163,9 @@ function planShard(planning: Planning, id: string, tag: string, shard: ShardPlan
   for (const { group, target, retires, reason } of wishes) {
     const source = chooseSource(planning, shard, group, retires);
     if (source === undefined) {
-      const owners = shard.owners.map((owner) => `${owner} (${planning.nodes.get(owner)?.state ?? 'not known'})`);
+      const owners = [...shard.owners]
+        .sort()
+        .map((owner) => `${owner} (${planning.nodes.get(owner)?.state ?? 'not known'})`);
       planning.blocked.push({
         index: entry.uid,
         shard: route.shard,

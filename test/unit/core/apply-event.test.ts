@@ -137,15 +137,22 @@ describe('a known node', () => {
 describe('refusals that concern more than the node', () => {
   it('the last node of a group cannot be drained, whatever other groups have', () => {
     const topology = topologyOf({ n1: 'active', n2: 'draining', n3: 'failed', x: [1, 'active'] });
-    expect(() => applyEvent(topology, { type: 'NodeDraining', nodeId: 'n1' })).toThrow(refused('last_replica', 'node_id'));
+    expect(() => applyEvent(topology, { type: 'NodeDraining', nodeId: 'n1' })).toThrow(
+      refused('last_replica', 'node_id'),
+    );
   });
 
   it.each(['NodeDraining', 'NodeFailed', 'NodeRecovered'] as const)('%s of a node nobody knows', (type) => {
     expect(() => applyEvent(topologyOf({}), { type, nodeId: 'n1' })).toThrow(refused('node_unknown', 'node_id'));
   });
 
-  it.each(['NodeDraining', 'NodeFailed', 'NodeRecovered'] as const)('%s with a group that is not the node’s', (type) => {
-    const topology = topologyOf({ n1: 'active', n2: 'active' });
-    expect(() => applyEvent(topology, { type, nodeId: 'n1', group: 1 })).toThrow(refused('invalid_input', 'replica_group'));
-  });
+  it.each(['NodeDraining', 'NodeFailed', 'NodeRecovered'] as const)(
+    '%s with a group that is not the node’s',
+    (type) => {
+      const topology = topologyOf({ n1: 'active', n2: 'active' });
+      expect(() => applyEvent(topology, { type, nodeId: 'n1', group: 1 })).toThrow(
+        refused('invalid_input', 'replica_group'),
+      );
+    },
+  );
 });

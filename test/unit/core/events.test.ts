@@ -16,7 +16,14 @@ describe('an event from a job', () => {
         url: 'http://127.0.0.1:7704/',
         api_key_ref: 'n4',
       }),
-    ).toEqual({ type: 'NodeAdded', nodeId: 'n4', group: 0, index: 'cities', url: 'http://127.0.0.1:7704', apiKeyRef: 'n4' });
+    ).toEqual({
+      type: 'NodeAdded',
+      nodeId: 'n4',
+      group: 0,
+      index: 'cities',
+      url: 'http://127.0.0.1:7704',
+      apiKeyRef: 'n4',
+    });
   });
 
   it.each(TOPOLOGY_EVENTS)('comes in the original’s tagged form: %s', (type) => {

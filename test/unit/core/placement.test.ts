@@ -33,7 +33,9 @@ describe('one shard', () => {
   it('adding a fourth node changes at most 32 of 64 shards, and each to the new node', () => {
     const [before, after] = [table(names(3), 1), table(names(4), 1)];
     expect(gained(before, after)).toBeLessThanOrEqual(32);
-    expect(after.filter((owners, shard) => owners[0] !== before[shard]![0]).every(([id]) => id === 'node-3')).toBe(true);
+    expect(after.filter((owners, shard) => owners[0] !== before[shard]![0]).every(([id]) => id === 'node-3')).toBe(
+      true,
+    );
   });
 
   it('removing a node moves only its own shards, about RF·S/N of them', () => {
@@ -98,7 +100,14 @@ describe('all shards at once', () => {
 });
 
 describe('groups', () => {
-  const topology = topologyOf({ a: 'active', b: 'joining', c: 'draining', d: 'failed', x: [1, 'active'], y: [1, 'degraded'] });
+  const topology = topologyOf({
+    a: 'active',
+    b: 'joining',
+    c: 'draining',
+    d: 'failed',
+    x: [1, 'active'],
+    y: [1, 'degraded'],
+  });
   const entry: IndexEntry = { ...entryOf('idx', 8, 2), groups: [0, 1] };
 
   it('write targets are RF owners in each replica group, of nodes that may own', () => {

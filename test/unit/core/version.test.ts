@@ -13,5 +13,7 @@ it.each([RECORD_VERSION + 1, '99'])('a record of version %s is left to a newer p
 });
 
 it.each([undefined, null, 0, -1, 1.5, '', 'x', '1.0', {}])('%s is no version', (v) => {
-  expect(() => assertReadable(v, 'a job')).toThrow(expect.objectContaining({ code: 'miroir_invalid_input', field: 'v' }));
+  expect(() => assertReadable(v, 'a job')).toThrow(
+    expect.objectContaining({ code: 'miroir_invalid_input', field: 'v' }),
+  );
 });

@@ -36,7 +36,13 @@ export const owned = (entry: IndexEntry, owners: readonly (readonly string[])[])
   table: {
     index: entry.uid,
     epoch: 1,
-    shards: owners.map((each, shard): ShardRoute => ({ shard, state: 'stable', owners: each, readers: each, epoch: 1 })),
+    shards: owners.map((each, shard): ShardRoute => ({
+      shard,
+      state: 'stable',
+      owners: each,
+      readers: each,
+      epoch: 1,
+    })),
   },
 });
 

@@ -1,0 +1,432 @@
+import { describe, expect, it } from 'vitest';
+import { PLAN_INVARIANTS, assertPlanSound } from '../../../src/core/invariants.ts';
+import { assignShard } from '../../../src/core/placement.ts';
+import {
+  affectedShards,
+  assertDrainable,
+  planMoves,
+  planSummary,
+  type Plan,
+  type PlannerInput,
+} from '../../../src/core/planner.ts';
+import type { NodeState, Topology } from '../../../src/core/topology.ts';
+import { entryOf, owned, pendingMove, placed, topologyOf } from './world.ts';
+
+function soundPlan(input: PlannerInput): Plan {
+  const plan = planMoves(input);
+  assertPlanSound(input, plan);
+  return plan;
+}
+
+const THREE = topologyOf({ n1: 'active', n2: 'active', n3: 'active' });
+const FOUR = topologyOf({ n1: 'active', n2: 'active', n3: 'active', n4: 'joining' });
+const withState = (topology: Topology, id: string, state: NodeState): Topology => ({
+  version: topology.version + 1,
+  nodes: topology.nodes.map((node) => (node.id === id ? { ...node, state } : node)),
+});
+
+describe('a node is added', () => {
+  it.each([1, 2, 3])('at RF %i only what the new node wins moves, once each', (rf) => {
+    const entry = entryOf('cities', 64, rf);
+    const plan = soundPlan({ topology: FOUR, indexes: [placed(entry, THREE)] });
+    const won = Array.from({ length: 64 }, (_, shard) => shard).filter((shard) =>
+      assignShard({ shard, nodes: ['n1', 'n2', 'n3', 'n4'], replicationFactor: rf }).includes('n4'),
+    );
+    expect(plan.moves.map(({ shard }) => shard)).toEqual(won);
+    for (const move of plan.moves) {
+      expect(move).toMatchObject({ index: 'cities', group: 0, target: 'n4', reason: 'balance', step: 0 });
+      expect(move.retires).toBe(move.source);
+    }
+    expect([plan.blocked, plan.keep, plan.cancel, plan.finish]).toEqual([[], [], [], []]);
+  });
+
+  it('affected shards are those whose owners change, as many as there are moves', () => {
+    const entry = entryOf('cities', 64, 2);
+    const affected = affectedShards(THREE, FOUR, entry);
+    const plan = soundPlan({ topology: FOUR, indexes: [placed(entry, THREE)] });
+    expect(affected).toEqual(plan.moves.map(({ shard }) => shard));
+    expect(affected.length).toBeGreaterThan(20);
+    expect(affected.length).toBeLessThan(44);
+    expect(affectedShards(THREE, { ...THREE, version: 9 }, entry)).toEqual([]);
+  });
+
+  it('touches its own group only', () => {
+    const groups = { x1: [1, 'active'], x2: [1, 'active'] } as const;
+    const before = topologyOf({ n1: 'active', n2: 'active', ...groups });
+    const after = topologyOf({ n1: 'active', n2: 'active', n3: 'joining', ...groups });
+    const plan = soundPlan({ topology: after, indexes: [placed(entryOf('idx', 64, 1, [1, 0]), before)] });
+    expect(plan.moves.length).toBeGreaterThan(10);
+    expect(plan.moves.every(({ group, target }) => group === 0 && target === 'n3')).toBe(true);
+  });
+
+  it('nothing moves when everything is where it should be', () => {
+    const plan = soundPlan({ topology: THREE, indexes: [placed(entryOf('cities', 64, 2), THREE)] });
+    expect(plan.moves).toEqual([]);
+  });
+});
+
+describe('a node drains', () => {
+  it.each([1, 2])('at RF %i every shard leaves it for a node that has no copy yet', (rf) => {
+    const topology = withState(THREE, 'n1', 'draining');
+    const index = placed(entryOf('cities', 64, rf), THREE);
+    const plan = soundPlan({ topology, indexes: [index] });
+    const held = index.table.shards.filter(({ owners }) => owners.includes('n1'));
+    expect(plan.moves.map(({ shard }) => shard)).toEqual(held.map(({ shard }) => shard));
+    for (const move of plan.moves) {
+      expect(move).toMatchObject({ source: 'n1', retires: 'n1', reason: 'drain' });
+      expect(move.target).not.toBe('n1');
+    }
+  });
+
+  it('a copy that no other node can take stays, and the operator reads why', () => {
+    const topology = withState(topologyOf({ n1: 'active', n2: 'active' }), 'n1', 'draining');
+    const plan = soundPlan({ topology, indexes: [owned(entryOf('idx', 1, 2), [['n1', 'n2']])] });
+    expect(plan.moves).toEqual([]);
+    expect(plan.blocked).toEqual([
+      {
+        index: 'idx',
+        shard: 0,
+        group: 0,
+        reason: 'node n1 is draining, but replica group 0 has 1 other node(s) for replication factor 2',
+      },
+    ]);
+  });
+
+  it('a surplus copy on a draining node stays too', () => {
+    const topology = withState(THREE, 'n3', 'draining');
+    const plan = soundPlan({ topology, indexes: [owned(entryOf('idx', 1, 2), [['n1', 'n2', 'n3']])] });
+    expect(plan.blocked[0]?.reason).toBe('node n3 is draining, but no other node lacks a copy of the shard');
+  });
+
+  it('a displaced surplus copy stays without a word', () => {
+    const [best, ...others] = assignShard({ shard: 0, nodes: ['n1', 'n2', 'n3'], replicationFactor: 3 });
+    const plan = soundPlan({ topology: THREE, indexes: [owned(entryOf('idx', 1, 1), [[best!, others[0]!]])] });
+    expect([plan.moves, plan.blocked]).toEqual([[], []]);
+  });
+});
+
+describe('a node fails', () => {
+  it('its copies are restored from healthy owners, and it retires', () => {
+    const topology = withState(FOUR, 'n1', 'failed');
+    const plan = soundPlan({ topology, indexes: [placed(entryOf('cities', 64, 2), FOUR)] });
+    expect(plan.moves.length).toBeGreaterThan(20);
+    for (const move of plan.moves) {
+      expect(move).toMatchObject({ reason: 'restore', retires: 'n1' });
+      expect(move.source).not.toBe('n1');
+    }
+  });
+
+  it('many owners share the work of being read', () => {
+    const topology = withState(FOUR, 'n1', 'failed');
+    const index = owned(entryOf('idx', 30, 3), Array(30).fill(['n1', 'n2', 'n3']));
+    const sources = soundPlan({ topology, indexes: [index] }).moves.map(({ source }) => source);
+    expect(sources.filter((id) => id === 'n2')).toHaveLength(15);
+    expect(sources.filter((id) => id === 'n3')).toHaveLength(15);
+  });
+
+  it('at RF 1 the other group is read', () => {
+    const topology = topologyOf({ a: 'failed', b: 'active', x: [1, 'active'] });
+    const plan = soundPlan({ topology, indexes: [owned(entryOf('idx', 1, 1, [0, 1]), [['a', 'x']])] });
+    expect(plan.moves).toMatchObject([{ group: 0, source: 'x', target: 'b', retires: 'a', reason: 'restore' }]);
+  });
+
+  it('a healthy node of the same group is preferred, a draining one last', () => {
+    const topology = topologyOf({
+      a: 'failed',
+      b: 'draining',
+      c: 'active',
+      d: 'active',
+      e: 'active',
+      x: [1, 'active'],
+    });
+    const index = owned(entryOf('idx', 1, 4, [0, 1]), [['a', 'b', 'c', 'd', 'x']]);
+    const plan = soundPlan({ topology, indexes: [index] });
+    expect(plan.moves).toMatchObject([{ source: expect.stringMatching(/^[cd]$/), target: 'e', retires: 'a' }]);
+    expect(plan.blocked).toHaveLength(1);
+  });
+
+  it('without a healthy copy anywhere the shard is blocked with its owners named', () => {
+    const topology = topologyOf({ a: 'failed', b: 'active', c: 'failed' });
+    const plan = soundPlan({ topology, indexes: [owned(entryOf('idx', 2, 1), [['a', 'ghost', 'c'], []])] });
+    expect(plan.moves).toEqual([]);
+    expect(plan.blocked.map(({ shard, reason }) => [shard, reason])).toEqual([
+      [0, 'node c is failed, but no other node lacks a copy of the shard'],
+      [0, 'no healthy copy is left to bring to b; owners: a (failed), c (failed), ghost (not known)'],
+      [1, 'no healthy copy is left to bring to b; owners: none'],
+    ]);
+  });
+
+  it('a lost replica comes back before anything is balanced, also within one shard', () => {
+    const topology = topologyOf({ a: 'active', b: 'failed', c: 'joining', d: 'joining' });
+    const shard = Array.from({ length: 500 }, (_, i) => i).find((i) => {
+      const wanted = assignShard({ shard: i, nodes: ['a', 'c', 'd'], replicationFactor: 2 });
+      return wanted.includes('c') && wanted.includes('d');
+    })!;
+    const owners = Array.from({ length: shard + 1 }, () => ['a', 'b']);
+    const plan = soundPlan({ topology, indexes: [owned(entryOf('idx', shard + 1, 2), owners)] });
+    const mine = plan.moves.filter((move) => move.shard === shard);
+    expect(mine).toMatchObject([
+      { step: 0, reason: 'restore', retires: 'b' },
+      { step: 1, reason: 'balance', retires: 'a' },
+    ]);
+    const reasons = plan.moves.map(({ reason }) => reason);
+    expect(reasons.lastIndexOf('restore')).toBeLessThan(reasons.indexOf('balance'));
+  });
+
+  it('a shard with fewer copies than RF gets one and nobody retires', () => {
+    const plan = soundPlan({ topology: THREE, indexes: [owned(entryOf('idx', 1, 3), [['n1', 'n2']])] });
+    expect(plan.moves).toMatchObject([{ target: 'n3', retires: null, reason: 'restore' }]);
+  });
+});
+
+describe('ids', () => {
+  const input = {
+    topology: FOUR,
+    indexes: [placed(entryOf('Cities_2', 16, 1), THREE), placed(entryOf('b', 8, 2), THREE)],
+  };
+
+  it('the same input gives the same plan whatever its order', () => {
+    const plan = soundPlan(input);
+    const shuffled = {
+      topology: { ...FOUR, nodes: [...FOUR.nodes].reverse() },
+      indexes: [...input.indexes].reverse(),
+    };
+    expect(planMoves(shuffled)).toEqual(plan);
+    expect(plan.id).toMatch(/^p[0-9a-f]{12}$/);
+    for (const move of plan.moves) {
+      expect(move.id).toMatch(new RegExp(`^${plan.id}-${move.shard}-${move.step}-[0-9a-f]{8}$`));
+    }
+    expect(plan.topologyVersion).toBe(FOUR.version);
+  });
+
+  it('another state, epoch or pending move gives another plan id; urls and keys do not matter', () => {
+    const { id } = planMoves(input);
+    const [first, second] = input.indexes as [(typeof input.indexes)[0], (typeof input.indexes)[0]];
+    const epoch = { ...first, table: { ...first.table, epoch: 2 } };
+    const urls = { ...FOUR, nodes: FOUR.nodes.map((node) => ({ ...node, url: 'http://x', apiKeyRef: 'k' })) };
+    const pending = [pendingMove({ index: 'b', source: 'n1', target: 'n4', retires: 'n1' })];
+    expect(planMoves({ ...input, topology: urls }).id).toBe(id);
+    expect(planMoves({ ...input, topology: withState(FOUR, 'n1', 'failed') }).id).not.toBe(id);
+    expect(planMoves({ ...input, indexes: [epoch, second] }).id).not.toBe(id);
+    expect(planMoves({ ...input, pending }).id).not.toBe(id);
+  });
+
+  it('a table that does not fit its index is a broken record', () => {
+    const index = placed(entryOf('idx', 4, 1), THREE);
+    const wrong = { code: 'miroir_invariant' };
+    expect(() => planMoves({ topology: THREE, indexes: [{ ...index, entry: entryOf('idx', 8, 1) }] })).toThrow(
+      expect.objectContaining(wrong),
+    );
+    const pending = [pendingMove({ shard: 4, source: 'n1', target: 'n2', retires: 'n1' })];
+    expect(() => planMoves({ topology: THREE, indexes: [index], pending })).toThrow(expect.objectContaining(wrong));
+  });
+});
+
+describe('pending moves', () => {
+  const entry = entryOf('idx', 1, 1);
+  const [best, second, third] = assignShard({ shard: 0, nodes: ['n1', 'n2', 'n3'], replicationFactor: 3 }) as [
+    string,
+    string,
+    string,
+  ];
+  const index = owned(entry, [[second]]);
+  const good = pendingMove({ id: 'good', source: second, target: best, retires: second });
+  const bad = pendingMove({ id: 'bad', source: second, target: third, retires: second });
+  const plan = (pending: PlannerInput['pending'], indexes = [index], topology = THREE) =>
+    soundPlan({ topology, indexes, pending: pending! });
+
+  it('one that is still wanted is kept and not planned again', () => {
+    for (const phase of ['Idle', 'DualWriteStarted', 'MigrationComplete'] as const) {
+      expect(plan([{ ...good, phase }])).toMatchObject({ keep: ['good'], moves: [], cancel: [] });
+    }
+  });
+
+  it('one before the switch that is not wanted is cancelled, and planned from the present owners', () => {
+    expect(plan([{ ...bad, phase: 'MigrationInProgress' }])).toMatchObject({
+      cancel: ['bad'],
+      moves: [{ source: second, target: best, retires: second }],
+    });
+  });
+
+  it('one that is to be cancelled already is not counted on', () => {
+    expect(plan([{ ...good, cancelWished: true }])).toMatchObject({ cancel: ['good'], moves: [{ target: best }] });
+  });
+
+  it('one past the switch finishes, or is kept when it helped', () => {
+    const moved = owned(entry, [[third]]);
+    const phase = 'DualWriteStopped';
+    expect(plan([{ ...bad, phase }], [moved])).toMatchObject({
+      finish: ['bad'],
+      moves: [{ source: third, target: best }],
+    });
+    expect(plan([{ ...good, phase }], [owned(entry, [[best]])])).toMatchObject({
+      keep: ['good'],
+      finish: [],
+      moves: [],
+    });
+  });
+
+  it.each(['settling', 'settled'] as const)('%s is past the switch, before the phase says so', (state) => {
+    const table = owned(entry, [[third]]).table;
+    const route = { ...table.shards[0]!, state, moveId: 'bad' };
+    const moved = { entry, table: { ...table, shards: [route] } };
+    expect(plan([{ ...bad, phase: 'MigrationComplete' }], [moved])).toMatchObject({ finish: ['bad'] });
+  });
+
+  it('one that has not begun is planned anew when its source or who retires is no healthy owner any more', () => {
+    const lost = owned(entry, [[third]]);
+    expect(plan([good], [lost])).toMatchObject({ cancel: ['good'], moves: [{ source: third, target: best }] });
+    const failed = withState(
+      topologyOf({ n1: 'active', n2: 'active', n3: 'active', x: [1, 'active'] }),
+      second,
+      'failed',
+    );
+    const both = owned({ ...entry, groups: [0, 1] }, [[second, 'x']]);
+    const target = assignShard({ shard: 0, nodes: [best, third], replicationFactor: 1 })[0]!;
+    expect(plan([{ ...good, target }], [both], failed)).toMatchObject({ cancel: ['good'], moves: [{ source: 'x' }] });
+  });
+
+  it('one whose retiring owner is wanted again is cancelled', () => {
+    const two = owned(entryOf('idx', 1, 2), [[second, third]]);
+    const wrong = pendingMove({
+      id: 'wrong',
+      source: second,
+      target: best,
+      retires: second,
+      phase: 'DualWriteStarted',
+    });
+    expect(plan([wrong], [two])).toMatchObject({ cancel: ['wrong'], moves: [{ target: best, retires: third }] });
+  });
+
+  it('one in a group that the index has no more is cancelled', () => {
+    expect(plan([{ ...good, group: 5 }])).toMatchObject({ cancel: ['good'] });
+  });
+
+  it('what comes after a kept move builds on it, in whatever order they are given', () => {
+    const nodes = ['n1', 'n2', 'n3', 'n4'];
+    const topology = topologyOf({ n1: 'active', n2: 'active', n3: 'active', n4: 'active' });
+    const [w1, w2, o1, o2] = assignShard({ shard: 0, nodes, replicationFactor: 4 }) as [string, string, string, string];
+    const two = owned(entryOf('idx', 1, 2), [[o1, o2]]);
+    const first = pendingMove({ id: 'z-first', source: o1, target: w1, retires: o1 });
+    const then = pendingMove({ id: 'a-then', source: w1, target: w2, retires: o2 });
+    expect(plan([then, first], [two], topology)).toMatchObject({ keep: ['z-first', 'a-then'], moves: [] });
+    const alone = plan([first], [two], topology);
+    expect(alone).toMatchObject({ keep: ['z-first'], moves: [{ source: o2, target: w2, retires: o2, step: 0 }] });
+  });
+
+  it('ended moves and other indexes’ are not judged', () => {
+    const pending = [
+      { ...good, id: 'ended', outcome: 'done' as const },
+      { ...good, id: 'other', index: 'other' },
+    ];
+    expect(plan(pending)).toMatchObject({ keep: [], cancel: [], finish: [], moves: [{ target: best }] });
+  });
+});
+
+describe('draining is refused', () => {
+  const refused = expect.objectContaining({ code: 'miroir_last_replica', field: 'node_id' });
+
+  it('when a group would have fewer nodes than a shard has copies', () => {
+    const indexes = [placed(entryOf('one', 8, 1), THREE), placed(entryOf('all', 8, 3), THREE)];
+    expect(() => assertDrainable(THREE, indexes, 'n1')).toThrow(refused);
+    expect(() => assertDrainable(THREE, indexes, 'n1')).toThrow(/2 node\(s\) for 3 copies of index all/);
+  });
+
+  it('but not when the others suffice, the index lies elsewhere, or nobody knows the node', () => {
+    assertDrainable(THREE, [placed(entryOf('two', 8, 2), THREE)], 'n1');
+    assertDrainable(FOUR, [placed(entryOf('three', 8, 3), THREE)], 'n1');
+    assertDrainable(THREE, [owned(entryOf('far', 1, 3, [7]), [['n1', 'n2', 'n3']])], 'n1');
+    assertDrainable(THREE, [placed(entryOf('two', 8, 2), THREE)], 'n99');
+    assertDrainable(withState(THREE, 'n3', 'failed'), [owned(entryOf('idx', 1, 2), [['n1', 'n3']])], 'n1');
+  });
+});
+
+describe('the summary', () => {
+  const indexes = [placed(entryOf('cities', 64, 1), THREE)];
+  const plan = soundPlan({ topology: FOUR, indexes });
+
+  it('says per node what there is before and after, and that the moves are the fewest', () => {
+    const summary = planSummary(plan, indexes, () => ({ documents: 10, bytes: 1000 }));
+    expect(summary.minimum).toBe(summary.moves);
+    expect(summary.moved).toEqual({ documents: plan.moves.length * 10, bytes: plan.moves.length * 1000 });
+    expect(summary.nodes.map(({ node }) => node)).toEqual(['n1', 'n2', 'n3', 'n4']);
+    const n4 = summary.nodes[3]!;
+    expect(n4).toMatchObject({ shardsBefore: 0, shardsAfter: plan.moves.length, before: { documents: 0, bytes: 0 } });
+    const sum = (of: (node: typeof n4) => number) => summary.nodes.reduce((total, node) => total + of(node), 0);
+    expect(sum((node) => node.shardsBefore)).toBe(64);
+    expect(sum((node) => node.shardsAfter)).toBe(64);
+    expect(sum((node) => node.after.documents)).toBe(640);
+  });
+
+  it('counts a copy that is there already as no need', () => {
+    const vain = {
+      ...plan,
+      moves: [...plan.moves, { ...plan.moves[0]!, target: plan.moves[0]!.source, retires: null }],
+    };
+    const summary = planSummary(vain, indexes);
+    expect(summary.moves - summary.minimum).toBe(1);
+    expect(summary.moved).toEqual({ documents: 0, bytes: 0 });
+  });
+
+  it('leaves a node out of after when it never had anything before', () => {
+    const empty = { ...plan, moves: [] };
+    expect(planSummary(empty, indexes).nodes.map(({ node }) => node)).toEqual(['n1', 'n2', 'n3']);
+  });
+});
+
+describe('the promises of a plan notice when they are broken', () => {
+  const topology = topologyOf({ n1: 'active', n2: 'active', n3: 'draining', n4: 'failed', x: [1, 'active'] });
+  const indexes = [owned(entryOf('idx', 1, 2), [['n1', 'n3']])];
+  const input: PlannerInput = { topology, indexes };
+  const right = planMoves(input);
+  const move = right.moves[0]!;
+  const broken = (changes: object, name: keyof typeof PLAN_INVARIANTS, given = input) => {
+    const plan = { ...right, moves: [{ ...move, ...changes }] };
+    expect(PLAN_INVARIANTS[name](given, plan)).toEqual(expect.any(String));
+    expect(() => assertPlanSound(given, plan)).toThrow(expect.objectContaining({ code: 'miroir_invariant' }));
+  };
+
+  it('and are kept by the plan itself', () => {
+    expect(move).toMatchObject({ source: 'n3', target: 'n2', retires: 'n3' });
+    assertPlanSound(input, right);
+  });
+
+  it('readsOnlyHealthyOwners', () => {
+    broken({ source: 'n2' }, 'readsOnlyHealthyOwners');
+    broken({ source: 'n4' }, 'readsOnlyHealthyOwners', {
+      topology,
+      indexes: [owned(entryOf('idx', 1, 2), [['n1', 'n4']])],
+    });
+  });
+
+  it('targetsMayOwn', () => {
+    for (const target of ['n1', 'n3', 'n4', 'x', 'nobody']) broken({ target }, 'targetsMayOwn');
+  });
+
+  it('retiresOnlyOwners', () => broken({ retires: 'n2' }, 'retiresOnlyOwners'));
+
+  it('copiesNeverDrop', () => broken({ target: 'n4', retires: 'n1' }, 'copiesNeverDrop'));
+
+  it('stepsAreInOrder', () => broken({ step: 1 }, 'stepsAreInOrder'));
+
+  it('idsAreUniqueAndPlain', () => {
+    broken({ id: 'a:b' }, 'idsAreUniqueAndPlain');
+    const twice = { ...right, moves: [move, move] };
+    expect(PLAN_INVARIANTS.idsAreUniqueAndPlain(input, twice)).toBe('two moves have one id');
+    expect(PLAN_INVARIANTS.movesAreMinimal(input, twice)).toBe('a node gets a shard twice');
+  });
+
+  it('judgesEveryPendingMove', () => {
+    const pending = [pendingMove({ source: 'n3', target: 'n2', retires: 'n3' })];
+    broken({}, 'judgesEveryPendingMove', { ...input, pending });
+  });
+
+  it('endsAtPlacement', () => {
+    expect(PLAN_INVARIANTS.endsAtPlacement(input, { ...right, moves: [] })).toMatch(/n2 should own it/);
+  });
+
+  it('movesAreMinimal', () => {
+    const back = { ...move, id: 'back', source: 'n2', target: 'n3', retires: 'n2' };
+    expect(PLAN_INVARIANTS.movesAreMinimal(input, { ...right, moves: [move, back] })).toMatch(/takes away/);
+  });
+});
