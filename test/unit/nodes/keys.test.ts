@@ -108,7 +108,7 @@ describe('Keyring.access', () => {
     writeFileSync(join(dir, 'huge'), 's3cret'.repeat(1_000));
     writeFileSync(join(dir, 'empty'), '\n');
     mkdirSync(join(dir, 'folder'));
-    execFileSync('mkfifo', [join(dir, 'pipe')]);
+    execFileSync('/usr/bin/env', ['mkfifo', join(dir, 'pipe')]);
     for (const reference of ['two-lines', 'huge', 'empty', 'folder', 'pipe', 'from-env']) {
       const keys = keyring({ nodeKeys: new Map([['FROM_ENV', 's3cret \n s3cret']]) });
       const error = thrownBy(() => keys.access(node(reference)));

@@ -1,6 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/clock.ts';
 import {
+  ConfigError,
   NodeBusyError,
   NodeOriginError,
   NodeProtocolError,
@@ -8,6 +10,7 @@ import {
   NodeUnreachableError,
   PageTooLargeError,
 } from '../../../src/errors.ts';
+import { createNodes } from '../../../src/nodes/index.ts';
 import { ACCEPTED, clientOf, failure, json, KEY, refusal, serve } from './wire.ts';
 
 const PAGE = '{"results":[{"id":1,"n":18446744073709551615},{"id":2,"x":1.0}],"offset":0,"limit":20,"total":5}';
@@ -54,6 +57,16 @@ describe('what is sent', () => {
   });
 });
 
+describe('assertAllowed', () => {
+  it('judges a node by its URL and key without asking it', () => {
+    const config = { nodeOrigins: ['http://n1:*'], keysDir: '', nodeKeys: new Map(), nodeKeyOrigins: new Map() };
+    const nodes = createNodes({ config, clock: systemClock });
+    expect(() => nodes.assertAllowed({ id: 'n1', url: 'http://n1:7700' })).not.toThrow();
+    expect(() => nodes.assertAllowed({ id: 'n1', url: 'http://n2:7700' })).toThrow(NodeOriginError);
+    expect(() => nodes.assertAllowed({ id: 'n1', url: 'http://n1:7700', apiKeyRef: 'no' })).toThrow(ConfigError);
+  });
+});
+
 describe('pages', () => {
   it('are the bytes of the documents as answered', async () => {
     const { url, seen } = await serve((response) => json(response, 200, PAGE));
@@ -86,6 +99,20 @@ describe('pages', () => {
     const { url } = await serve((response) => json(response, 400, refusal('invalid_document_filter', 'x'.repeat(900))));
     const error = await failure(clientOf(url).page('cities', { limit: 20, maxBytes: 10 }));
     expect(error).toBeInstanceOf(NodeRefusedError);
+  });
+
+  it('ends the reading of an endless error page', async () => {
+    const { url } = await serve((response) => {
+      response.writeHead(400);
+      const pump = (): void => {
+        while (response.writable && response.write('x'.repeat(65_536))) continue;
+        response.once('drain', pump);
+      };
+      pump();
+    });
+    const error = await failure(clientOf(url).count('cities'));
+    expect(error).toBeInstanceOf(NodeRefusedError);
+    expect((error as Error).message.length).toBeLessThan(1_000);
   });
 
   it('of another shape are no pages', async () => {
