@@ -1,4 +1,5 @@
 /** The planner: one process at a time turns events into plans, and keeps what was planned going. */
+import type { Plan } from '../core/planner.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 import { ConflictError } from '../errors.ts';
 import type { EventOutcome, Planner } from '../ports.ts';
@@ -16,8 +17,8 @@ const REPLANS_WITHIN_MS = 600_000;
 class LeadingPlanner implements Planner {
   readonly #parts: PlanningParts;
   readonly #serial = createSerial();
-  /** Moves that wait for another of their shard; as far as this process knows. */
-  #behind = 0;
+  /** Moves to look at every second: they wait for another of their shard, or have just been planned. */
+  #behind: ReadonlySet<string> = new Set();
   readonly #replans = new Map<string, number[]>();
 
   constructor(parts: PlanningParts) {
@@ -45,9 +46,8 @@ class LeadingPlanner implements Planner {
   tick(): Promise<void> {
     return this.#serial(async () => {
       const { records } = this.#parts;
-      const running = await records.plans(0);
-      const hasEnded = await this.#closePlans();
-      if (running.length > 0 && (this.#behind > 0 || hasEnded)) this.#behind = await giveJobs(this.#parts);
+      await this.#closePlans();
+      if (this.#behind.size > 0) this.#behind = await giveJobs(this.#parts, this.#behind);
       await this.#activateNodes(await records.topology());
     });
   }
@@ -75,9 +75,14 @@ class LeadingPlanner implements Planner {
   async #plan(name: string, why: string): Promise<EventOutcome> {
     // What else was asked for and never planned goes into the same plan.
     const asked = (await this.#parts.writer.unplanned()).map(({ index }) => index);
-    const { id, moves, blocked } = await replan(this.#parts, [...new Set([name, ...asked])], why);
-    this.#behind = moves.some(({ step }) => step > 0) ? 1 : this.#behind;
+    const { id, moves, blocked } = await this.#replan([...new Set([name, ...asked])], why);
     return { change: 'changed', plan: moves.length > 0 ? id : null, moves: moves.length, blocked: blocked.length };
+  }
+
+  async #replan(names: readonly string[], why: string): Promise<Plan> {
+    const plan = await replan(this.#parts, names, why);
+    this.#behind = new Set([...this.#behind, ...plan.moves.map(({ id }) => id), ...plan.cancel]);
+    return plan;
   }
 
   /** The newest plan that still moves something from or to the node. */
@@ -103,7 +108,7 @@ class LeadingPlanner implements Planner {
   }
 
   /** Closes plans whose moves have all ended. What a plan gave up because it was out of date is planned anew. */
-  async #closePlans(): Promise<boolean> {
+  async #closePlans(): Promise<void> {
     const { records, writer, logger } = this.#parts;
     const done = (await records.plans(0)).filter(({ state }) => state === 'done');
     for (const { id, moves, why } of done) {
@@ -111,11 +116,10 @@ class LeadingPlanner implements Planner {
       const outdated = [...new Set(ended.filter(isOutdated).map(({ index }) => index))].filter((index) =>
         this.#mayReplan(index),
       );
-      if (outdated.length > 0) await replan(this.#parts, outdated, `again after ${id}`);
+      if (outdated.length > 0) await this.#replan(outdated, `again after ${id}`);
       await writer.closePlan(id);
       logger.info({ plan: id, moves, why }, 'plan done');
     }
-    return done.length > 0;
   }
 
   #mayReplan(index: string): boolean {
@@ -143,7 +147,7 @@ class LeadingPlanner implements Planner {
     const why = `${ids} arrived`;
     await writer.commitTopology(topology.version, changes, { why, ...(mayUnblock ? { plan: EVERY_INDEX } : {}) });
     logger.info({ nodes: ids }, 'nodes are active');
-    if (mayUnblock) await replan(this.#parts, [EVERY_INDEX], why);
+    if (mayUnblock) await this.#replan([EVERY_INDEX], why);
   }
 }
 

@@ -9,11 +9,15 @@ import { dispatch, needsWorker } from './dispatch.ts';
 import type { PlanningParts } from './parts.ts';
 import { runnable } from './replan.ts';
 
-/** Gives moves whose turn it is their jobs, and ends graces that hold others up. Returns how many wait behind others. */
-export async function giveJobs(parts: PlanningParts): Promise<number> {
+/**
+ * Gives moves whose turn it is their jobs, and ends graces that hold others up. Returns the moves that wait behind
+ * others. With `among` only these are looked at: cheap enough for every second.
+ */
+export async function giveJobs(parts: PlanningParts, among?: ReadonlySet<string>): Promise<ReadonlySet<string>> {
   const { records, queue, writer, logger } = parts;
-  const unfinished = await runnable(parts, await records.unfinishedMoves());
-  const { due, hurry, behind } = dispatch(unfinished);
+  const split = dispatch(await runnable(parts, await records.unfinishedMoves()));
+  const { hurry, behind } = split;
+  const due = among === undefined ? split.due : split.due.filter(({ id }) => among.has(id));
   await hurryUp(parts, hurry);
   const looks = await queue.inspect(due);
   // The record may have moved on between the two looks; then its job went with it.
@@ -38,7 +42,7 @@ export async function giveJobs(parts: PlanningParts): Promise<number> {
     await queue.enqueue(anew);
     logger.info({ moves: anew.length, first: anew[0]?.id }, 'moves without a job got one');
   }
-  return behind.length;
+  return new Set(behind.map(({ id }) => id));
 }
 
 async function hurryUp({ records, queue }: PlanningParts, moves: readonly MoveState[]): Promise<void> {

@@ -81,7 +81,7 @@ const isRedis = (value: ProducerOptions['redis']): value is Redis =>
   typeof value === 'object' && typeof (value as { status?: unknown }).status === 'string';
 
 function connectionOf(redis: ProducerOptions['redis']): ConnectionOptions {
-  if (isRedis(redis)) return redis as ConnectionOptions;
+  if (isRedis(redis)) return redis;
   const failFast = {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
