@@ -1,11 +1,13 @@
 /** An answer (or a failed task) with one of the documented error codes. */
 export class ApiError extends Error {
   readonly code: string;
+  readonly status: number;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, status = statusOfCode(code)) {
     super(message);
     this.name = 'ApiError';
     this.code = code;
+    this.status = status;
   }
 }
 
@@ -52,7 +54,7 @@ const TYPE: Readonly<Record<string, string>> = {
   io_error: 'system',
 };
 
-export function statusOfCode(code: string): number {
+function statusOfCode(code: string): number {
   return STATUS[code] ?? 400;
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { promisify } from 'node:util';
 import { brotliCompress, constants, deflate, gzip } from 'node:zlib';
 
-import { ApiError, errorView, isIndexUid, statusOfCode } from './errors.ts';
+import { ApiError, errorView, isIndexUid } from './errors.ts';
 import type { Access } from './keys.ts';
 import type { DevNodeCore } from './node-core.ts';
 import { Query } from './query.ts';
@@ -108,7 +108,7 @@ async function handle(
       `The API key cannot acces the index \`${uid}\`, authorized indexes are [${list}].`,
     );
   }
-  if (route.isQueued && !node.state.features.disableDocumentsFetchQueue) {
+  if (route.isQueued && !(route.action === 'documents.get' && node.state.features.disableDocumentsFetchQueue)) {
     await node.searchQueue.enter();
     // Why a turn later: requests that arrive together must meet in the queue, as they would on a real node.
     response.once('close', () => setImmediate(() => node.searchQueue.leave()));
@@ -121,7 +121,7 @@ async function handle(
 function errorReply(error: ApiError): Reply {
   const headers = error.code === 'too_many_search_requests' ? { 'retry-after': '10' } : {};
   const body = JSON.stringify(errorView(error.code, error.message));
-  return { status: statusOfCode(error.code), body, headers };
+  return { status: error.status, body, headers };
 }
 
 function faultReply(fault: Fault): Reply {
