@@ -121,7 +121,7 @@ function walkMembers(text: string, at: number, end: number, depth: number, visit
       i = skipSpace(text, i + 1, end);
     }
     const valueAt = i;
-    i = valueEnd(text, valueAt, end, depth + 1);
+    i = valueEnd(text, valueAt, end, depth);
     visit?.({ start: valueAt, end: i }, key);
     i = skipSpace(text, i, end);
     const c = i < end ? text.charCodeAt(i) : 0;
