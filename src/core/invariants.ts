@@ -116,6 +116,25 @@ export const judgesEveryPendingMove: Predicate = ({ indexes, pending = [] }, pla
   return judged.join() === given.sort().join() ? undefined : `judged ${judged.join()}, given ${given.join()}`;
 };
 
+/** The owners that placement wants in a group, by the slow and plain way. */
+function wantedOwners({ topology, indexes }: PlannerInput, { index, shard, group }: Wanted): string[] {
+  const replicationFactor = indexes.find(({ entry }) => entry.uid === index)?.entry.replicationFactor ?? 0;
+  const nodes = topology.nodes.filter((node) => node.group === group && mayOwn(node.state)).map(({ id }) => id);
+  return assignShard({ shard, nodes, replicationFactor });
+}
+
+type Wanted = Pick<PlannedMove, 'index' | 'shard' | 'group'>;
+
+/** A kept move brings a wanted owner and takes away an unwanted one. */
+export const keepsOnlyWhatHelps: Predicate = (input, plan) => {
+  for (const move of keptMoves(input, plan)) {
+    const wanted = wantedOwners(input, move);
+    if (!wanted.includes(move.target)) return `${move.id} brings ${move.target}, which is not wanted`;
+    if (move.retires !== null && wanted.includes(move.retires)) return `${move.id} retires ${move.retires}`;
+  }
+  return undefined;
+};
+
 /** In shards without a blocked move: every wanted owner owns, and who else does is surplus that nobody can replace. */
 export const endsAtPlacement: Predicate = (input, plan) => {
   const owners = ownersAfterKept(input, plan);
@@ -125,8 +144,7 @@ export const endsAtPlacement: Predicate = (input, plan) => {
     for (let shard = 0; shard < entry.shards; shard += 1) {
       for (const group of entry.groups) {
         if (blocked.has(`${entry.uid}/${shard}/${group}`)) continue;
-        const nodes = input.topology.nodes.filter((node) => node.group === group && mayOwn(node.state));
-        const wanted = assignShard({ shard, nodes: nodes.map(({ id }) => id), ...entry });
+        const wanted = wantedOwners(input, { index: entry.uid, shard, group });
         const missing = wanted.find((id) => !owners.get(`${entry.uid}/${shard}`)?.includes(id));
         if (missing !== undefined) return `${entry.uid}/${shard}: ${missing} should own it and will not`;
       }
@@ -151,6 +169,7 @@ export const PLAN_INVARIANTS = {
   stepsAreInOrder,
   idsAreUniqueAndPlain,
   judgesEveryPendingMove,
+  keepsOnlyWhatHelps,
   endsAtPlacement,
   movesAreMinimal,
 } as const;

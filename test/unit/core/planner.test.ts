@@ -122,6 +122,8 @@ describe('a node fails', () => {
     const sources = soundPlan({ topology, indexes: [index] }).moves.map(({ source }) => source);
     expect(sources.filter((id) => id === 'n2')).toHaveLength(15);
     expect(sources.filter((id) => id === 'n3')).toHaveLength(15);
+    const reversed = owned(entryOf('idx', 30, 3), Array(30).fill(['n3', 'n2', 'n1']));
+    expect(soundPlan({ topology, indexes: [reversed] }).moves.map(({ source }) => source)).toEqual(sources);
   });
 
   it('at RF 1 the other group is read', () => {
@@ -419,6 +421,14 @@ describe('the promises of a plan notice when they are broken', () => {
   it('judgesEveryPendingMove', () => {
     const pending = [pendingMove({ source: 'n3', target: 'n2', retires: 'n3' })];
     broken({}, 'judgesEveryPendingMove', { ...input, pending });
+  });
+
+  it('keepsOnlyWhatHelps', () => {
+    const pending = [pendingMove({ source: 'n3', target: 'n2', retires: 'n1' })];
+    const plan = { ...right, moves: [], keep: pending.map(({ id }) => id) };
+    expect(PLAN_INVARIANTS.keepsOnlyWhatHelps({ ...input, pending }, plan)).toMatch(/retires n1/);
+    const away = [{ ...pending[0]!, target: 'n3', retires: null }];
+    expect(PLAN_INVARIANTS.keepsOnlyWhatHelps({ ...input, pending: away }, plan)).toMatch(/brings n3/);
   });
 
   it('endsAtPlacement', () => {
