@@ -12,7 +12,6 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
-const MINUS = 0x2d;
 const DOT = 0x2e;
 const LETTER_E = 0x65;
 const NINE = 0x39;
@@ -175,15 +174,16 @@ class CanonicalReader {
     const { shape } = place;
     const values: string[] = [];
     let known = 0;
-    while (shape !== undefined && known < shape.heads.length && this.#text.startsWith(shape.heads[known]!, this.at)) {
-      this.at += shape.heads[known]!.length;
-      values.push(this.value(depth, shape.places[known]!));
+    const knownHeads = shape?.heads ?? [];
+    while (known < knownHeads.length && this.#text.startsWith(knownHeads[known]!, this.at)) {
+      this.at += knownHeads[known]!.length;
+      values.push(this.value(depth, shape!.places[known]!));
       known += 1;
       if (!this.#closes(OBJECT_END)) continue;
-      if (known === shape.heads.length) return shape.join(values);
-      return this.#newShape(place, shape.heads.slice(0, known), shape.places.slice(0, known)).join(values);
+      if (known === knownHeads.length) return shape!.join(values);
+      return this.#newShape(place, knownHeads.slice(0, known), shape!.places.slice(0, known)).join(values);
     }
-    const heads = shape?.heads.slice(0, known) ?? [];
+    const heads = knownHeads.slice(0, known);
     const places = shape?.places.slice(0, known) ?? [];
     do {
       heads.push(this.#head());

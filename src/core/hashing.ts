@@ -6,7 +6,7 @@
 import xxhash from 'xxhash-wasm';
 import { InvalidInputError } from '../errors.ts';
 
-const { h64, h64Raw } = await xxhash();
+const xxh = await xxhash();
 const utf8 = new TextEncoder();
 
 /** Ends every hashed string. FF never occurs in UTF-8, so no key is another key's beginning. */
@@ -26,11 +26,11 @@ function hashString(text: string, head: number): bigint {
   }
   const { written } = utf8.encodeInto(text, scratch.subarray(head));
   scratch[head + written] = STRING_END;
-  return h64Raw(scratch.subarray(0, head + written + 1), 0n);
+  return xxh.h64Raw(scratch.subarray(0, head + written + 1), 0n);
 }
 
 /** XXH64 of the text's UTF-8 bytes with seed 0, without FF: for our own fingerprints, never for placement. */
-export const hash64 = (text: string): bigint => h64(text, 0n);
+export const hash64 = (text: string): bigint => xxh.h64(text, 0n);
 
 /** Both coordinates of a key with one hash: its shard (0..shards-1) and its slot (0..65535). */
 export function locateKey(key: string, shards: number): { shard: number; slot: number } {

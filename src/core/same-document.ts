@@ -34,12 +34,13 @@ function isSameToken(a: string, b: string): boolean {
  */
 export function sameDocument(a: string, b: string): boolean {
   const [left, right] = [canonicalDocument(a), canonicalDocument(b)];
+  if (left === right) return true;
   // Fields are in one order on both sides, so equal documents have equal tokens one after the other.
   let [i, j] = [0, 0];
-  while (left !== right && i < left.length && j < right.length) {
+  while (i < left.length && j < right.length) {
     const [leftEnd, rightEnd] = [tokenEnd(left, i), tokenEnd(right, j)];
     if (!isSameToken(left.slice(i, leftEnd), right.slice(j, rightEnd))) return false;
     [i, j] = [leftEnd, rightEnd];
   }
-  return left === right || (i === left.length && j === right.length);
+  return i === left.length && j === right.length;
 }

@@ -35,7 +35,7 @@ const VOID = 0x40;
 const leb = (value: number): Code => (value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)]);
 const vector = (items: readonly Code[]): Code => [...leb(items.length), ...items.flat()];
 const section = (id: number, content: Code): Code => [id, ...leb(content.length), ...content];
-const name = (text: string): Code => vector([...text].map((char) => [char.charCodeAt(0)]));
+const name = (text: string): Code => vector(Array.from(text, (char) => [char.charCodeAt(0)]));
 
 const get = (local: number): Code => [0x20, local];
 const set = (local: number): Code => [0x21, local];
@@ -65,7 +65,7 @@ const greater = binary(0x56);
 
 const when = (condition: Code, then: Code): Code => [...condition, 0x04, VOID, ...then, 0x0b];
 /** Runs the body until the condition fails; at least once, so callers pass at least one element. */
-const repeat = (body: Code, condition: Code): Code => [0x03, VOID, ...body, ...condition, 0x0d, 0, 0x0b];
+const repeat = (code: Code, condition: Code): Code => [0x03, VOID, ...code, ...condition, 0x0d, 0, 0x0b];
 const advance = (local: number, by: Code): Code => [...add32(get(local), by), ...set(local)];
 
 /** A function body: its locals beyond the parameters as runs of one type, then its code. */
@@ -155,11 +155,22 @@ function bestBody(): Code {
   );
 }
 
-const functionType = (parameters: number): Code => [0x60, ...vector(Array(parameters).fill([I32])), 0];
+const functionType = (parameters: number): Code => [
+  0x60,
+  ...vector(Array.from({ length: parameters }, () => [I32])),
+  0,
+];
 const exported = (text: string, kind: number, index: number): Code => [...name(text), kind, index];
 
 const bytes = new Uint8Array([
-  ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  0x00,
+  0x61,
+  0x73,
+  0x6d,
+  1,
+  0,
+  0,
+  0,
   ...section(1, vector([functionType(4), functionType(6)])),
   ...section(3, vector([[0], [0], [1]])),
   ...section(5, vector([[0, 1]])),

@@ -1,4 +1,5 @@
-import fc from 'fast-check';
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyEvent, type TopologyEvent } from '../../src/core/events.ts';
 import { assertPlanSound } from '../../src/core/invariants.ts';
@@ -15,7 +16,6 @@ class Cluster {
   topology: Topology;
   indexes: PlannerIndex[];
   pending: Move[] = [];
-  switches = 0;
 
   constructor(nodes: number, groups: number, entries: readonly IndexEntry[]) {
     this.topology = { version: 0, nodes: [] };
@@ -63,11 +63,9 @@ class Cluster {
     assertPlanSound(input, plan);
     const cancelled = new Set(plan.cancel);
     for (const move of this.pending.filter(({ id }) => cancelled.has(id))) {
-      expect(TRANSITIONS[move.phase].cancelled).toBeDefined();
+      assert.ok(TRANSITIONS[move.phase].cancelled, 'only a move before the switch is cancelled');
     }
-    const fresh = plan.moves.map(({ step: _, ...move }): Move => {
-      return { ...move, planId: plan.id, phase: 'Idle', cancelWished: false };
-    });
+    const fresh = plan.moves.map((move): Move => ({ ...move, planId: plan.id, phase: 'Idle', cancelWished: false }));
     this.pending = [...this.pending.filter(({ id }) => !cancelled.has(id)), ...fresh];
     return plan;
   }
@@ -91,7 +89,7 @@ class Cluster {
   work(pick: number): boolean {
     const running = this.pending.filter(({ phase }) => phase !== 'Idle' && !isSwitched(phase));
     const shards = running.map(({ index, shard }) => `${index}/${shard}`);
-    expect(new Set(shards).size, 'never two moves of a shard at a time').toBe(shards.length);
+    assert.equal(new Set(shards).size, shards.length, 'never two moves of a shard at a time');
     const inGrace = this.pending.filter(({ phase }) => phase === 'DualWriteStopped');
     const waiting = this.pending.filter(({ phase }) => phase === 'Idle');
     const able = [...running, ...inGrace, ...startable(waiting, running)];
@@ -108,20 +106,18 @@ class Cluster {
 
   start(move: Move): void {
     const { owners } = this.route(move);
-    expect(owners).toContain(move.source);
-    expect(mayBeSource(this.state(move.source)!)).toBe(true);
-    expect(owners).not.toContain(move.target);
-    if (move.retires !== null) expect(owners).toContain(move.retires);
+    assert.ok(owners.includes(move.source) && mayBeSource(this.state(move.source)!), 'a healthy owner is read');
+    assert.ok(!owners.includes(move.target), 'the target is no owner yet');
+    assert.ok(move.retires === null || owners.includes(move.retires), 'an owner retires');
   }
 
   switch(move: Move): void {
     const { owners } = this.route(move);
     const next = [...owners.filter((id) => id !== move.retires), move.target];
-    expect(this.copies(next, move.group), 'RF never drops').toBeGreaterThanOrEqual(this.copies(owners, move.group));
-    expect(mayOwn(this.state(move.target)!)).toBe(true);
-    expect(new Set(next).size).toBe(next.length);
+    assert.ok(this.copies(next, move.group) >= this.copies(owners, move.group), 'RF never drops');
+    assert.ok(mayOwn(this.state(move.target)!), 'the target may own shards');
+    assert.equal(new Set(next).size, next.length);
     this.setOwners(move, next);
-    this.switches += 1;
   }
 
   finishAll(): void {

@@ -50,30 +50,40 @@ const TABLE: Record<TopologyEventType, Record<NodeState, string>> = {
 const added = (event: Partial<TopologyEvent> = {}): TopologyEvent => ({ type: 'NodeAdded', nodeId: 'n9', ...event });
 const refused = (code: string, field: string) => expect.objectContaining({ code: `miroir_${code}`, field });
 
+const CASES = Object.entries(TABLE).flatMap(([type, row]) =>
+  NODE_STATES.map((state) => ({ type: type as TopologyEventType, state, result: row[state] })),
+);
+const isRefused = ({ result }: { result: string }): boolean => result.startsWith('miroir_');
+const isRepeated = ({ result }: { result: string }): boolean => result === 'repeated';
+
 describe('every state with every event', () => {
-  for (const [type, row] of Object.entries(TABLE) as [TopologyEventType, Record<NodeState, string>][]) {
-    for (const state of NODE_STATES) {
-      it(`${state} + ${type} -> ${row[state]}`, () => {
-        const topology = topologyOf({ n1: state, n2: 'active' });
-        const before = structuredClone(topology);
-        const act = () => applyEvent(topology, { type, nodeId: 'n1' });
-        if (row[state].startsWith('miroir_')) {
-          expect(act).toThrow(
-            expect.objectContaining({ code: row[state], field: 'node_id', remedy: expect.any(String) }),
-          );
-        } else if (row[state] === 'repeated') {
-          expect(act()).toEqual({ topology, change: 'repeated' });
-        } else {
-          const applied = act();
-          expect(applied.change).toBe('changed');
-          expect(applied.topology.version).toBe(topology.version + 1);
-          expect(findNode(applied.topology, 'n1')).toEqual({ ...topology.nodes[0], state: row[state] });
-          expect(findNode(applied.topology, 'n2')).toEqual(topology.nodes[1]);
-        }
-        expect(topology).toEqual(before);
-      });
-    }
-  }
+  const around = (state: NodeState) => topologyOf({ n1: state, n2: 'active' });
+
+  it.each(CASES.filter(isRefused))('$state + $type -> $result', ({ type, state, result }) => {
+    const topology = around(state);
+    expect(() => applyEvent(topology, { type, nodeId: 'n1' })).toThrow(
+      expect.objectContaining({ code: result, field: 'node_id', remedy: expect.any(String) }),
+    );
+    expect(topology).toEqual(around(state));
+  });
+
+  it.each(CASES.filter(isRepeated))('$state + $type -> repeated', ({ type, state }) => {
+    const topology = around(state);
+    expect(applyEvent(topology, { type, nodeId: 'n1' })).toEqual({ topology, change: 'repeated' });
+  });
+
+  it.each(CASES.filter((each) => !isRefused(each) && !isRepeated(each)))(
+    '$state + $type -> $result',
+    ({ type, state, result }) => {
+      const topology = around(state);
+      const applied = applyEvent(topology, { type, nodeId: 'n1' });
+      expect(applied.change).toBe('changed');
+      expect(applied.topology.version).toBe(topology.version + 1);
+      expect(findNode(applied.topology, 'n1')).toEqual({ ...topology.nodes[0], state: result });
+      expect(findNode(applied.topology, 'n2')).toEqual(topology.nodes[1]);
+      expect(topology).toEqual(around(state));
+    },
+  );
 });
 
 describe('a new node', () => {

@@ -161,7 +161,7 @@ describe('a page of documents', () => {
     digestPage(text);
     const perSecond = 20_000 / ((performance.now() - start) / 1000);
     // Alone it does 250,000; the bound leaves room for a machine that is busy with other tests.
-    expect(perSecond).toBeGreaterThan(50_000);
+    expect(perSecond).toBeGreaterThan(30_000);
   });
 });
 

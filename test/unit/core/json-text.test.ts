@@ -142,11 +142,10 @@ describe('the documents of a page', () => {
     expect(resultsSpan(page)).toEqual({ start: 11, end: 13, offset: 5, limit: 0, total: 999999999999 });
   });
 
-  it('8 MB of bytes in no time', () => {
-    const page = Buffer.from(`{"results":[${'{"id":1},'.repeat(900_000)}{}],"offset":0,"limit":1,"total":1}`);
-    const start = performance.now();
-    resultsSpan(page);
-    expect(performance.now() - start).toBeLessThan(50);
+  it('is found at the two ends: what lies between is not read, so that 8 MB cost microseconds', () => {
+    const page = Buffer.from(`{"results":[${'{"id":1}?'.repeat(900_000)}{}],"offset":0,"limit":1,"total":1}`);
+    expect(resultsSpan(page)).toMatchObject({ start: 11, total: 1 });
+    expect(() => splitArray(page.toString('latin1', 11))).toThrow(/malformed/);
   });
 
   it.each([

@@ -118,11 +118,17 @@ describe('a node fails', () => {
 
   it('many owners share the work of being read', () => {
     const topology = withState(FOUR, 'n1', 'failed');
-    const index = owned(entryOf('idx', 30, 3), Array(30).fill(['n1', 'n2', 'n3']));
+    const index = owned(
+      entryOf('idx', 30, 3),
+      Array.from({ length: 30 }, () => ['n1', 'n2', 'n3']),
+    );
     const sources = soundPlan({ topology, indexes: [index] }).moves.map(({ source }) => source);
     expect(sources.filter((id) => id === 'n2')).toHaveLength(15);
     expect(sources.filter((id) => id === 'n3')).toHaveLength(15);
-    const reversed = owned(entryOf('idx', 30, 3), Array(30).fill(['n3', 'n2', 'n1']));
+    const reversed = owned(
+      entryOf('idx', 30, 3),
+      Array.from({ length: 30 }, () => ['n3', 'n2', 'n1']),
+    );
     expect(soundPlan({ topology, indexes: [reversed] }).moves.map(({ source }) => source)).toEqual(sources);
   });
 
@@ -335,11 +341,14 @@ describe('draining is refused', () => {
   });
 
   it('but not when the others suffice, the index lies elsewhere, or nobody knows the node', () => {
-    assertDrainable(THREE, [placed(entryOf('two', 8, 2), THREE)], 'n1');
-    assertDrainable(FOUR, [placed(entryOf('three', 8, 3), THREE)], 'n1');
-    assertDrainable(THREE, [owned(entryOf('far', 1, 3, [7]), [['n1', 'n2', 'n3']])], 'n1');
-    assertDrainable(THREE, [placed(entryOf('two', 8, 2), THREE)], 'n99');
-    assertDrainable(withState(THREE, 'n3', 'failed'), [owned(entryOf('idx', 1, 2), [['n1', 'n3']])], 'n1');
+    const allowed = [
+      () => assertDrainable(THREE, [placed(entryOf('two', 8, 2), THREE)], 'n1'),
+      () => assertDrainable(FOUR, [placed(entryOf('three', 8, 3), THREE)], 'n1'),
+      () => assertDrainable(THREE, [owned(entryOf('far', 1, 3, [7]), [['n1', 'n2', 'n3']])], 'n1'),
+      () => assertDrainable(THREE, [placed(entryOf('two', 8, 2), THREE)], 'n99'),
+      () => assertDrainable(withState(THREE, 'n3', 'failed'), [owned(entryOf('idx', 1, 2), [['n1', 'n3']])], 'n1'),
+    ];
+    for (const act of allowed) expect(act).not.toThrow();
   });
 });
 
@@ -382,37 +391,36 @@ describe('the promises of a plan notice when they are broken', () => {
   const input: PlannerInput = { topology, indexes };
   const right = planMoves(input);
   const move = right.moves[0]!;
-  const broken = (changes: object, name: keyof typeof PLAN_INVARIANTS, given = input) => {
+  /** Whether the promise and the sum of all notice the change. */
+  const notices = (name: keyof typeof PLAN_INVARIANTS, changes: object, given = input): boolean => {
     const plan = { ...right, moves: [{ ...move, ...changes }] };
-    expect(PLAN_INVARIANTS[name](given, plan)).toEqual(expect.any(String));
     expect(() => assertPlanSound(given, plan)).toThrow(expect.objectContaining({ code: 'miroir_invariant' }));
+    return PLAN_INVARIANTS[name](given, plan) !== undefined;
   };
 
   it('and are kept by the plan itself', () => {
     expect(move).toMatchObject({ source: 'n3', target: 'n2', retires: 'n3' });
-    assertPlanSound(input, right);
+    expect(() => assertPlanSound(input, right)).not.toThrow();
   });
 
   it('readsOnlyHealthyOwners', () => {
-    broken({ source: 'n2' }, 'readsOnlyHealthyOwners');
-    broken({ source: 'n4' }, 'readsOnlyHealthyOwners', {
-      topology,
-      indexes: [owned(entryOf('idx', 1, 2), [['n1', 'n4']])],
-    });
+    const lost = { topology, indexes: [owned(entryOf('idx', 1, 2), [['n1', 'n4']])] };
+    expect(notices('readsOnlyHealthyOwners', { source: 'n2' })).toBe(true);
+    expect(notices('readsOnlyHealthyOwners', { source: 'n4' }, lost)).toBe(true);
   });
 
-  it('targetsMayOwn', () => {
-    for (const target of ['n1', 'n3', 'n4', 'x', 'nobody']) broken({ target }, 'targetsMayOwn');
+  it.each(['n1', 'n3', 'n4', 'x', 'nobody'])('targetsMayOwn: %s', (target) => {
+    expect(notices('targetsMayOwn', { target })).toBe(true);
   });
 
-  it('retiresOnlyOwners', () => broken({ retires: 'n2' }, 'retiresOnlyOwners'));
+  it('retiresOnlyOwners', () => expect(notices('retiresOnlyOwners', { retires: 'n2' })).toBe(true));
 
-  it('copiesNeverDrop', () => broken({ target: 'n4', retires: 'n1' }, 'copiesNeverDrop'));
+  it('copiesNeverDrop', () => expect(notices('copiesNeverDrop', { target: 'n4', retires: 'n1' })).toBe(true));
 
-  it('stepsAreInOrder', () => broken({ step: 1 }, 'stepsAreInOrder'));
+  it('stepsAreInOrder', () => expect(notices('stepsAreInOrder', { step: 1 })).toBe(true));
 
   it('idsAreUniqueAndPlain', () => {
-    broken({ id: 'a:b' }, 'idsAreUniqueAndPlain');
+    expect(notices('idsAreUniqueAndPlain', { id: 'a:b' })).toBe(true);
     const twice = { ...right, moves: [move, move] };
     expect(PLAN_INVARIANTS.idsAreUniqueAndPlain(input, twice)).toBe('two moves have one id');
     expect(PLAN_INVARIANTS.movesAreMinimal(input, twice)).toBe('a node gets a shard twice');
@@ -420,7 +428,7 @@ describe('the promises of a plan notice when they are broken', () => {
 
   it('judgesEveryPendingMove', () => {
     const pending = [pendingMove({ source: 'n3', target: 'n2', retires: 'n3' })];
-    broken({}, 'judgesEveryPendingMove', { ...input, pending });
+    expect(notices('judgesEveryPendingMove', {}, { ...input, pending })).toBe(true);
   });
 
   it('keepsOnlyWhatHelps', () => {
