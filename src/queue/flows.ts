@@ -85,7 +85,7 @@ class FlowMoveQueue implements MoveQueue {
   constructor(options: MoveQueueOptions) {
     this.#options = options;
     this.#failpoint = options.failpoint ?? NO_FAILPOINT;
-    this.#flows = new FlowProducer({ connection: options.connection, prefix: QUEUE_PREFIX, skipWaitingForReady: true });
+    this.#flows = new FlowProducer({ connection: options.connection, prefix: QUEUE_PREFIX });
     this.#flows.on('error', (error) => this.#trouble('flows', error));
     // Opened for what a queue object does when it is made: it sets the length of the claims' event stream.
     this.#open(CLAIMS_QUEUE);
@@ -199,7 +199,6 @@ class FlowMoveQueue implements MoveQueue {
     const queue = new Queue(name, {
       connection: this.#options.connection,
       prefix: QUEUE_PREFIX,
-      skipWaitingForReady: true,
       streams: { events: { maxLen: EVENTS_KEPT } },
     });
     queue.on('error', (error) => this.#trouble(name, error));

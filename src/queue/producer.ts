@@ -105,7 +105,6 @@ class QueueProducer implements Producer {
     this.#queue = new Queue(EVENTS_QUEUE, {
       connection: connectionOf(options.redis),
       prefix: QUEUE_PREFIX,
-      skipWaitingForReady: true,
       streams: { events: { maxLen: EVENTS_KEPT } },
     });
     // Every call says for itself when Redis is gone; without a listener the process would end instead.
@@ -207,6 +206,7 @@ class QueueProducer implements Producer {
     return { jobId: job.id ?? '' };
   }
 
+  /** BullMQ itself would wait for the first connection without end; afterwards the options above make it fail fast. */
   async #reached<T>(what: string, ask: () => Promise<T>): Promise<T> {
     const { connectMs = CONNECT_MS } = this.#options;
     let cancel: () => void = () => undefined;

@@ -1,0 +1,250 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Queue } from 'bullmq';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CLAIMS_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
+import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
+import { untilTrue } from '../support/until.ts';
+
+let fleet: PlanningFleet;
+
+beforeAll(async () => {
+  fleet = await startPlanningFleet(4);
+}, 60_000);
+afterAll(async () => {
+  await fleet.stop();
+});
+
+const unfinished = () => fleet.base.records.unfinishedMoves();
+const nodeState = async (id: string): Promise<string | undefined> =>
+  (await fleet.base.records.topology()).nodes.find((node) => node.id === id)?.state;
+
+describe('an event becomes a plan', () => {
+  beforeEach(async () => {
+    await fleet.reset();
+    await fleet.createIndex('books', 16, 200);
+    await fleet.startPlanner().worker.leading;
+  });
+
+  it('plans the moves to a new node, with one chain of five jobs each and one claim for the index', async () => {
+    const outcome = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    const moves = await unfinished();
+    expect(outcome).toMatchObject({ change: 'changed', moves: moves.length, blocked: 0 });
+    expect(moves.length).toBeGreaterThan(0);
+    expect(new Set(moves.map((move) => move.target))).toEqual(new Set(['n4']));
+    const { ids } = await fleet.jobs('books');
+    expect(ids).toEqual(moves.flatMap(({ id }) => [1, 2, 3, 4, 5].map((phase) => `${id}-f0-${phase}`)).sort());
+    const claims = new Queue(CLAIMS_QUEUE, { connection: fleet.base.redis, prefix: QUEUE_PREFIX });
+    expect((await claims.getWaiting()).map((job) => job.data as unknown)).toEqual([{ v: 1, index: 'books' }]);
+    await claims.close();
+    expect(await nodeState('n4')).toBe('joining');
+  });
+
+  it('answers a repeated event with the plan that exists, in the tagged form too', async () => {
+    const first = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    const again = await fleet.send('NodeAdded', { NodeAdded: { node_id: 'n4', url: fleet.url('n4') } });
+    expect(again).toEqual({ ...first, change: 'repeated' });
+    const { length } = await unfinished();
+    expect(length).toBe(first.moves);
+  });
+
+  it('plans add, drain and add three times, each from where the shards are', async () => {
+    // Nobody moves documents here: the new node has the index as the first phase would have left it.
+    await fleet.prepare('n4', 'books');
+    const add = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    await fleet.finishMoves();
+    await untilTrue(async () => (await nodeState('n4')) === 'active');
+    const drain = await fleet.send('NodeDraining', { node_id: 'n4' });
+    expect(await unfinished()).toHaveLength(add.moves);
+    await fleet.finishMoves();
+    const again = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    expect(again).toMatchObject({ change: 'changed', moves: add.moves });
+    expect(new Set([add.plan, drain.plan, again.plan]).size).toBe(3);
+    await untilTrue(
+      async () => (await fleet.base.records.plans(10)).filter(({ state }) => state === 'done').length === 2,
+    );
+  });
+
+  it('plans again while a plan runs: keeps what helps, cancels what does not', async () => {
+    const add = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    const drain = await fleet.send('NodeDraining', { node_id: 'n4' });
+    expect(drain).toMatchObject({ change: 'changed', moves: 0 });
+    const moves = await unfinished();
+    expect(moves).toHaveLength(add.moves);
+    expect(moves.every((move) => move.cancelWished)).toBe(true);
+  });
+
+  it('makes a node active when nothing is on its way to it any more, and closes the plan', async () => {
+    const { plan } = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    await fleet.finishMoves();
+    await untilTrue(async () => (await nodeState('n4')) === 'active');
+    expect(await fleet.base.records.plans(0)).toEqual([]);
+    expect(await fleet.base.records.plan(plan ?? '')).toMatchObject({ state: 'done', left: 0 });
+  });
+
+  it('takes a node out only when it is draining and owns nothing', async () => {
+    expect(await fleet.refusal('NodeRemoved', { node_id: 'n1' })).toMatch(
+      /^miroir_node_not_drained: .*\[field: node_id\] drain the node first/,
+    );
+    await fleet.send('NodeDraining', { node_id: 'n1' });
+    expect(await fleet.refusal('NodeRemoved', { node_id: 'n1' })).toMatch(/^miroir_node_not_drained: /);
+    await fleet.finishMoves();
+    expect(await fleet.send('NodeRemoved', { node_id: 'n1' })).toMatchObject({ change: 'changed', plan: null });
+    expect(await nodeState('n1')).toBe('removed');
+  });
+
+  it('gives moves whose jobs were lost new ones at the next sweep', async () => {
+    const { moves } = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    for (const key of await fleet.base.redis.keys('{miroir}:rebalance*')) await fleet.base.redis.del(key);
+    await untilTrue(
+      async () => (await fleet.jobs('books')).ids.filter((id) => id.includes('-f1-')).length === moves * 5,
+    );
+    expect((await unfinished()).every((move) => move.flow === 1)).toBe(true);
+  });
+
+  it('leaves an event of a newer version for a newer planner', async () => {
+    const job = await fleet.events.add('NodeAdded', { v: 99, node_id: 'n4', new_field: 1 });
+    await untilTrue(async () => (await fleet.events.getDelayedCount()) === 1);
+    expect(await job.getState()).toBe('delayed');
+  });
+});
+
+describe('a refused event fails with code, field and remedy, changes nothing, and the next one goes on', () => {
+  let port = 0;
+
+  beforeAll(async () => {
+    // A port that nobody listens on.
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    port = (server.address() as AddressInfo).port;
+    server.close();
+    await fleet.reset();
+    await fleet.createIndex('books', 16, 100);
+    await fleet.startPlanner().worker.leading;
+  });
+
+  it.each([
+    ['an unknown event', 'NodeVanished', { node_id: 'n1' }, 'miroir_unknown_event', 'name', 'send one of NodeAdded'],
+    ['a missing field', 'NodeAdded', {}, 'miroir_invalid_input', 'node_id', 'give the id of a node'],
+    [
+      'a wrong field',
+      'NodeAdded',
+      { node_id: 'n4', replica_group: 'x' },
+      'miroir_invalid_input',
+      'replica_group',
+      'number of a replica group',
+    ],
+    [
+      'a field too many',
+      'NodeDraining',
+      { node_id: 'n1', url: 'http://127.0.0.1:1' },
+      'miroir_invalid_input',
+      'url',
+      'leave it out',
+    ],
+    ['data that is no object', 'NodeDraining', 7, 'miroir_invalid_input', 'data', 'send {"node_id"'],
+    [
+      'an unknown index',
+      'NodeDraining',
+      { node_id: 'n1', index_uid: 'nope' },
+      'miroir_index_unknown',
+      'index_uid',
+      'miroir index create',
+    ],
+    ['an unknown node', 'NodeDraining', { node_id: 'n9' }, 'miroir_node_unknown', 'node_id', 'NodeAdded'],
+    [
+      'a URL that is not http(s)',
+      'NodeAdded',
+      { node_id: 'n4', url: 'ftp://127.0.0.1:1' },
+      'miroir_invalid_input',
+      'url',
+      'http',
+    ],
+    [
+      'a URL outside node_origins',
+      'NodeAdded',
+      { node_id: 'n4', url: 'http://192.0.2.1:7700' },
+      'miroir_node_origin',
+      'url',
+      'MIROIR_NODE_ORIGINS',
+    ],
+    [
+      'a group that does not exist',
+      'NodeAdded',
+      { node_id: 'n4', replica_group: 7, url: 'http://127.0.0.1:1' },
+      'miroir_group_unknown',
+      'replica_group',
+      'send one of 0',
+    ],
+    [
+      'the id of another node',
+      'NodeAdded',
+      { node_id: 'n1', url: 'http://127.0.0.1:1' },
+      'miroir_node_conflict',
+      'url',
+      'id of its own',
+    ],
+    [
+      'a key that is not here',
+      'NodeAdded',
+      { node_id: 'n4', url: 'http://127.0.0.1:1', api_key_ref: 'nope' },
+      'miroir_config',
+      'api_key_ref',
+      'MIROIR_NODE_KEY_NOPE',
+    ],
+  ])('%s', async (_, name, data, code, field, remedy) => {
+    const before = await fleet.snapshot();
+    const reason = await fleet.refusal(name, data);
+    expect(reason).toContain(`${code}: `);
+    expect(reason).toContain(`[field: ${field}]`);
+    expect(reason).toContain(remedy);
+    expect(await fleet.snapshot()).toBe(before);
+  });
+
+  it('a node that does not answer', async () => {
+    const before = await fleet.snapshot();
+    const reason = await fleet.refusal('NodeAdded', { node_id: 'n4', url: `http://127.0.0.1:${port}` });
+    expect(reason).toMatch(/^miroir_node_unreachable: .*\[field: url\] start the node/);
+    expect(await fleet.snapshot()).toBe(before);
+  });
+
+  it('documents without a slot, with their number', async () => {
+    const client = fleet.client('n1');
+    const stray = [{ id: 'stray-1' }, { id: 'stray-2' }, { id: 'stray-3' }];
+    await fleet.applied('n1', await client.putDocuments('books', 'id', JSON.stringify(stray), 'test'));
+    const before = await fleet.snapshot();
+    const reason = await fleet.refusal('NodeDraining', { node_id: 'n1' });
+    expect(reason).toMatch(/^miroir_index_unsplit: 3 of \d+ documents of index books on node n1/);
+    expect(reason).toContain('[field: index_uid]');
+    expect(await fleet.snapshot()).toBe(before);
+    await fleet.applied('n1', await client.deleteDocuments('books', ['"stray-1"', '"stray-2"', '"stray-3"'], 'test'));
+  });
+
+  it('a shard count that differs from the registry', async () => {
+    await fleet.reset();
+    await fleet.createIndex('books', 16, 100);
+    const entry = { v: 1, uid: 'books', primaryKey: 'id', shards: 8, replicationFactor: 1, groups: [0] };
+    await fleet.base.redis.hset('{miroir}:indexes', 'books', JSON.stringify(entry));
+    for (let shard = 8; shard < 16; shard += 1) await fleet.base.redis.hdel('{miroir}:routing:books', `s:${shard}`);
+    await fleet.startPlanner().worker.leading;
+    const reason = await fleet.refusal('NodeDraining', { node_id: 'n2' });
+    expect(reason).toMatch(
+      /^miroir_index_conflict: index books has 8 shards, .*\[field: shards\] its documents were split/,
+    );
+  });
+
+  it('the last node of a group, and a node whose copies would have nowhere to go', async () => {
+    await fleet.reset(2);
+    await fleet.createIndex('twice', 4, 10, 2);
+    await fleet.startPlanner().worker.leading;
+    expect(await fleet.refusal('NodeDraining', { node_id: 'n1' })).toMatch(
+      /^miroir_last_replica: .*2 copies.*\[field: node_id\] add a node/,
+    );
+    await fleet.reset(1);
+    await fleet.startPlanner().worker.leading;
+    expect(await fleet.refusal('NodeDraining', { node_id: 'n1' })).toMatch(
+      /^miroir_last_replica: .*last node.*\[field: node_id\]/,
+    );
+    expect(await fleet.send('NodeAdded', { node_id: 'n2', url: fleet.url('n2') })).toMatchObject({ change: 'changed' });
+  });
+});
