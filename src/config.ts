@@ -38,7 +38,12 @@ const list = z.union([
 const port = whole(0, 65_535);
 
 export const CONFIG_KEYS = {
-  redis_url: key(z.url({ protocol: /^rediss?$/ }), 'redis://127.0.0.1:6379', 'URL', 'one Redis holds records and queue'),
+  redis_url: key(
+    z.url({ protocol: /^rediss?$/ }),
+    'redis://127.0.0.1:6379',
+    'URL',
+    'one Redis holds records and queue',
+  ),
   allow_volatile_redis: key(flag, false, 'boolean', 'without AOF a restart forgets moves; only for throw-away fleets'),
   node_origins: key(
     list,
@@ -53,12 +58,27 @@ export const CONFIG_KEYS = {
     's',
     'the original value; self-stop (0.6), request limit (0.4) and all waits derive from it',
   ),
-  lease_renewal_interval_ms: key(whole(50, 75_000), 2_000, 'ms', 'the original value; over a quarter of the TTL is refused'),
+  lease_renewal_interval_ms: key(
+    whole(50, 75_000),
+    2_000,
+    'ms',
+    'the original value; over a quarter of the TTL is refused',
+  ),
   max_concurrent_migrations: key(whole(1, 64), 4, 'moves', 'the original value: moves one process runs at a time'),
   indexes_per_process: key(whole(1, 64), 4, 'indexes', 'spreads indexes over processes; a process serves this many'),
   moves_per_node: key(whole(1, 64), 4, 'moves', 'in and out each: more only lengthens the batches of that node'),
-  migration_batch_size: key(whole(1, 100_000), 1_000, 'documents', 'the original value: a window is at most this large'),
-  migration_batch_delay_ms: key(whole(0, 60_000), 100, 'ms', 'the original value: least time between two windows of a move'),
+  migration_batch_size: key(
+    whole(1, 100_000),
+    1_000,
+    'documents',
+    'the original value: a window is at most this large',
+  ),
+  migration_batch_delay_ms: key(
+    whole(0, 60_000),
+    100,
+    'ms',
+    'the original value: least time between two windows of a move',
+  ),
   window_bytes: key(whole(1_024, 64_000_000), 8_000_000, 'bytes', 'a page of 5 to 10 MB is cheap to serve and to hold'),
   read_ahead_bytes: key(
     whole(1_024, 512_000_000),
@@ -71,9 +91,19 @@ export const CONFIG_KEYS = {
   target_batch_ms: key(whole(50, 60_000), 1_000, 'ms', 'aim for the length of a batch while clients are about'),
   verify_window_docs: key(whole(1, 100_000), 5_000, 'documents', 'digests read best in windows of 5,000'),
   delete_step_docs: key(whole(1, 100_000), 1_000, 'documents', 'ids in one delete; a step lasts about one batch'),
-  grace_ms: key(whole(0, 86_400_000), 900_000, 'ms', 'how long the retiring copy is kept, so that a move can be reverted'),
+  grace_ms: key(
+    whole(0, 86_400_000),
+    900_000,
+    'ms',
+    'how long the retiring copy is kept, so that a move can be reverted',
+  ),
   hold_ms: key(whole(100, 10_000), 2_000, 'ms', 'a hold is over after this: no client waits longer for a switch'),
-  node_max_bytes: key(whole(0, Number.MAX_SAFE_INTEGER), 0, 'bytes', 'room per node; 0 = not known, a node does not tell'),
+  node_max_bytes: key(
+    whole(0, Number.MAX_SAFE_INTEGER),
+    0,
+    'bytes',
+    'room per node; 0 = not known, a node does not tell',
+  ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
   sweep_interval_ms: key(whole(100, 3_600_000), 30_000, 'ms', 'how often moves without a job are looked for'),
   audit_max_entries: key(whole(100, 10_000_000), 10_000, 'entries', 'some weeks of moves in a few MB'),
@@ -81,14 +111,24 @@ export const CONFIG_KEYS = {
   metrics_port: key(port, 9_090, 'port, 0 = any free', 'the original value'),
   metrics_host: key(z.string().min(1), '127.0.0.1', 'address', 'loopback: metrics carry no auth'),
   api_port: key(port, 7_800, 'port, 0 = any free', 'the read-only board'),
-  api_host: key(z.enum(['127.0.0.1', '::1', 'localhost']), '127.0.0.1', 'address', 'loopback only: the board has no auth yet'),
+  api_host: key(
+    z.enum(['127.0.0.1', '::1', 'localhost']),
+    '127.0.0.1',
+    'address',
+    'loopback only: the board has no auth yet',
+  ),
   log_level: key(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
     'pino level',
     'info has one line per phase change',
   ),
-  unsafe_skip_verify: key(flag, false, 'boolean', 'benchmarks only: what verification costs is measured by leaving it out'),
+  unsafe_skip_verify: key(
+    flag,
+    false,
+    'boolean',
+    'benchmarks only: what verification costs is measured by leaving it out',
+  ),
   failpoint: key(z.string(), '', 'name', 'tests only: where this process kills or stops itself'),
 } as const satisfies Record<string, Key<never> | Key<unknown>>;
 
@@ -135,7 +175,10 @@ function crossChecks(value: (name: ConfigKey) => unknown, problems: string[]): v
 }
 
 /** Reads, validates, freezes. Throws `ConfigError` that names every wrong key, one a line. */
-export function loadConfig(environment: NodeJS.ProcessEnv, overrides: Partial<Record<ConfigKey, unknown>> = {}): Config {
+export function loadConfig(
+  environment: NodeJS.ProcessEnv,
+  overrides: Partial<Record<ConfigKey, unknown>> = {},
+): Config {
   const problems: string[] = [];
   const path = environment['MIROIR_CONFIG'];
   const file = path === undefined || path === '' ? {} : readFile(path, problems);
@@ -145,12 +188,15 @@ export function loadConfig(environment: NodeJS.ProcessEnv, overrides: Partial<Re
   const values = new Map<string, unknown>();
   for (const name of Object.keys(CONFIG_KEYS) as ConfigKey[]) {
     const text = environment[environmentName(name)];
-    const raw = overrides[name] ?? (text === undefined || text === '' ? (file[name] ?? CONFIG_KEYS[name].default) : text);
+    const raw =
+      overrides[name] ?? (text === undefined || text === '' ? (file[name] ?? CONFIG_KEYS[name].default) : text);
     const result = CONFIG_KEYS[name].schema.safeParse(raw);
     if (result.success) values.set(name, result.data);
     else {
       const where = text === undefined ? name : environmentName(name);
-      problems.push(`${where}: ${result.error.issues.map((issue) => issue.message).join('; ')} (${CONFIG_KEYS[name].unit})`);
+      problems.push(
+        `${where}: ${result.error.issues.map((issue) => issue.message).join('; ')} (${CONFIG_KEYS[name].unit})`,
+      );
     }
   }
   const nodeKeys = new Map<string, string>();

@@ -62,7 +62,11 @@ export function createFailpoint(text: string): PhasedFailpoint {
         remedy: 'write <phase>/<part>:<operation>@<before|after>#<n>=<kill|term|stop|throw>, or leave it empty',
       });
     }
-    return { where: `${groups['point']}@${groups['when']}`, left: Number(groups['pass']), action: groups['action'] ?? '' };
+    return {
+      where: `${groups['point']}@${groups['when']}`,
+      left: Number(groups['pass']),
+      action: groups['action'] ?? '',
+    };
   });
   return {
     within,

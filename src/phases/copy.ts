@@ -87,7 +87,9 @@ class Copy {
 
   /** Runs beside the reading; its failure stops the copy. */
   #beside(work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => this.#stop.abort(error)).finally(() => this.#running.delete(tracked));
+    const tracked = work
+      .catch((error: unknown) => this.#stop.abort(error))
+      .finally(() => this.#running.delete(tracked));
     this.#running.add(tracked);
   }
 
@@ -119,7 +121,13 @@ class Copy {
         }
         room.shrink(page.documents.length);
         if (cuts.length === 0) {
-          width = adaptWidth(window.to - window.from + 1, page.total, page.documents.length, docs, settings.windowBytes);
+          width = adaptWidth(
+            window.to - window.from + 1,
+            page.total,
+            page.documents.length,
+            docs,
+            settings.windowBytes,
+          );
           offset = window.to + 1;
         }
         if (page.total === 0) {
@@ -158,8 +166,7 @@ class Copy {
   }
 
   async #adopt({ window, task, documents }: SentWindow): Promise<void> {
-    const ended =
-      task.status === 'succeeded' ? task : await this.#context.tasks(this.#target).ended(task.uid);
+    const ended = task.status === 'succeeded' ? task : await this.#context.tasks(this.#target).ended(task.uid);
     if (ended.status !== 'succeeded') {
       await settleTask(this.#context, this.#target, { task: ended, documents: await this.#reread(window), window });
     }

@@ -55,7 +55,11 @@ async function publish(context: PhaseContext, read: RouteRead): Promise<number> 
 }
 
 /** Facts of both nodes that later phases hold against what they find. */
-async function facts(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<Record<string, string | number>> {
+async function facts(
+  context: PhaseContext,
+  source: NodeClient,
+  target: NodeClient,
+): Promise<Record<string, string | number>> {
   const { uid } = context.entry;
   const [from, to] = await Promise.all([source.index(uid), target.index(uid)]);
   return {

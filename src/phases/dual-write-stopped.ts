@@ -52,7 +52,8 @@ async function switchOwners(context: PhaseContext, read: RouteRead): Promise<Rou
   const startedMs = clock.monotonic();
   await passBarrier(context, read.route.epoch);
   const { heldUntilMs } = read.route;
-  if (heldUntilMs === undefined) throw new InvariantError(`shard ${move.shard} of ${move.index} is held without an end`);
+  if (heldUntilMs === undefined)
+    throw new InvariantError(`shard ${move.shard} of ${move.index} is held without an end`);
   const reply = await writer.advance(move, {
     route: settling(read, move),
     holdUntilMs: heldUntilMs,

@@ -31,8 +31,14 @@ export const migrationComplete: Phase = {
   name: 'MigrationComplete',
   async run(context) {
     const { move } = context;
-    await assertNotRegressed(context, context.node(move.source), { created: move.sourceCreated, floor: move.sourceFloor });
-    await assertNotRegressed(context, context.node(move.target), { created: move.targetCreated, floor: move.targetFloor });
+    await assertNotRegressed(context, context.node(move.source), {
+      created: move.sourceCreated,
+      floor: move.sourceFloor,
+    });
+    await assertNotRegressed(context, context.node(move.target), {
+      created: move.targetCreated,
+      floor: move.targetFloor,
+    });
     await verifyRest(context, false);
     const reply = await context.writer.advance(move, {
       to: 'MigrationComplete',

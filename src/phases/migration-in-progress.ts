@@ -14,8 +14,14 @@ export const migrationInProgress: Phase = {
   name: 'MigrationInProgress',
   async run(context) {
     const { move } = context;
-    await assertNotRegressed(context, context.node(move.source), { created: move.sourceCreated, floor: move.sourceFloor });
-    await assertNotRegressed(context, context.node(move.target), { created: move.targetCreated, floor: move.targetFloor });
+    await assertNotRegressed(context, context.node(move.source), {
+      created: move.sourceCreated,
+      floor: move.sourceFloor,
+    });
+    await assertNotRegressed(context, context.node(move.target), {
+      created: move.targetCreated,
+      floor: move.targetFloor,
+    });
     await copyShard(context);
     const reply = await context.writer.advance(move, {
       to: 'MigrationInProgress',

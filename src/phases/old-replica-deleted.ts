@@ -30,7 +30,8 @@ async function waitForGrace(context: PhaseContext): Promise<void> {
 async function assertReplaceable(context: PhaseContext, read: RouteRead, retiring: NodeClient): Promise<void> {
   const { move, entry } = context;
   const { owners, readers, state, moveId } = read.route;
-  if (state !== 'settled' || moveId !== move.id) throw new InvariantError(`shard ${move.shard} is ${state}, not settled`);
+  if (state !== 'settled' || moveId !== move.id)
+    throw new InvariantError(`shard ${move.shard} is ${state}, not settled`);
   if (owners.length === 0 || owners.includes(retiring.node.id) || readers.includes(retiring.node.id)) {
     throw new InvariantError(`${retiring.node.id} still serves shard ${move.shard} of ${move.index}`);
   }
@@ -39,7 +40,9 @@ async function assertReplaceable(context: PhaseContext, read: RouteRead, retirin
   const filter = shardFilter(move.shard);
   const [kept, old] = await Promise.all([target.count(entry.uid, filter), retiring.count(entry.uid, filter)]);
   if (kept === 0 && old > 0) {
-    throw new MoveWaitingError(`last_copy: ${target.node.id} holds nothing of the shard, ${retiring.node.id} ${old} documents`);
+    throw new MoveWaitingError(
+      `last_copy: ${target.node.id} holds nothing of the shard, ${retiring.node.id} ${old} documents`,
+    );
   }
 }
 
@@ -48,7 +51,8 @@ async function reportStragglers(context: PhaseContext, retiring: NodeClient): Pr
   const { move, entry, log } = context;
   const late = foreignWrites(await tasksAbove(retiring, entry.uid, move.retiresFloor ?? Number.MAX_SAFE_INTEGER), move);
   const tagged = late.filter((task) => task.customMetadata !== null);
-  if (tagged.length > 0) log.warn({ node: retiring.node.id, tasks: tagged.map((task) => task.uid) }, 'stragglers on the retiring copy');
+  if (tagged.length > 0)
+    log.warn({ node: retiring.node.id, tasks: tagged.map((task) => task.uid) }, 'stragglers on the retiring copy');
 }
 
 export const oldReplicaDeleted: Phase = {

@@ -23,7 +23,9 @@ export function settingsText(value: unknown): string {
 }
 
 const differing = (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] =>
-  [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => settingsText(a[name]) !== settingsText(b[name]));
+  [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
+    (name) => settingsText(a[name]) !== settingsText(b[name]),
+  );
 
 export async function assertNoIndexOperation(context: PhaseContext, node: NodeClient): Promise<void> {
   const unfinished = { statuses: ['enqueued', 'processing'] as const, types: INDEX_OPERATIONS, limit: 1 };
@@ -33,7 +35,10 @@ export async function assertNoIndexOperation(context: PhaseContext, node: NodeCl
     ...(await node.tasks({ ...unfinished, types: ['indexSwap'] })),
   ];
   if (task === undefined) return;
-  throw new MoveWaitingError(`index_operation: ${node.node.id} has an unfinished ${task.type} (task ${task.uid})`, 1_000);
+  throw new MoveWaitingError(
+    `index_operation: ${node.node.id} has an unfinished ${task.type} (task ${task.uid})`,
+    1_000,
+  );
 }
 
 /** Creates the index on a target that lacks it, with the source's settings. */
@@ -43,9 +48,12 @@ async function prepareIndex(context: PhaseContext, source: NodeClient, target: N
   if (existing === null) {
     await context.tasks(target).ended(await target.createIndex(uid, primaryKey)); // may exist by now: another move was first
   } else if (existing.primaryKey !== null && existing.primaryKey !== primaryKey) {
-    throw new PreflightError(`index ${uid} on ${target.node.id} has primary key ${existing.primaryKey}, not ${primaryKey}`, {
-      remedy: 'delete that index on the target, or correct the registry',
-    });
+    throw new PreflightError(
+      `index ${uid} on ${target.node.id} has primary key ${existing.primaryKey}, not ${primaryKey}`,
+      {
+        remedy: 'delete that index on the target, or correct the registry',
+      },
+    );
   }
   const [wanted, found] = [await source.settings(uid), await target.settings(uid)];
   if (differing(wanted, found).length === 0) return;

@@ -7,7 +7,12 @@ import type { PhaseContext } from './context.ts';
 import { writeTag } from './tags.ts';
 
 /** Codes of a node that is full or busy: nothing is wrong with the documents. */
-const NODE_TROUBLE = new Set(['no_space_left_on_device', 'io_error', 'too_many_open_files', 'database_size_limit_reached']);
+const NODE_TROUBLE = new Set([
+  'no_space_left_on_device',
+  'io_error',
+  'too_many_open_files',
+  'database_size_limit_reached',
+]);
 /** A task that failed through somebody else's document is innocent; alone it fails again only by its own. */
 const INNOCENT = new Set(['internal', 'index_not_found']);
 const ATTEMPTS_ALONE = 3;
@@ -21,7 +26,13 @@ const outcome = (task: NodeTask): 'applied' | 'trouble' | 'again' | 'rejected' =
 };
 
 /** Sends an array of documents and waits until the task has ended. */
-async function sendOnce(context: PhaseContext, target: NodeClient, documents: Buffer | string, window: Window, attempt: number): Promise<NodeTask> {
+async function sendOnce(
+  context: PhaseContext,
+  target: NodeClient,
+  documents: Buffer | string,
+  window: Window,
+  attempt: number,
+): Promise<NodeTask> {
   const { entry, move, fence } = context;
   const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt, window: [window.from, window.to] });
   const uid = await target.putDocuments(entry.uid, entry.primaryKey, documents, tag);
@@ -29,7 +40,12 @@ async function sendOnce(context: PhaseContext, target: NodeClient, documents: Bu
 }
 
 /** The documents one by one in halves until the one is found that the target rejects. Throws `DocumentRejectedError`. */
-async function findRejected(context: PhaseContext, target: NodeClient, documents: string, window: Window): Promise<void> {
+async function findRejected(
+  context: PhaseContext,
+  target: NodeClient,
+  documents: string,
+  window: Window,
+): Promise<void> {
   let groups = [splitArray(documents)];
   for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
     const text = `[${group.map(({ start, end }) => documents.slice(start, end)).join(',')}]`;
@@ -72,7 +88,10 @@ export async function settleTask(
     case 'applied':
       return;
     case 'trouble':
-      throw new MoveWaitingError(`node_busy: ${target.node.id}: ${task.error?.message ?? task.error?.code ?? ''}`, 5_000);
+      throw new MoveWaitingError(
+        `node_busy: ${target.node.id}: ${task.error?.message ?? task.error?.code ?? ''}`,
+        5_000,
+      );
     case 'again':
     case 'rejected':
       return findRejected(context, target, sent.documents.toString('utf8'), sent.window);

@@ -149,7 +149,11 @@ export class TargetLoad {
     const over = this.#batch;
     this.#batch = { startedAt: task.startedAt, docs, durationMs };
     if (over === null) return;
-    this.#pace = onBatch(this.#pace, { docs: over.docs, durationMs: over.durationMs, smallBatchMs: this.#smallBatchMs ?? 0 });
+    this.#pace = onBatch(this.#pace, {
+      docs: over.docs,
+      durationMs: over.durationMs,
+      smallBatchMs: this.#smallBatchMs ?? 0,
+    });
     this.#wake();
   }
 

@@ -63,7 +63,7 @@ export function watchTasks(node: NodeClient, clock: Clock, signal: AbortSignal):
         await look();
       }
     } catch (error) {
-      for (const uid of [...waiters.keys()]) settle(uid, (waiter) => waiter.reject(error));
+      for (const uid of waiters.keys()) settle(uid, (waiter) => waiter.reject(error));
     } finally {
       running = false;
     }

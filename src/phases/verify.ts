@@ -99,7 +99,10 @@ async function verifyWindow(context: PhaseContext, window: Window, vectors: bool
       differences += count;
       observer.differences(count);
       observer.window('repaired');
-      log.warn({ window, put: found.put.length, remove: found.remove.length, round }, 'source and target differ: repairing');
+      log.warn(
+        { window, put: found.put.length, remove: found.remove.length, round },
+        'source and target differ: repairing',
+      );
       await repair(context, target, found);
     } finally {
       room.release();

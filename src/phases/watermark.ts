@@ -28,7 +28,10 @@ export async function settleWrites(context: PhaseContext, node: NodeClient): Pro
   const giveUpAtMs = context.clock.monotonic() + PATIENCE_MS;
   while (!(await isApplied(node, index, watermark))) {
     if (context.clock.monotonic() > giveUpAtMs) {
-      throw new MoveWaitingError(`node_busy: ${node.node.id} still indexes what it accepted before task ${watermark}`, 1_000);
+      throw new MoveWaitingError(
+        `node_busy: ${node.node.id} still indexes what it accepted before task ${watermark}`,
+        1_000,
+      );
     }
     await context.clock.sleep(POLL_MS, context.permit.signal);
   }

@@ -80,7 +80,8 @@ export function startClaims(options: ClaimsOptions): Claims {
   const serve = async (index: string, lease: Lease, signal: AbortSignal): Promise<void> => {
     const log = logger.child({ index, fence: lease.fence });
     let run: IndexRun | undefined;
-    const stopping = (): AbortSignal => (run === undefined ? lease.signal : AbortSignal.any([lease.signal, run.stopping]));
+    const stopping = (): AbortSignal =>
+      run === undefined ? lease.signal : AbortSignal.any([lease.signal, run.stopping]);
     const runner = options.runnerFor(index, lease, stopping);
     run = new IndexRun({ ...options, index, lease, runner, logger: log, concurrency: 1 });
     runs.set(index, run);
@@ -90,7 +91,10 @@ export function startClaims(options: ClaimsOptions): Claims {
       await run.untilIdle(signal);
     } finally {
       const lost = lease.signal.aborted;
-      const settled = await run.close(new LeaseLostError(lost ? 'lease lost' : 'the process drains'), lost ? SETTLE_MS : DRAIN_MS);
+      const settled = await run.close(
+        new LeaseLostError(lost ? 'lease lost' : 'the process drains'),
+        lost ? SETTLE_MS : DRAIN_MS,
+      );
       runs.delete(index);
       serving.delete(index);
       slots.leaveIndex(index);

@@ -79,7 +79,9 @@ export class IndexRun {
     this.#worker.on('error', (error) => logger.warn({ index, problem: messageOf(error) }, 'index worker'));
     this.#queue.on('error', (error) => logger.debug({ index, problem: messageOf(error) }, 'index queue'));
     // BullMQ tells that a job's lock is gone but lets the job run on: the fence refuses its writes, this ends it.
-    this.#worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach((id) => this.#worker.cancelJob(id, 'lock lost')));
+    this.#worker.on('lockRenewalFailed', (ids: string[]) =>
+      ids.forEach((id) => this.#worker.cancelJob(id, 'lock lost')),
+    );
   }
 
   /** Aborted when phases have to stop. */
@@ -113,10 +115,7 @@ export class IndexRun {
         return false;
       },
     );
-    const inTime = await Promise.race([
-      closed,
-      this.#options.clock.sleep(deadlineMs).then(() => false),
-    ]);
+    const inTime = await Promise.race([closed, this.#options.clock.sleep(deadlineMs).then(() => false)]);
     if (!inTime && this.#active > 0) void this.#worker.close(true);
     await this.#queue.close();
     return this.#active === 0;

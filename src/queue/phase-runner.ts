@@ -58,7 +58,11 @@ export class PhaseRunner {
     this.#options = options;
   }
 
-  async process(job: Job<PhaseJob>, token: string, signal: AbortSignal): Promise<{ phase: string; docs_migrated: number }> {
+  async process(
+    job: Job<PhaseJob>,
+    token: string,
+    signal: AbortSignal,
+  ): Promise<{ phase: string; docs_migrated: number }> {
     const { lease, slots, records, clock } = this.#options;
     let move: MoveState | null = null;
     try {
@@ -69,7 +73,8 @@ export class PhaseRunner {
       const wanted = phaseIndex(data.phase);
       while (move !== null && move.outcome === undefined && phaseIndex(move.phase) < wanted) {
         signal.throwIfAborted();
-        if (!slots.tryEnter(move.id, move.index)) throw new MoveWaitingError('process_full: as many moves as it may', SLOT_WAIT_MS);
+        if (!slots.tryEnter(move.id, move.index))
+          throw new MoveWaitingError('process_full: as many moves as it may', SLOT_WAIT_MS);
         await this.#step(job, token, move);
         move = await records.move(data.move);
       }
@@ -111,10 +116,17 @@ export class PhaseRunner {
     throw new WaitingError();
   }
 
-  async #wait(job: Job<PhaseJob>, token: string, move: MoveState | null, error: unknown, nowMs: number): Promise<never> {
+  async #wait(
+    job: Job<PhaseJob>,
+    token: string,
+    move: MoveState | null,
+    error: unknown,
+    nowMs: number,
+  ): Promise<never> {
     const { writer, claimAt, logger } = this.#options;
     const known = isMiroirError(error);
-    const reason = error instanceof MoveWaitingError ? error.reason : `${known ? error.code : 'unexpected'}: ${messageOf(error)}`;
+    const reason =
+      error instanceof MoveWaitingError ? error.reason : `${known ? error.code : 'unexpected'}: ${messageOf(error)}`;
     const waitedMs = move?.waiting == null ? 0 : nowMs - move.waiting.sinceMs;
     const asked = error instanceof MoveWaitingError ? error.afterMs : undefined;
     const afterMs = asked ?? Math.min(WAIT_MAX_MS, Math.max(WAIT_MIN_MS, waitedMs / 4));

@@ -13,7 +13,12 @@ export interface CheckpointTarget {
 }
 
 /** Throws `StaleFenceError` when this process holds the lease or the job no more. */
-export async function writeCheckpoint(scripts: Scripts, lease: Lease, target: CheckpointTarget, progress: Checkpoint): Promise<void> {
+export async function writeCheckpoint(
+  scripts: Scripts,
+  lease: Lease,
+  target: CheckpointTarget,
+  progress: Checkpoint,
+): Promise<void> {
   await scripts.run(
     'move-checkpoint',
     [keys.lease(lease.scope), keys.move(target.moveId), target.jobKey, target.lockKey],

@@ -138,7 +138,12 @@ class HeldLease implements Lease {
 }
 
 /** How long a new holder waits, by how the lease before it ended. */
-function takeoverWait(options: LeaseOptions, scope: string, how: string, previous: { fence: string; seq: string }): number {
+function takeoverWait(
+  options: LeaseOptions,
+  scope: string,
+  how: string,
+  previous: { fence: string; seq: string },
+): number {
   const { timings, watch } = options;
   if (how === 'clean' || options.waits?.(scope) === false) return 0;
   if (how === 'dirty') return timings.residueMs;

@@ -10,7 +10,8 @@ const HANDLED = new Set(['phase', 'wish', 'conflict', 'source_full', 'target_ful
 
 function toReply(name: string, reply: Reply): MoveReply {
   if (!('refused' in reply)) return { epoch: reply.values[1] === '' ? null : Number(reply.values[1]) };
-  if (HANDLED.has(reply.refused)) return { refused: reply.refused as Extract<MoveReply, { refused: string }>['refused'] };
+  if (HANDLED.has(reply.refused))
+    return { refused: reply.refused as Extract<MoveReply, { refused: string }>['refused'] };
   throw refusalError(name, reply);
 }
 

@@ -110,10 +110,19 @@ export function createPlanWriter(options: {
       // Ended records only, oldest first; nothing refers to them any more.
       const moves = await redis.zrange(keys.movesEnded, '0', String(-(historyMax + 1)));
       const plans = await redis.zrange(keys.plansEnded, '0', String(-(historyMax + 1)));
-      if (moves.length > 0) await redis.pipeline().del(...moves.map(keys.move)).zrem(keys.movesEnded, ...moves).exec();
+      if (moves.length > 0)
+        await redis
+          .pipeline()
+          .del(...moves.map(keys.move))
+          .zrem(keys.movesEnded, ...moves)
+          .exec();
       if (plans.length > 0) {
         const gone = plans.flatMap((id) => [keys.plan(id), keys.planMoves(id)]);
-        await redis.pipeline().del(...gone).zrem(keys.plansEnded, ...plans).exec();
+        await redis
+          .pipeline()
+          .del(...gone)
+          .zrem(keys.plansEnded, ...plans)
+          .exec();
       }
     },
   };

@@ -1,7 +1,7 @@
 /** Reading the records: topology, index registry, routing tables, moves, plans. Nothing here changes anything. */
 import type { Redis } from 'ioredis';
 import type { MoveReason, Outcome, Phase } from '../core/move.ts';
-import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
+import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { TopologyNode } from '../core/topology.ts';
 import { assertReadable } from '../core/version.ts';
 import { InvariantError } from '../errors.ts';
@@ -14,23 +14,23 @@ type Fields = Record<string, string>;
 
 const numberOrNull = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
 
-function parseJson<T>(text: string, what: string): T {
+function parseJson(text: string, what: string): unknown {
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text);
   } catch (error) {
     throw new InvariantError(`${what} does not parse`, { cause: error });
   }
 }
 
-function versioned<T extends { v: number }>(text: string, what: string): T {
-  const value = parseJson<T>(text, what);
+function versioned(text: string, what: string): unknown {
+  const value = parseJson(text, what) as { v?: unknown };
   assertReadable(value.v, what);
   return value;
 }
 
 const parseRoute = (shard: number, text: string): ShardRoute => ({
   shard,
-  ...parseJson<Omit<ShardRoute, 'shard'>>(text, `route of shard ${shard}`),
+  ...(parseJson(text, `route of shard ${shard}`) as Omit<ShardRoute, 'shard'>),
 });
 
 interface StoredMove {
@@ -50,7 +50,7 @@ interface StoredMove {
 function toMove(id: string, fields: Fields): MoveState | null {
   const text = fields['move'];
   if (text === undefined) return null;
-  const { v: _v, ...planned } = versioned<StoredMove>(text, `move ${id}`);
+  const { v: _v, ...planned } = versioned(text, `move ${id}`) as StoredMove;
   const count = (name: string): number => Number(fields[name] ?? '0');
   const outcome = fields['outcome'];
   const waiting = fields['waiting'];
@@ -98,7 +98,7 @@ interface StoredPlan {
 function toPlan(id: string, fields: Fields): PlanRecord | null {
   const text = fields['plan'];
   if (text === undefined) return null;
-  const stored = versioned<StoredPlan>(text, `plan ${id}`);
+  const stored = versioned(text, `plan ${id}`) as StoredPlan;
   return {
     id,
     why: stored.why,
@@ -125,7 +125,11 @@ export interface RecordsOptions {
 }
 
 export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): Records {
-  const hashes = async <T>(ids: readonly string[], key: (id: string) => string, parse: (id: string, fields: Fields) => T | null): Promise<T[]> => {
+  const hashes = async <T>(
+    ids: readonly string[],
+    key: (id: string) => string,
+    parse: (id: string, fields: Fields) => T | null,
+  ): Promise<T[]> => {
     const out: T[] = [];
     for (let at = 0; at < ids.length; at += PIPELINE) {
       const part = ids.slice(at, at + PIPELINE);
@@ -148,18 +152,18 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       if (fields['v'] !== undefined) assertReadable(fields['v'], 'topology');
       const nodes = Object.entries(fields)
         .filter(([name]) => name.startsWith('node:'))
-        .map(([name, text]) => parseJson<TopologyNode>(text, name));
+        .map(([name, text]) => parseJson(text, name) as TopologyNode);
       return { version: Number(fields['version'] ?? '0'), nodes: nodes.sort((a, b) => (a.id < b.id ? -1 : 1)) };
     },
     async indexes() {
       const entries = await redis.hgetall(keys.indexes);
       return Object.entries(entries)
-        .map(([uid, text]) => versioned<IndexEntry & { v: number }>(text, `index ${uid}`))
+        .map(([uid, text]) => versioned(text, `index ${uid}`) as IndexEntry)
         .sort((a, b) => (a.uid < b.uid ? -1 : 1));
     },
     async index(uid) {
       const text = await redis.hget(keys.indexes, uid);
-      return text === null ? null : versioned<IndexEntry & { v: number }>(text, `index ${uid}`);
+      return text === null ? null : (versioned(text, `index ${uid}`) as IndexEntry);
     },
     async table(index) {
       const fields = await redis.hgetall(keys.routing(index));
@@ -207,7 +211,13 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
     },
     async endHold(index, { route, text }) {
       const { shard, owners, readers, moveId } = route;
-      const back = routeBody({ shard, owners, readers, state: 'tracking', ...(moveId === undefined ? {} : { moveId }) });
+      const back = routeBody({
+        shard,
+        owners,
+        readers,
+        state: 'tracking',
+        ...(moveId === undefined ? {} : { moveId }),
+      });
       const reply = await scripts.try('hold-end', [keys.routing(index)], [shard, text, route.heldUntilMs ?? 0, back]);
       if (!('refused' in reply)) return true;
       if (reply.refused === 'hold' || reply.refused === 'conflict') return false;

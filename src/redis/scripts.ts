@@ -77,7 +77,11 @@ export function refusalError(name: string, { refused, detail }: Refusal): Miroir
 /** Replies are read as text everywhere: a fence would lose digits as a number. */
 const texts = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(String) : [String(reply)]);
 
-export function createScripts(redis: Redis, failpoint: Failpoint, onRefused: (reason: string) => void = () => undefined): Scripts {
+export function createScripts(
+  redis: Redis,
+  failpoint: Failpoint,
+  onRefused: (reason: string) => void = () => undefined,
+): Scripts {
   for (const [name, lua] of SOURCES) redis.defineCommand(name, { lua });
   const commands = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown>>;
 
@@ -90,7 +94,11 @@ export function createScripts(redis: Redis, failpoint: Failpoint, onRefused: (re
     try {
       reply = texts(await command.call(redis, keys.length, ...keys, ...args));
     } catch (error) {
-      if (error instanceof Error && error.name === 'ReplyError' && !/LOADING|READONLY|MASTERDOWN|CLUSTERDOWN/.test(error.message)) {
+      if (
+        error instanceof Error &&
+        error.name === 'ReplyError' &&
+        !/LOADING|READONLY|MASTERDOWN|CLUSTERDOWN/.test(error.message)
+      ) {
         throw new InvariantError(`script ${name} failed: ${error.message}`, { cause: error });
       }
       // No answer says nothing about whether it ran: callers read the records again.

@@ -18,19 +18,22 @@ async function check(running: TestFleet, uid: string): Promise<Record<string, nu
 }
 
 describe('a topology event moves shards', () => {
-  it.each([1, 2, 3])('3 to 4 nodes at RF %i keeps every document, and draining empties the node', async (replicationFactor) => {
-    fleet = await startTestFleet();
-    await fleet.createIndex({ documents: someDocuments(3_500), replicationFactor });
-    await fleet.startWorker();
-    await fleet.startNode();
-    const added = await fleet.addNode('n4');
-    expect(added.moves).toBeGreaterThan(0);
-    await fleet.untilQuiet();
-    const before = await check(fleet, 'docs');
-    expect(before['n4']).toBeGreaterThan(0);
-    await fleet.drainNode('n1');
-    await fleet.untilQuiet();
-    const after = await check(fleet, 'docs');
-    expect(after['n1']).toBe(0);
-  });
+  it.each([1, 2, 3])(
+    '3 to 4 nodes at RF %i keeps every document, and draining empties the node',
+    async (replicationFactor) => {
+      fleet = await startTestFleet();
+      await fleet.createIndex({ documents: someDocuments(3_500), replicationFactor });
+      await fleet.startWorker();
+      await fleet.startNode();
+      const added = await fleet.addNode('n4');
+      expect(added.moves).toBeGreaterThan(0);
+      await fleet.untilQuiet();
+      const before = await check(fleet, 'docs');
+      expect(before['n4']).toBeGreaterThan(0);
+      await fleet.drainNode('n1');
+      await fleet.untilQuiet();
+      const after = await check(fleet, 'docs');
+      expect(after['n1']).toBe(0);
+    },
+  );
 });

@@ -25,6 +25,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   config: { own: ['errors'] },
   ports: { own: ['core', 'errors'], typesOnly: ['core'], npm: [], node: false },
   clock: { own: ['ports'], typesOnly: ['ports'], npm: [] },
+  failpoint: { own: ['ports', 'errors'], npm: [] },
   phases: { own: ['core', 'ports', 'errors'] },
   planning: { own: ['core', 'ports', 'errors', 'config'] },
   redis: ADAPTER,

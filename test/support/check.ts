@@ -7,7 +7,10 @@ type Document = Record<string, unknown> & { _miroir_shard: number };
 export async function allDocuments(url: string, index: string, apiKey?: string): Promise<Document[]> {
   const out: Document[] = [];
   for (let offset = 0; ; offset += 1_000) {
-    const headers = { 'content-type': 'application/json', ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }) };
+    const headers = {
+      'content-type': 'application/json',
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+    };
     const response = await fetch(`${url}/indexes/${index}/documents?limit=1000&offset=${offset}`, { headers });
     if (response.status === 404) return out;
     if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
@@ -19,7 +22,11 @@ export async function allDocuments(url: string, index: string, apiKey?: string):
 
 const plain = (document: Record<string, unknown>): string =>
   JSON.stringify(
-    Object.fromEntries(Object.entries(document).filter(([name]) => !name.startsWith('_miroir_')).sort(([a], [b]) => (a < b ? -1 : 1))),
+    Object.fromEntries(
+      Object.entries(document)
+        .filter(([name]) => !name.startsWith('_miroir_'))
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    ),
   );
 
 export interface CheckResult {
@@ -48,7 +55,8 @@ export async function checkPlacement(
       if (text === undefined || plain(document) !== plain(JSON.parse(text) as Record<string, unknown>)) {
         result.wrong.push(`${id} on ${node.id}`);
       }
-      if (table.shards[document._miroir_shard]?.owners.includes(node.id) !== true) result.misplaced.push(`${id} on ${node.id}`);
+      if (table.shards[document._miroir_shard]?.owners.includes(node.id) !== true)
+        result.misplaced.push(`${id} on ${node.id}`);
     }
   }
   const copies = entry.replicationFactor * entry.groups.length;

@@ -55,7 +55,12 @@ export class TestFleet {
   readonly #nodeOptions: DevNodeOptions;
   readonly #stop: () => Promise<void>;
 
-  constructor(parts: Pick<TestFleet, 'redis' | 'nodes' | 'config' | 'env' | 'base' | 'planner'> & { nodeOptions: DevNodeOptions; stop: () => Promise<void> }) {
+  constructor(
+    parts: Pick<TestFleet, 'redis' | 'nodes' | 'config' | 'env' | 'base' | 'planner'> & {
+      nodeOptions: DevNodeOptions;
+      stop: () => Promise<void>;
+    },
+  ) {
     this.redis = parts.redis;
     this.nodes = parts.nodes;
     this.config = parts.config;
@@ -99,7 +104,10 @@ export class TestFleet {
     for (const node of topology.nodes) {
       const client = this.client(node.id);
       await ended(client, await client.createIndex(entry.uid, entry.primaryKey));
-      await ended(client, await client.updateSettings(entry.uid, withMiroirSettings({}, { searchableAttributes: ['name'] })));
+      await ended(
+        client,
+        await client.updateSettings(entry.uid, withMiroirSettings({}, { searchableAttributes: ['name'] })),
+      );
     }
     const routes = initialRoutes(entry, topology);
     await createFleetWriter(this.base.scripts, 1_000).createIndex(topology.version, entry, routes);
@@ -116,7 +124,12 @@ export class TestFleet {
     }
     this.documents.set(
       entry.uid,
-      new Map(options.documents.map((text) => [String((JSON.parse(text) as Record<string, unknown>)[entry.primaryKey]), text])),
+      new Map(
+        options.documents.map((text) => [
+          String((JSON.parse(text) as Record<string, unknown>)[entry.primaryKey]),
+          text,
+        ]),
+      ),
     );
     return entry;
   }

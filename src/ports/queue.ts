@@ -1,0 +1,40 @@
+/** Jobs and the planner, as the rest sees them. */
+import type { MoveState } from './records.ts';
+
+/** Where the planner puts moves: chains of phase jobs, and claims for the indexes that have them. */
+export interface MoveQueue {
+  /** Adds the chain of phase jobs that each move still needs; adding the same again changes nothing. */
+  enqueue(moves: readonly MoveState[]): Promise<void>;
+  /** How the job of each move's next phase is: found, `failed` (its chain stands still) or `missing`. */
+  inspect(moves: readonly MoveState[]): Promise<ReadonlyMap<string, 'found' | 'failed' | 'missing'>>;
+  /** Starts a chain that stands still again. */
+  retry(move: MoveState): Promise<void>;
+  /** Makes the delayed job of a move due now. */
+  promote(move: MoveState): Promise<void>;
+  /** Asks that some worker serves the index; asking twice is asking once. */
+  claim(index: string): Promise<void>;
+}
+
+/** What became of a topology event; also the return value of its job. */
+export interface EventOutcome {
+  /** `repeated`: the topology was already in, or on its way to, what the event asks for. */
+  readonly change: 'changed' | 'repeated';
+  /** The plan that the event led to or, repeated, the one that is under way; null when nothing has to move. */
+  readonly plan: string | null;
+  /** Moves of that plan. */
+  readonly moves: number;
+  /** Shards that cannot be moved now; the plan's record says why. */
+  readonly blocked: number;
+}
+
+/** Turns topology events into plans. One for each lease on the planner's scope; its calls never overlap. */
+export interface Planner {
+  /** One event. Throws what the sender has to correct, with field and remedy; nothing is changed then. */
+  handle(name: string, data: unknown): Promise<EventOutcome>;
+  /** Finishes what a predecessor left between two writes. Called before the first event. */
+  resume(): Promise<void>;
+  /** Looks at everything: moves without a job, holds that are over, plans that are done. */
+  sweep(): Promise<void>;
+  /** The cheap part of a sweep, each second: plans that are done, nodes that have joined, moves whose turn it is. */
+  tick(): Promise<void>;
+}

@@ -1,0 +1,161 @@
+/** What Redis keeps for us: reading it, and changing it under a fence. */
+import type { Move, Outcome, Phase } from '../core/move.ts';
+import type { Plan, PlanMove } from '../core/planner.ts';
+import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
+import type { Topology, TopologyNode } from '../core/topology.ts';
+
+/** A move as Redis has it: what the plan says, and how far it is. Times are Redis time, ms. */
+export interface MoveState extends Move {
+  readonly step: number;
+  readonly wish: '' | 'cancel' | 'now';
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  /** When the present phase was reached. */
+  readonly phaseAtMs: number | null;
+  readonly switchedAtMs: number | null;
+  readonly endedAtMs: number | null;
+  readonly docsMigrated: number;
+  /** Next slot below which every window's task has succeeded. */
+  readonly lastOffset: number;
+  /** Next slot below which source and target were found equal. */
+  readonly verifiedOffset: number;
+  readonly windowsVerified: number;
+  readonly windowsRepeated: number;
+  readonly differences: number;
+  readonly bytes: number;
+  /** Documents of the shard on the source when the copy began; null before. */
+  readonly documents: number | null;
+  /** Newest task uid of the index on the target when the first holder took the move up; null before. */
+  readonly targetFloor: number | null;
+  /** `createdAt` of the index on source and target as first seen: a change means that the node lost its data. */
+  readonly sourceCreated: string | null;
+  readonly targetCreated: string | null;
+  /** Newest task uid of the index on the source that the copy is sure to contain. */
+  readonly sourceFloor: number | null;
+  /** Newest task uid of the index on the retiring owner at the switch; null before. */
+  readonly retiresFloor: number | null;
+  /** The source that the plan named: its place is taken, whoever is read later. */
+  readonly plannedSource: string;
+  /** Generation of the move's queue jobs: raised when they had to be made anew. */
+  readonly flow: number;
+  readonly waiting: { readonly reason: string; readonly sinceMs: number } | null;
+  readonly error: string | null;
+}
+
+export interface PlanRecord {
+  readonly id: string;
+  readonly why: string;
+  readonly topologyVersion: number;
+  readonly state: 'opening' | 'running' | 'done';
+  readonly moves: number;
+  readonly left: number;
+  readonly blocked: readonly { index: string; shard: number; reason: string }[];
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly endedAtMs: number | null;
+}
+
+/** A shard's route together with the text it was read as: what a compare in a script compares with. */
+export interface RouteRead {
+  readonly route: ShardRoute;
+  readonly text: string;
+}
+
+/** Reading the records. Throws `RecordTooNewError` on what a newer version wrote. */
+export interface Records {
+  topology(): Promise<Topology>;
+  indexes(): Promise<readonly IndexEntry[]>;
+  index(uid: string): Promise<IndexEntry | null>;
+  table(index: string): Promise<RoutingTable | null>;
+  route(index: string, shard: number): Promise<RouteRead>;
+  move(id: string): Promise<MoveState | null>;
+  moves(ids: readonly string[]): Promise<readonly MoveState[]>;
+  unfinishedMoves(): Promise<readonly MoveState[]>;
+  plan(id: string): Promise<PlanRecord | null>;
+  planMoveIds(id: string): Promise<readonly string[]>;
+  /** Newest first: running ones, then at most `ended` ended ones. */
+  plans(ended: number): Promise<readonly PlanRecord[]>;
+  /** Whether every live router has acknowledged the epoch, or why not and when to look again. */
+  barrier(
+    index: string,
+    epoch: number,
+  ): Promise<{ open: true; routers: number } | { open: false; reason: string; ms: number }>;
+  /** Leaves a wish in the move's record. Throws `ConflictError` when it comes too late or too early. */
+  wish(moveId: string, wish: 'cancel' | 'now'): Promise<void>;
+  /** Puts a hold that is over back to `tracking`; false when somebody else did, or it is not over. */
+  endHold(index: string, read: RouteRead): Promise<boolean>;
+}
+
+/** The new route of a shard, written under the next epoch. */
+export interface RouteChange {
+  readonly expected: RouteRead;
+  readonly route: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>;
+  /** Length of the hold (ms), only with state `held`. */
+  readonly holdMs?: number;
+}
+
+export interface AdvanceRequest {
+  /** The phase that the record must be in; with `to`, the phase it is raised to. */
+  readonly to?: Phase;
+  readonly route?: RouteChange;
+  /** Route that must be unchanged although it is not changed here. */
+  readonly unchanged?: RouteRead;
+  /** End of the hold (Redis time, ms) that must not be over. */
+  readonly holdUntilMs?: number;
+  /** Refuse when a cancel is wished: the switch and everything before it. */
+  readonly unlessCancelled?: boolean;
+  /** Give the places at both nodes back: the shard is settled. */
+  readonly releasePlaces?: boolean;
+  /** Facts stored with it; `$now` stands for Redis time. */
+  readonly fields?: Readonly<Record<string, string | number>>;
+  /** Word for the audit stream. */
+  readonly what: string;
+}
+
+export type MoveRefusal = 'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full' | 'hold_over';
+export type MoveReply = { readonly epoch: number | null } | { readonly refused: MoveRefusal };
+
+/**
+ * Changing a move: every call checks the fence in the same script. A stale fence throws `StaleFenceError`; refusals
+ * that a phase handles come back as values.
+ */
+export interface MoveWriter {
+  start(move: MoveState, change: RouteChange): Promise<MoveReply>;
+  advance(move: MoveState, request: AdvanceRequest): Promise<MoveReply>;
+  end(move: MoveState, outcome: Outcome, change: { route?: RouteChange; error?: string }): Promise<MoveReply>;
+  /** Facts only; `waiting`: a reason, or '' to clear it. */
+  note(moveId: string, change: { waiting?: string; fields?: Readonly<Record<string, string | number>> }): Promise<void>;
+}
+
+/** Progress of a running phase, kept in the job's data and in the record by one script that checks fence and token. */
+export interface Checkpoint {
+  readonly docsMigrated: number;
+  readonly lastOffset: number;
+  readonly fields?: Readonly<Record<string, string | number>>;
+}
+
+/** What may be changed without a lease. Throws `ConflictError` when somebody was first. */
+export interface FleetWriter {
+  initTopology(nodes: readonly TopologyNode[]): Promise<void>;
+  /** Registers an index whose routes were computed from the topology of that version. */
+  createIndex(topologyVersion: number, entry: IndexEntry, routes: readonly ShardRoute[]): Promise<void>;
+}
+
+/** Changing topology and plans under the planner's fence. */
+export interface PlanWriter {
+  /** `plan`: the index to plan because of it, `*` for every. Throws `ConflictError` when the version moved on. */
+  commitTopology(
+    version: number,
+    changes: readonly { readonly id: string; readonly node: TopologyNode | null }[],
+    about: { readonly why: string; readonly plan?: string },
+  ): Promise<void>;
+  /** What was asked for and not planned yet. */
+  unplanned(): Promise<readonly { index: string; why: string }[]>;
+  openPlan(plan: Plan, why: string): Promise<void>;
+  addMoves(planId: string, moves: readonly PlanMove[]): Promise<void>;
+  /** The plan's moves may get jobs from now on; `planned` names are not asked for any more. */
+  runPlan(planId: string | null, topologyVersion: number, planned: readonly string[]): Promise<void>;
+  closePlan(planId: string): Promise<void>;
+  note(moveId: string, change: { waiting?: string; fields?: Readonly<Record<string, string | number>> }): Promise<void>;
+  trimHistory(): Promise<void>;
+}

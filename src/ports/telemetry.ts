@@ -1,0 +1,29 @@
+/** What the engine tells about itself. */
+import type { Phase } from '../core/move.ts';
+
+/** Structured logging; pino's logger fits. Fields never hold secrets. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  child(fields: Record<string, unknown>): Logger;
+}
+
+/** What the engine tells about itself; counted by telemetry/, never read back. */
+export interface Observer {
+  lease(scope: string, what: 'acquired' | 'renewed' | 'lost' | 'released'): void;
+  /** A phase was reached; `seconds` since the one before. */
+  phase(phase: Phase, seconds: number): void;
+  /** A window's checkpoint was accepted. */
+  migrated(documents: number, bytes: number): void;
+  window(result: 'copied' | 'repeated' | 'verified' | 'repaired'): void;
+  differences(count: number): void;
+  /** A shard is settled on its new owners, `seconds` after its move started. */
+  settled(seconds: number): void;
+  hold(seconds: number): void;
+  /** A write of ours was refused, by the fence, the lease's own clock or the job's token. */
+  refused(reason: string): void;
+  target(node: string, load: { tasks: number; bytes: number; windowDocs: number }): void;
+  event(type: string, result: 'planned' | 'repeated' | 'failed'): void;
+}

@@ -1,0 +1,35 @@
+// npm run bench [-- move|planner|fleet|takeover|memory] [--pairs N] [--docs N]
+import { parseArgs } from 'node:util';
+import { say } from './print.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { pairs: { type: 'string', default: '3' }, docs: { type: 'string' } },
+});
+const docs = (fallback: number): number => Number(values.docs ?? fallback);
+
+const BENCHES = {
+  move: async () => (await import('./move.ts')).benchMove({ pairs: Number(values.pairs), documents: docs(135_233) }),
+  planner: async () => (await import('./planner.ts')).benchPlanner(),
+  fleet: async () => (await import('./fleet.ts')).benchFleet(),
+  takeover: async () => (await import('./takeover.ts')).benchTakeover(),
+  memory: async () => (await import('./memory.ts')).benchMemory(docs(1_000_000)),
+} as const;
+type Name = keyof typeof BENCHES;
+
+const names = positionals.length === 0 ? (Object.keys(BENCHES) as Name[]) : (positionals as Name[]);
+const all: Record<string, unknown> = {};
+let valid = true;
+for (const name of names) {
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    process.stderr.write(`no benchmark ${name}; there are ${Object.keys(BENCHES).join(', ')}\n`);
+    process.exit(64);
+  }
+  say(`== ${name}`);
+  const result = await bench();
+  valid &&= result.valid;
+  Object.assign(all, names.length === 1 ? result.figures : { [name]: result.figures });
+}
+say(JSON.stringify(all));
+process.exit(valid ? 0 : 1);
