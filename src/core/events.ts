@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { InvalidInputError, UnknownEventError } from '../errors.ts';
 import { RECORD_VERSION, assertReadable } from './version.ts';
 
-export { applyEvent, type Applied } from './apply-event.ts';
+export { applyEvent } from './apply-event.ts';
 
 export const TOPOLOGY_EVENTS = ['NodeAdded', 'NodeDraining', 'NodeFailed', 'NodeRecovered'] as const;
 export type TopologyEventType = (typeof TOPOLOGY_EVENTS)[number];
@@ -31,11 +31,11 @@ export const nodeIdSchema = z
   .string('give the id of a node')
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'give 1 to 63 letters, digits, dots, dashes or underscores');
 
-export const indexUidSchema = z
+const indexUidSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,400}$/, 'give 1 to 400 letters, digits, dashes or underscores');
 
-export const apiKeyRefSchema = z
+const apiKeyRefSchema = z
   .string()
   .regex(
     /^[A-Za-z0-9_-]{1,64}$/,
@@ -51,7 +51,7 @@ function originOf(text: string): string | undefined {
 }
 
 /** Comes out as an origin (`http://HOST:80/` as `http://host`), so that equal places compare equal. */
-export const nodeUrlSchema = z.string().transform((text, context) => {
+const nodeUrlSchema = z.string().transform((text, context) => {
   const origin = originOf(text);
   if (origin !== undefined) return origin;
   context.addIssue({ code: 'custom', message: 'give http(s)://host:port without user, path or query' });

@@ -65,34 +65,34 @@ const copiesIn = (topology: Topology, group: number, owners: readonly string[]):
     return node?.group === group && node.state !== 'failed' && node.state !== 'removed';
   }).length;
 
-export const readsOnlyHealthyOwners: Predicate = (input, plan) =>
+const readsOnlyHealthyOwners: Predicate = (input, plan) =>
   walk(input, plan, ({ source }, owners) => {
     const state = findNode(input.topology, source)?.state;
     if (!owners.includes(source)) return `source ${source} is no owner`;
     return state !== undefined && mayBeSource(state) ? undefined : `source ${source} is ${state}`;
   });
 
-export const targetsMayOwn: Predicate = (input, plan) =>
+const targetsMayOwn: Predicate = (input, plan) =>
   walk(input, plan, ({ target, group }, owners) => {
     const node = findNode(input.topology, target);
     if (node === undefined || node.group !== group || !mayOwn(node.state)) return `is ${node?.state}`;
     return owners.includes(target) ? 'owns the shard already' : undefined;
   });
 
-export const retiresOnlyOwners: Predicate = (input, plan) =>
+const retiresOnlyOwners: Predicate = (input, plan) =>
   walk(input, plan, ({ retires }, owners) =>
     retires === null || owners.includes(retires) ? undefined : `${retires} is no owner`,
   );
 
 /** The number of live copies of a shard in a group never gets less by a move. */
-export const copiesNeverDrop: Predicate = (input, plan) =>
+const copiesNeverDrop: Predicate = (input, plan) =>
   walk(input, plan, (move, owners) => {
     const [old, fresh] = [owners, after(owners, move)].map((each) => copiesIn(input.topology, move.group, each));
     return fresh! < old! ? `${fresh} copies after ${old}` : undefined;
   });
 
 /** The moves of a shard are numbered 0, 1, … in the plan's order, so that one can run after the other. */
-export const stepsAreInOrder: Predicate = (_, plan) => {
+const stepsAreInOrder: Predicate = (_, plan) => {
   const next = new Map<string, number>();
   for (const move of plan.moves) {
     const expected = next.get(shardKey(move)) ?? 0;
@@ -102,14 +102,14 @@ export const stepsAreInOrder: Predicate = (_, plan) => {
   return undefined;
 };
 
-export const idsAreUniqueAndPlain: Predicate = (_, plan) => {
+const idsAreUniqueAndPlain: Predicate = (_, plan) => {
   const ids = plan.moves.map(({ id }) => id);
   if (new Set(ids).size !== ids.length) return 'two moves have one id';
   return ids.find((id) => !/^[a-z0-9-]{1,64}$/.test(id));
 };
 
 /** Every pending move of a planned index is in exactly one of keep, cancel and finish. */
-export const judgesEveryPendingMove: Predicate = ({ indexes, pending = [] }, plan) => {
+const judgesEveryPendingMove: Predicate = ({ indexes, pending = [] }, plan) => {
   const judged = [...plan.keep, ...plan.cancel, ...plan.finish].sort();
   const uids = new Set(indexes.map(({ entry }) => entry.uid));
   const given = pending.filter(({ index, outcome }) => uids.has(index) && outcome === undefined).map(({ id }) => id);
@@ -126,7 +126,7 @@ function wantedOwners({ topology, indexes }: PlannerInput, { index, shard, group
 type Wanted = Pick<PlannedMove, 'index' | 'shard' | 'group'>;
 
 /** A kept move brings a wanted owner and takes away an unwanted one. */
-export const keepsOnlyWhatHelps: Predicate = (input, plan) => {
+const keepsOnlyWhatHelps: Predicate = (input, plan) => {
   for (const move of keptMoves(input, plan)) {
     const wanted = wantedOwners(input, move);
     if (!wanted.includes(move.target)) return `${move.id} brings ${move.target}, which is not wanted`;
@@ -136,7 +136,7 @@ export const keepsOnlyWhatHelps: Predicate = (input, plan) => {
 };
 
 /** In shards without a blocked move: every wanted owner owns, and who else does is surplus that nobody can replace. */
-export const endsAtPlacement: Predicate = (input, plan) => {
+const endsAtPlacement: Predicate = (input, plan) => {
   const owners = ownersAfterKept(input, plan);
   for (const move of plan.moves) owners.set(shardKey(move), after(owners.get(shardKey(move)) ?? [], move));
   const blocked = new Set(plan.blocked.map(({ index, shard, group }) => `${index}/${shard}/${group}`));
@@ -154,7 +154,7 @@ export const endsAtPlacement: Predicate = (input, plan) => {
 };
 
 /** One move per (shard, node) that has to come to be and is not pending: none twice, none in vain. */
-export const movesAreMinimal: Predicate = (_, plan) => {
+const movesAreMinimal: Predicate = (_, plan) => {
   const arrivals = new Set(plan.moves.map((move) => `${shardKey(move)} ${move.target}`));
   if (arrivals.size !== plan.moves.length) return 'a node gets a shard twice';
   const vain = plan.moves.find((move) => move.retires !== null && arrivals.has(`${shardKey(move)} ${move.retires}`));

@@ -24,7 +24,7 @@ export interface ScoreKernel {
   best(src: number, slots: number, bytes: number, node: number, depth: number, k: number): void;
 }
 
-export const PAGE_BYTES = 65_536;
+const PAGE_BYTES = 65_536;
 
 type Code = readonly number[];
 const I32 = 0x7f;
