@@ -1,6 +1,6 @@
 import { type AttributeIndex, facetString, type FacetValue } from './attribute-index.ts';
 import type { FacetSet } from './facet-set.ts';
-import { FilterError, type FilterNode, type Token } from './filter-parser.ts';
+import { FilterError, type FilterNode, type Token } from './filter-node.ts';
 import { lowerBound } from './postings.ts';
 
 /**

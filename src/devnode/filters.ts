@@ -1,6 +1,7 @@
 import { ApiError } from './errors.ts';
 import { planAnd, planFilter, planOr, runPlan, type Plan } from './filter-eval.ts';
-import { FilterError, parseFilter, type FilterFeatures, type FilterNode } from './filter-parser.ts';
+import { FilterError, type FilterNode } from './filter-node.ts';
+import { parseFilter, type FilterFeatures } from './filter-parser.ts';
 import type { IndexStore } from './index-store.ts';
 
 /** A filter as routes take it: one expression, or a list of which all must match, each again one or a list of alternatives. */

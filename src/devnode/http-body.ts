@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 
 import { ApiError } from './errors.ts';
-import { JsonSyntaxError } from './json-scan.ts';
+import { JsonSyntaxError } from './json-syntax-error.ts';
 import { parseTree, type JsonTree } from './json-tree.ts';
 
 /** A body over the limit; routes word it differently. `bytes` null when the length was not announced. */

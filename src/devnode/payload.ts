@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 
 import { Slicer } from './clock.ts';
 import { ApiError } from './errors.ts';
-import { JsonScanner, JsonSyntaxError } from './json-scan.ts';
+import { JsonScanner } from './json-scan.ts';
+import { JsonSyntaxError } from './json-syntax-error.ts';
 
 /** Goes through the documents of a payload: one object, an array of objects, or lines. */
 export class PayloadCursor {

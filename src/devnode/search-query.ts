@@ -1,7 +1,7 @@
 import { ApiError } from './errors.ts';
 import type { Features } from './features.ts';
 import { readFilter, type ParsedFilter } from './filters.ts';
-import type { FilterNode } from './filter-parser.ts';
+import type { FilterNode } from './filter-node.ts';
 import {
   expectBoolean,
   expectCount,

@@ -73,7 +73,7 @@ async function findWords(
       (internal) => !seen.has(internal) && (allowed?.has(internal) ?? true) && sets.every((set) => set.has(internal)),
     );
     for (const internal of found) seen.add(internal);
-    hits.push(...rank(index, search, found, words.slice(0, count), words.length));
+    for (const hit of rank(index, search, found, words.slice(0, count), words.length)) hits.push(hit);
   }
   return hits;
 }

@@ -51,13 +51,13 @@ async function serve(
   const entry = isSwitch ? undefined : node.switches?.record(method, url);
   const fault = isSwitch ? null : (node.switches?.take(method, url) ?? null);
   if (fault?.do === 'drop-before') {
-    request.destroy();
+    request.socket.destroy();
     return;
   }
   if (fault?.do === 'delay') await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 0));
   const reply = fault?.do === 'status' ? faultReply(fault) : await answer(node, router, request, response, fault);
   if (fault?.do === 'drop-after') {
-    request.destroy();
+    request.socket.destroy();
     return;
   }
   if (entry) entry.status = reply.status;

@@ -1,0 +1,58 @@
+// node test/conformance/run.mjs FOLDER
+// Plays recorded conversations with a real node against the development node. FOLDER holds the replay tool
+// (replay.mjs) and the recordings (open/*.json). Scenarios in expected-failures.json must fail, all others must pass.
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+const here = import.meta.dirname;
+const root = path.join(here, '../..');
+const [folder] = process.argv.slice(2);
+if (folder === undefined) {
+  console.error('usage: node test/conformance/run.mjs FOLDER');
+  process.exit(2);
+}
+
+const expected = new Map(
+  JSON.parse(await readFile(path.join(here, 'expected-failures.json'), 'utf8')).map(({ scenario, why }) => [
+    scenario,
+    why,
+  ]),
+);
+const node = [
+  `"${process.execPath}" --import tsx src/devnode/main.ts --port {port} --dir {dir}`,
+  '[[--master-key {masterKey}]] [[--body-limit {payloadLimit}]] [[--batched-tasks {maxBatchedTasks}]]',
+  '[[--queue {searchQueueSize} --per-core {searchesPerCore}]]',
+].join(' ');
+const replay = spawn(
+  process.execPath,
+  [path.resolve(folder, 'replay.mjs'), '-', path.resolve(folder, 'open'), '--jobs', '2', '--start-cmd', node],
+  { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
+);
+
+const count = { passed: 0, failed: 0, skipped: 0 };
+const seen = new Set();
+for await (const line of createInterface({ input: replay.stdout })) {
+  const [, status, name, why = ''] = /^(ok|not ok|skip)\s+([\w-]+)(?:: (.*))?$/.exec(line) ?? [];
+  if (status === undefined) continue;
+  seen.add(name);
+  if (status === 'skip') count.skipped += 1;
+  else if ((status === 'ok') === !expected.has(name)) count.passed += 1;
+  else {
+    count.failed += 1;
+    const reason = status === 'ok' ? 'passes, but stands in expected-failures.json' : why;
+    console.log(`${name}: ${reason}`);
+  }
+}
+for (const name of expected.keys()) {
+  if (seen.has(name)) continue;
+  count.failed += 1;
+  console.log(`${name}: stands in expected-failures.json, but there is no such scenario`);
+}
+if (seen.size === 0) {
+  count.failed += 1;
+  console.log('no scenario was played');
+}
+console.log(`${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`);
+process.exit(count.failed > 0 ? 1 : 0);
