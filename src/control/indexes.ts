@@ -1,0 +1,208 @@
+/** Creating and showing indexes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
+import { indexUidSchema } from '../core/events.ts';
+import { initialRoutes, ownersOfGroup } from '../core/placement.ts';
+import { groupsOf, type Topology } from '../core/topology.ts';
+import type { IndexEntry, ShardRoute } from '../core/routing.ts';
+import {
+  ConflictError,
+  GroupUnknownError,
+  IndexConflictError,
+  IndexUnknownError,
+  InvalidInputError,
+  NodeTaskFailedError,
+  TimeoutError,
+} from '../errors.ts';
+import type { NodeClient } from '../ports.ts';
+import { withMiroirSettings } from '../routing/fields.ts';
+import { operatorPermit, type ControlParts } from './parts.ts';
+
+export interface NewIndex {
+  readonly uid: string;
+  readonly primaryKey: string;
+  readonly shards: number;
+  readonly replicationFactor: number;
+  /** Default: every replica group. */
+  readonly groups?: readonly number[];
+  /** What shall be searchable. Left out, the shard numbers are searched, too. */
+  readonly searchableAttributes?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** Shards are numbers of 32 bits; more than this makes tables that nobody wants to read every second. */
+const SHARDS_MAX = 65_536;
+const NODES_AT_A_TIME = 8;
+/** Settings of an empty index are applied within a batch or two. */
+const TASK_MS = 60_000;
+const LOOK_MS = 50;
+const TRIES = 5;
+
+/** Creates the index on every node that will own shards of it, then registers it. Safe to repeat until registered. */
+export async function createIndex(parts: ControlParts, wanted: NewIndex): Promise<IndexEntry> {
+  assertIndex(wanted);
+  for (let attempt = 1; ; attempt += 1) {
+    const topology = await parts.records.topology();
+    const entry = entryOf(wanted, topology);
+    if ((await parts.records.index(entry.uid)) !== null) {
+      throw new IndexConflictError(`index ${entry.uid} is registered already`, {
+        field: 'index_uid',
+        remedy: 'take another uid, or see `miroir index show`',
+      });
+    }
+    const routes = initialRoutes(entry, topology);
+    await createOnOwners(parts, wanted, topology, routes);
+    try {
+      await parts.fleet.createIndex(topology.version, entry, routes);
+      return entry;
+    } catch (error) {
+      // A node came or went: owners are computed anew, and nodes that have the index already keep it.
+      if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
+    }
+  }
+}
+
+function assertIndex({ uid, primaryKey, shards, replicationFactor }: NewIndex): void {
+  const refuse = (field: string, remedy: string): never => {
+    throw new InvalidInputError(`the index has a missing or wrong ${field}`, { field, remedy });
+  };
+  const parsed = indexUidSchema.safeParse(uid);
+  if (!parsed.success) refuse('index_uid', parsed.error.issues[0]?.message ?? '');
+  if (!/^[A-Za-z0-9_-]{1,511}$/.test(primaryKey)) refuse('primary_key', 'give the name of the field with the ids');
+  if (!Number.isSafeInteger(shards) || shards < 1 || shards > SHARDS_MAX) refuse('shards', `give 1 to ${SHARDS_MAX}`);
+  if (!Number.isSafeInteger(replicationFactor) || replicationFactor < 1) refuse('replication_factor', 'give 1 or more');
+}
+
+function entryOf(wanted: NewIndex, topology: Topology): IndexEntry {
+  const known = groupsOf(topology);
+  const { uid, primaryKey, shards, replicationFactor, groups = known } = wanted;
+  if (known.length === 0) {
+    throw new InvalidInputError('there are no nodes yet', {
+      field: 'nodes',
+      remedy: 'add nodes first: `miroir node add`',
+    });
+  }
+  for (const group of groups) {
+    if (!known.includes(group)) {
+      throw new GroupUnknownError(`there is no replica group ${group}`, {
+        field: 'replica_group',
+        remedy: `give some of ${known.join(', ')}`,
+      });
+    }
+    const nodes = ownersOfGroup(topology, group).length;
+    if (nodes >= replicationFactor) continue;
+    throw new InvalidInputError(`replica group ${group} has ${nodes} nodes for ${replicationFactor} copies`, {
+      field: 'replication_factor',
+      remedy: 'lower it, or add nodes to the group first',
+    });
+  }
+  return { uid, primaryKey, shards, replicationFactor, groups: [...new Set(groups)].sort((a, b) => a - b) };
+}
+
+async function createOnOwners(
+  { nodes }: ControlParts,
+  wanted: NewIndex,
+  topology: Topology,
+  routes: readonly ShardRoute[],
+): Promise<void> {
+  const owners = new Set(routes.flatMap((route) => route.owners));
+  const permit = operatorPermit(wanted.signal);
+  const limit = pLimit(NODES_AT_A_TIME);
+  await Promise.all(
+    topology.nodes
+      .filter(({ id }) => owners.has(id))
+      .map((node) => limit(() => createOnNode(nodes.client(node, permit), wanted))),
+  );
+}
+
+async function createOnNode(client: NodeClient, wanted: NewIndex): Promise<void> {
+  const { uid, primaryKey, searchableAttributes, signal } = wanted;
+  const found = await client.index(uid);
+  if (found === null) {
+    await applied(client, await client.createIndex(uid, primaryKey), signal);
+  } else {
+    await assertEmpty(client, wanted, found.primaryKey);
+  }
+  const options = searchableAttributes === undefined ? {} : { searchableAttributes };
+  const settings = withMiroirSettings(await client.settings(uid), options);
+  const changed = {
+    filterableAttributes: settings['filterableAttributes'],
+    ...(searchableAttributes === undefined ? {} : { searchableAttributes: settings['searchableAttributes'] }),
+  };
+  await applied(client, await client.updateSettings(uid, changed), signal);
+}
+
+async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, theirs: string | null): Promise<void> {
+  const { documents } = await client.indexStats(uid);
+  const { id } = client.node;
+  if (documents > 0) {
+    throw new IndexConflictError(`node ${id} has an index ${uid} with ${documents} documents already`, {
+      field: 'index_uid',
+      remedy: 'take another uid, or delete that index on the node',
+      details: { node: id, documents },
+    });
+  }
+  if (theirs !== null && theirs !== primaryKey) {
+    throw new IndexConflictError(`node ${id} has an index ${uid} with primary key ${theirs}`, {
+      field: 'primary_key',
+      remedy: 'give the same primary key, or delete that index on the node',
+      details: { node: id },
+    });
+  }
+}
+
+/** Until the node has applied the task. Throws `NodeTaskFailedError` with the node's words. */
+async function applied(client: NodeClient, uid: number, signal?: AbortSignal): Promise<void> {
+  const deadlineMs = performance.now() + TASK_MS;
+  while (performance.now() < deadlineMs) {
+    const [task] = await client.tasks({ uids: [uid], limit: 1 });
+    if (task?.status === 'succeeded') return;
+    if (task?.status === 'failed' || task?.status === 'canceled') {
+      throw new NodeTaskFailedError(`node ${client.node.id}: ${task.type}: ${task.error?.message ?? task.status}`, {
+        remedy: 'read the node’s words, then create the index again',
+        details: { node: client.node.id, task: uid, nodeCode: task.error?.code ?? null },
+      });
+    }
+    await sleep(LOOK_MS, undefined, signal === undefined ? {} : { signal });
+  }
+  throw new TimeoutError(`node ${client.node.id} has not applied task ${uid} within ${TASK_MS / 1_000} s`, {
+    remedy: 'look at what else the node indexes; then create the index again',
+  });
+}
+
+export interface IndexView extends IndexEntry {
+  readonly epoch: number;
+  /** Shards in a move, the grace after it included. */
+  readonly moving: number;
+  /** Copies of shards by owner. */
+  readonly copies: Readonly<Record<string, number>>;
+}
+
+export async function listIndexes({ records }: ControlParts): Promise<IndexView[]> {
+  const views: IndexView[] = [];
+  for (const entry of await records.indexes()) views.push(await viewOf(records, entry));
+  return views.sort((a, b) => (a.uid < b.uid ? -1 : 1));
+}
+
+/** The index with the route of each shard. Throws `IndexUnknownError`. */
+export async function showIndex(
+  { records }: ControlParts,
+  uid: string,
+): Promise<IndexView & { readonly routes: readonly ShardRoute[] }> {
+  const entry = await records.index(uid);
+  if (entry === null) throw unknownIndex(uid);
+  const table = await records.table(uid);
+  return { ...(await viewOf(records, entry)), routes: table?.shards ?? [] };
+}
+
+export const unknownIndex = (uid: string): IndexUnknownError =>
+  new IndexUnknownError(`no index ${uid} is registered`, { field: 'index_uid', remedy: 'see `miroir index list`' });
+
+async function viewOf(records: ControlParts['records'], entry: IndexEntry): Promise<IndexView> {
+  const table = await records.table(entry.uid);
+  const copies: Record<string, number> = {};
+  for (const { owners } of table?.shards ?? []) for (const id of owners) copies[id] = (copies[id] ?? 0) + 1;
+  const { uid, primaryKey, shards, replicationFactor, groups } = entry;
+  const moving = (table?.shards ?? []).filter(({ state }) => state !== 'stable').length;
+  return { uid, primaryKey, shards, replicationFactor, groups, epoch: table?.epoch ?? 0, moving, copies };
+}

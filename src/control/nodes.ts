@@ -1,0 +1,106 @@
+/** Nodes of a fleet: the first ones, what each holds, and taking one out. */
+import { nodeIdSchema, nodeUrlSchema } from '../core/events.ts';
+import { isSwitched } from '../core/move.ts';
+import type { NodeState, TopologyNode } from '../core/topology.ts';
+import { ConflictError, InvalidInputError, NodeConflictError } from '../errors.ts';
+import type { EventOutcome } from '../ports.ts';
+import { operatorPermit, type ControlParts } from './parts.ts';
+
+export type FirstNode = Pick<TopologyNode, 'id' | 'url' | 'apiKeyRef'> & { readonly group?: number };
+
+/**
+ * The first topology of a fleet: these nodes are active at once, since there is nothing to move yet. Throws
+ * `ConflictError` when there is a topology already.
+ */
+export async function initFleet(parts: ControlParts, nodes: readonly FirstNode[], signal?: AbortSignal): Promise<void> {
+  const checked = nodes.map(({ id, url, apiKeyRef, group = 0 }): TopologyNode => {
+    const origin = nodeUrlSchema.safeParse(url);
+    const isId = nodeIdSchema.safeParse(id).success;
+    if (!isId || !origin.success) {
+      throw new InvalidInputError(`node ${id} at ${url} cannot be a node`, {
+        field: isId ? 'url' : 'node_id',
+        remedy: 'give an id of letters, digits, dots and dashes, and http(s)://host:port',
+      });
+    }
+    return { id, url: origin.data, group, state: 'active', ...(apiKeyRef === undefined ? {} : { apiKeyRef }) };
+  });
+  for (const field of ['id', 'url'] as const) {
+    const seen = new Set(checked.map((node) => node[field]));
+    if (seen.size === checked.length) continue;
+    throw new NodeConflictError(`two nodes have the same ${field}`, {
+      field: field === 'id' ? 'node_id' : 'url',
+      remedy: 'give each node its own',
+    });
+  }
+  if ((await parts.records.topology()).version > 0) {
+    throw new ConflictError('there is a topology already', {
+      field: 'nodes',
+      remedy: 'add nodes one by one: `miroir node add`',
+    });
+  }
+  const permit = operatorPermit(signal);
+  for (const node of checked) {
+    parts.nodes.assertAllowed(node);
+    await parts.nodes.client(node, permit).version();
+  }
+  await parts.fleet.initTopology(checked);
+}
+
+export interface NodeView {
+  readonly id: string;
+  readonly group: number;
+  readonly state: NodeState;
+  readonly url: string;
+  /** Copies of shards over all indexes. */
+  readonly shards: number;
+  /** Moves that bring a shard here or take one away, up to the switch. */
+  readonly movesIn: number;
+  readonly movesOut: number;
+  /** Copies that are kept for their grace. */
+  readonly inGrace: number;
+}
+
+export async function listNodes({ records }: ControlParts): Promise<NodeView[]> {
+  const { nodes } = await records.topology();
+  const moves = await records.unfinishedMoves();
+  const shards = new Map<string, number>();
+  for (const { uid } of await records.indexes()) {
+    const table = await records.table(uid);
+    for (const { owners } of table?.shards ?? []) for (const id of owners) shards.set(id, (shards.get(id) ?? 0) + 1);
+  }
+  const open = moves.filter(({ phase }) => !isSwitched(phase));
+  return [...nodes]
+    .sort((a, b) => a.group - b.group || (a.id < b.id ? -1 : 1))
+    .map(({ id, group, state, url }) => ({
+      id,
+      group,
+      state,
+      url,
+      shards: shards.get(id) ?? 0,
+      movesIn: open.filter((move) => move.target === id).length,
+      movesOut: open.filter((move) => (move.retires ?? move.source) === id).length,
+      inGrace: moves.filter((move) => isSwitched(move.phase) && move.retires === id).length,
+    }));
+}
+
+/** Takes a node out that is draining and owns nothing. Throws `NodeNotDrainedError` otherwise. */
+export async function removeNode(parts: ControlParts, id: string, options: WaitOptions = {}): Promise<EventOutcome> {
+  const { jobId } = await parts.producer.removeNode(id);
+  return parts.producer.result(jobId, options);
+}
+
+export interface WaitOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Sends an event; with `wait` also says what was planned. */
+export async function sendEvent(
+  parts: ControlParts,
+  name: string,
+  data: unknown,
+  wait: WaitOptions | null,
+): Promise<{ readonly jobId: string; readonly outcome: EventOutcome | null }> {
+  const { jobId } = await parts.producer.sendRaw(name, data);
+  return { jobId, outcome: wait === null ? null : await parts.producer.result(jobId, wait) };
+}

@@ -1,0 +1,83 @@
+/** What goes on: nodes, plans, moves. */
+import type { Outcome, Phase } from '../core/move.ts';
+import type { MoveState, PlanRecord } from '../ports.ts';
+import { listNodes, type NodeView } from './nodes.ts';
+import type { ControlParts } from './parts.ts';
+import { progressOf, type PlanProgress } from './progress.ts';
+
+export interface MoveView {
+  readonly id: string;
+  readonly plan: string;
+  readonly index: string;
+  readonly shard: number;
+  readonly source: string;
+  readonly target: string;
+  readonly reason: string;
+  readonly phase: Phase;
+  readonly outcome: Outcome | null;
+  readonly docsMigrated: number;
+  /** On the source when the copy began; null before. */
+  readonly documents: number | null;
+  /** Next slot to copy, of 65,536. */
+  readonly lastOffset: number;
+  readonly differences: number;
+  /** Why it waits, or what it failed with. */
+  readonly note: string | null;
+}
+
+export type PlanStatus = Pick<PlanRecord, 'id' | 'why' | 'state' | 'createdAtMs' | 'endedAtMs' | 'blocked'> & {
+  readonly progress: PlanProgress;
+};
+
+export interface Status {
+  readonly topologyVersion: number;
+  readonly nodes: readonly NodeView[];
+  readonly plans: readonly PlanStatus[];
+  /** Unfinished ones, those that run first. */
+  readonly moves: readonly MoveView[];
+}
+
+/** Ended plans shown beside those that run. */
+const ENDED_PLANS = 5;
+
+export async function status(parts: ControlParts): Promise<Status> {
+  const { records } = parts;
+  const { version } = await records.topology();
+  const moves = await records.unfinishedMoves();
+  const plans: PlanStatus[] = [];
+  for (const plan of await records.plans(ENDED_PLANS)) {
+    const progress = progressOf(await records.moves(await records.planMoveIds(plan.id)));
+    const { id, why, state, createdAtMs, endedAtMs, blocked } = plan;
+    plans.push({ id, why, state, createdAtMs, endedAtMs, blocked, progress });
+  }
+  const runningFirst = (a: MoveState, b: MoveState): number =>
+    Number(a.phase === 'Idle') - Number(b.phase === 'Idle') ||
+    (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0) ||
+    (a.index === b.index ? a.shard - b.shard : a.index < b.index ? -1 : 1);
+  return {
+    topologyVersion: version,
+    nodes: await listNodes(parts),
+    plans,
+    moves: [...moves].sort(runningFirst).map(viewMove),
+  };
+}
+
+export function viewMove(move: MoveState): MoveView {
+  const { id, planId, index, shard, source, target, reason, phase, outcome, docsMigrated, documents } = move;
+  return {
+    id,
+    plan: planId,
+    index,
+    shard,
+    source,
+    target,
+    reason,
+    phase,
+    outcome: outcome ?? null,
+    docsMigrated,
+    documents,
+    lastOffset: move.lastOffset,
+    differences: move.differences,
+    note: move.error ?? move.waiting?.reason ?? (move.cancelWished ? 'is being cancelled' : null),
+  };
+}
