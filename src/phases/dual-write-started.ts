@@ -13,6 +13,7 @@ import { shardFilter } from './filters.ts';
 import { deleteShard } from './leftovers.ts';
 import { assertNoIndexOperation, preflight } from './preflight.ts';
 import { assertAccepted, tracking } from './routes.ts';
+import { ensureSource } from './source.ts';
 import { OutdatedMove } from './undo.ts';
 import { settleWrites, takeWatermark } from './watermark.ts';
 
@@ -76,6 +77,7 @@ export const dualWriteStarted: Phase = {
   async run(context) {
     const { move, writer, log } = context;
     const read = await lookAgain(context);
+    await ensureSource(context);
     const [source, target] = [context.node(move.source), context.node(move.target)];
     await preflight(context, source, target);
     const leftovers = await deleteShard(context, target);

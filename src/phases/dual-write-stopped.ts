@@ -12,6 +12,7 @@ import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { verifyRest } from './migration-complete.ts';
 import { assertAccepted, held, settled, settling } from './routes.ts';
+import { ensureSource } from './source.ts';
 import { assertNotRegressed, settleWrites, takeWatermark } from './watermark.ts';
 
 /** Verifications begun anew because somebody wrote past the routers, before the move waits and says so. */
@@ -92,6 +93,7 @@ export const dualWriteStopped: Phase = {
     let read = await records.route(move.index, move.shard);
     if (read.route.moveId !== move.id) throw new InvariantError(`shard ${move.shard} is not in move ${move.id}`);
     if (read.route.state === 'tracking') {
+      await ensureSource(context);
       await gate(context, source, target);
       read = await hold(context, read);
     }

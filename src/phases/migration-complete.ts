@@ -8,6 +8,7 @@ import { SLOTS } from '../core/windows.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { hasVectors } from './read-window.ts';
 import { assertAccepted } from './routes.ts';
+import { ensureSource } from './source.ts';
 import { Verifier } from './verify.ts';
 import { assertNotRegressed } from './watermark.ts';
 
@@ -31,6 +32,7 @@ export const migrationComplete: Phase = {
   name: 'MigrationComplete',
   async run(context) {
     const { move } = context;
+    await ensureSource(context);
     await assertNotRegressed(context, context.node(move.source), {
       created: move.sourceCreated,
       floor: move.sourceFloor,
