@@ -31,7 +31,7 @@ export const nodeIdSchema = z
   .string('give the id of a node')
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'give 1 to 63 letters, digits, dots, dashes or underscores');
 
-const indexUidSchema = z
+export const indexUidSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,400}$/, 'give 1 to 400 letters, digits, dashes or underscores');
 
@@ -51,7 +51,7 @@ function originOf(text: string): string | undefined {
 }
 
 /** Comes out as an origin (`http://HOST:80/` as `http://host`), so that equal places compare equal. */
-const nodeUrlSchema = z.string().transform((text, context) => {
+export const nodeUrlSchema = z.string().transform((text, context) => {
   const origin = originOf(text);
   if (origin !== undefined) return origin;
   context.addIssue({ code: 'custom', message: 'give http(s)://host:port without user, path or query' });

@@ -38,3 +38,16 @@ export interface Planner {
   /** The cheap part of a sweep, each second: plans that are done, nodes that have joined, moves whose turn it is. */
   tick(): Promise<void>;
 }
+
+/** Where events go; the library for other services is one. */
+export interface EventSender {
+  /** An event as a job's name and data, in either form. Throws what is wrong with it, or `QueueFullError`. */
+  sendRaw(name: string, data: unknown): Promise<{ readonly jobId: string }>;
+  /** Asks the planner to take a drained node out of the topology. */
+  removeNode(nodeId: string): Promise<{ readonly jobId: string }>;
+  /** What the planner made of it: throws the error that it was refused with, `TimeoutError` when nobody took it. */
+  result(
+    jobId: string,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<EventOutcome>;
+}
