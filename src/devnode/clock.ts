@@ -16,7 +16,7 @@ export function durationText(ms: number): string {
 }
 
 /** Gives other work of the event loop a turn. */
-export function breathe(): Promise<void> {
+function breathe(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

@@ -12,7 +12,7 @@ const spans = new FieldSpans();
  * The text of a document with some fields only, in stored order.
  * Cost: one walk over the stored text; values are never built unless a path points into an object.
  */
-export function selectFields(text: string, fields: FieldSelection): string {
+function selectFields(text: string, fields: FieldSelection): string {
   if (fields === null) return text;
   if (fields.length === 0) return '{}';
   if (fields.some((field) => field.includes('.'))) return selectPaths(text, fields);

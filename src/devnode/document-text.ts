@@ -29,7 +29,7 @@ export function payloadSource(bytes: Buffer): TextSource {
   };
 }
 
-export function textSource(text: string): TextSource {
+function textSource(text: string): TextSource {
   return { text, slice: (start, end) => text.slice(start, end) };
 }
 

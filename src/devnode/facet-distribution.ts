@@ -60,7 +60,8 @@ function gather(value: unknown, path: readonly string[], found: Set<number | str
     const [head, ...rest] = path;
     if (head !== undefined) gather((value as Record<string, unknown>)[head], rest, found);
   } else if (path.length > 0 || value === null || value === undefined || value === '') return;
-  else found.add(typeof value === 'number' ? value : String(value));
+  else if (typeof value === 'number') found.add(value);
+  else if (typeof value === 'string' || typeof value === 'boolean') found.add(String(value));
 }
 
 function count(facet: FacetCounts, value: number | string): void {

@@ -125,5 +125,5 @@ function collect(path: string, value: unknown, found: Map<string, Collected>): v
     for (const [key, item] of fields) collect(`${path}.${key}`, item, found);
   } else if (typeof value === 'number') entry.numbers.push(value);
   else if (value === '') entry.isEmpty = true;
-  else entry.strings.push(facetString(String(value)));
+  else if (typeof value === 'string' || typeof value === 'boolean') entry.strings.push(facetString(String(value)));
 }

@@ -110,7 +110,7 @@ function union(lists: readonly (readonly number[])[]): readonly number[] {
   const filled = lists.filter((list) => list.length > 0);
   if (filled.length <= 1) return filled[0] ?? [];
   const all = Uint32Array.from(filled.flat()).sort();
-  return [...all.filter((internal, i) => i === 0 || internal !== all[i - 1])];
+  return Array.from(all.filter((internal, i) => i === 0 || internal !== all[i - 1]));
 }
 
 /** The number a filter value stands for, or null: then it only matches strings. */
@@ -188,8 +188,13 @@ function planComparison(attribute: AttributeIndex, node: Comparison): Plan {
         return value < text;
       case '<=':
         return value <= text;
-      default:
+      case 'TO':
         return value >= text && value <= upper;
+      case '=':
+      case '!=':
+      case 'STARTS WITH':
+      case 'CONTAINS':
+        return false;
     }
   };
   const test = (internal: number): boolean => hasValue(attribute.valueOf(internal), isNumber, isString);

@@ -58,7 +58,7 @@ function decompress(request: IncomingMessage, encoding: string): Readable {
 }
 
 /** The media type without its parameters, or null when there is no header. */
-export function contentType(request: IncomingMessage): string | null {
+function contentType(request: IncomingMessage): string | null {
   const header = request.headers['content-type'];
   return header === undefined ? null : (header.split(/[;+]/)[0] as string).trim().toLowerCase();
 }

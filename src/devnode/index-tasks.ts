@@ -37,7 +37,12 @@ export class IndexTasks {
           return prepared(this.cancelTasks(last, work.uids, context.at));
         case 'deleteTasks':
           return prepared(this.deleteTasks(last, work.uids));
-        default:
+        case 'import':
+        case 'settings':
+        case 'clear':
+        case 'deleteIds':
+        case 'deleteFilter':
+        case undefined:
           throw new Error(`task ${last.uid} has nothing to do`);
       }
     } catch (error) {

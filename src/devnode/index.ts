@@ -41,18 +41,20 @@ export interface DevNodeOptions {
 export interface DevNode {
   readonly url: string;
   readonly port: number;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
   /** Tasks are accepted but wait. */
-  pause(): void;
-  resume(): void;
-  addFault(fault: Fault): void;
-  clearFaults(): void;
+  readonly pause: () => void;
+  readonly resume: () => void;
+  readonly addFault: (fault: Fault) => void;
+  readonly clearFaults: () => void;
   /** Data, tasks and keys gone; uids begin again. */
-  wipe(): Promise<void>;
+  readonly wipe: () => Promise<void>;
   /** Changes one document without a task. */
-  mutate(change: { index: string; document: object } | { index: string; id: string | number }): Promise<void>;
+  readonly mutate: (
+    change: { index: string; document: object } | { index: string; id: string | number },
+  ) => Promise<void>;
   /** The last 10,000 requests whose path matches, oldest first. */
-  requests(pathPattern?: string): readonly LoggedRequest[];
+  readonly requests: (pathPattern?: string) => readonly LoggedRequest[];
 }
 
 const DEFAULTS = {

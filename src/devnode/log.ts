@@ -61,7 +61,7 @@ export class RecordFile {
 }
 
 /** Reads the records of a file in order; stops before one that was cut off by a kill. Returns the end of the last. */
-export function readRecords(file: string, visit: (record: LogRecord) => void): number {
+function readRecords(file: string, visit: (record: LogRecord) => void): number {
   const descriptor = openSync(file, 'r');
   try {
     const { size } = statSync(file);

@@ -24,7 +24,7 @@ export function numberText(text: string): string {
  * Why not Number(text): that rounds once and correctly; the node rounds twice, so about one long double in ten
  * differs by one unit in the last place, and tests of digests need to meet that.
  */
-export function readDouble(text: string): number {
+function readDouble(text: string): number {
   const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
   if (!parts) throw new NumberRangeError(`not a number: ${text}`);
   const [, sign, whole = '', fraction = '', power = '0'] = parts;

@@ -16,7 +16,9 @@ function collectWords(value: unknown, words: Set<string>): void {
   if (Array.isArray(value)) for (const item of value) collectWords(item, words);
   else if (typeof value === 'object' && value !== null) {
     for (const item of Object.values(value)) collectWords(item, words);
-  } else if (value !== null) for (const word of wordsOf(String(value))) words.add(word);
+  } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+    for (const word of wordsOf(String(value))) words.add(word);
+  }
 }
 
 /**
@@ -48,8 +50,10 @@ export class SearchIndex {
     if (!isPrefix) return this.words.listOf(word);
     const keys = this.words.keys();
     const found = new Set<number>();
-    for (let i = lowerBound(keys, word); i < keys.length && keys[i]?.startsWith(word); i += 1) {
-      for (const internal of this.words.listOf(keys[i] as string)) found.add(internal);
+    for (let i = lowerBound(keys, word); i < keys.length; i += 1) {
+      const key = keys[i] as string;
+      if (!key.startsWith(word)) break;
+      for (const internal of this.words.listOf(key)) found.add(internal);
     }
     return [...found];
   }

@@ -166,7 +166,7 @@ async function send(request: IncomingMessage, response: ServerResponse, reply: R
   }
   headers['content-type'] = 'application/json';
   let bytes = Buffer.from(reply.body);
-  const encoding = preferredEncoding(request.headers['accept-encoding'] as string | undefined);
+  const encoding = preferredEncoding(request.headers['accept-encoding']);
   if (encoding) {
     bytes = Buffer.from(await COMPRESS[encoding](bytes));
     headers['content-encoding'] = encoding;

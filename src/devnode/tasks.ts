@@ -108,7 +108,7 @@ export function taskReceipt(task: Task): Record<string, unknown> {
 }
 
 /** All indexes that a task is about; a rename and a swap have several. */
-export function indexesOf(task: Task): string[] {
+function indexesOf(task: Task): string[] {
   const uids = task.indexUid === null ? [] : [task.indexUid];
   const { newIndexUid, swaps } = task.details;
   if (typeof newIndexUid === 'string') uids.push(newIndexUid);

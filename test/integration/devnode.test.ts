@@ -20,6 +20,11 @@ interface Page {
   total: number;
 }
 
+interface Answer<T> {
+  status: number;
+  body: T;
+}
+
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -37,12 +42,7 @@ async function newDir(): Promise<string> {
   return dir;
 }
 
-async function call<T>(
-  url: string,
-  method: string,
-  route: string,
-  body?: unknown,
-): Promise<{ status: number; body: T }> {
+async function call<T>(url: string, method: string, route: string, body?: unknown): Promise<Answer<T>> {
   const response = await fetch(url + route, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
@@ -288,9 +288,9 @@ describe('switches', () => {
   it('lose the answer but not the write, or both', async () => {
     const { url, addFault } = await start();
     addFault({ times: 1, do: 'drop-after' });
-    await expect(call(url, 'POST', '/indexes/ix/documents', [{ id: 1 }])).rejects.toThrow();
+    await expect(call(url, 'POST', '/indexes/ix/documents', [{ id: 1 }])).rejects.toThrow('fetch failed');
     addFault({ times: 1, do: 'drop-before' });
-    await expect(call(url, 'POST', '/indexes/ix/documents', [{ id: 2 }])).rejects.toThrow();
+    await expect(call(url, 'POST', '/indexes/ix/documents', [{ id: 2 }])).rejects.toThrow('fetch failed');
     await finished(url, 0);
     expect((await call<Page>(url, 'GET', '/indexes/ix/documents')).body.results).toEqual([{ id: 1 }]);
     expect((await call<Page>(url, 'GET', '/tasks')).body.total).toBe(1);

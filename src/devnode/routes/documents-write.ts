@@ -17,7 +17,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 };
 
 async function writeDocuments(context: Context, isMerge: boolean): Promise<Reply> {
-  const { query, request, node, access } = context;
+  const { query, request, access } = context;
   const uid = pathUid(context);
   query.allow(['primaryKey', 'csvDelimiter', 'customMetadata', 'skipCreation']);
   const delimiter = readDelimiter(query);

@@ -98,9 +98,9 @@ function listKeys({ node, query }: Context): Reply {
 }
 
 function requireKey({ node, params }: Context): ApiKey {
-  const given = params['key'] ?? '';
-  const key = node.state.keys.find(given);
-  if (!key) throw new ApiError('api_key_not_found', `API key \`${given}\` not found.`);
+  const asked = params['key'] ?? '';
+  const key = node.state.keys.find(asked);
+  if (!key) throw new ApiError('api_key_not_found', `API key \`${asked}\` not found.`);
   return key;
 }
 
