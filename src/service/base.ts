@@ -1,0 +1,97 @@
+/** What every process has: connections, records, nodes, telemetry; and the leases of those that act. */
+import { hostname } from 'node:os';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { leaseTimings } from '../core/timing.ts';
+import { createFailpoint } from '../failpoint.ts';
+import { createNodes } from '../nodes/index.ts';
+import { assertSafeRedis, connect, untilReady } from '../redis/connection.ts';
+import { PLANNER_SCOPE } from '../redis/keys.ts';
+import { watchLeases } from '../redis/lease-watch.ts';
+import { createLeases } from '../redis/lease.ts';
+import { createRecords } from '../redis/records.ts';
+import { createScripts } from '../redis/scripts.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { type MetricsServer, startMetricsServer } from '../telemetry/metrics-server.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { createObserver, setGauges } from '../telemetry/observer.ts';
+
+/** How long a process waits for Redis at its start before it says so and ends. */
+const REDIS_START_MS = 10_000;
+
+/** A part of the system that runs until it is closed; `close` drains. */
+export interface Running {
+  readonly metricsUrl: string | null;
+  close(): Promise<void>;
+}
+
+export async function openBase(config: Config, role: string) {
+  const logger = createLogger({ level: config.logLevel, role });
+  const metrics = createMetrics();
+  const observer = createObserver(metrics);
+  const failpoint = createFailpoint(config.failpoint);
+  const timings = leaseTimings(config.leaseTtlSecs * 1_000, config.leaseRenewalIntervalMs);
+  const redis = connect({ url: config.redisUrl, kind: 'commands', commandMs: timings.attemptMs, logger });
+  try {
+    await untilReady(redis, config.redisUrl, REDIS_START_MS);
+    await assertSafeRedis(redis, config.allowVolatileRedis);
+  } catch (error) {
+    // A connection that goes on trying would keep the process alive.
+    redis.disconnect();
+    metrics.close();
+    throw error;
+  }
+  const scripts = createScripts(redis, failpoint, (reason) => observer.refused(reason));
+  const records = createRecords({ redis, scripts, runChangeMs: timings.runChangeMs });
+  const nodes = createNodes({ config, clock: systemClock, logger, metrics, failpoint });
+  const holder = `${hostname()}/${process.pid}`;
+  return {
+    config,
+    logger,
+    metrics,
+    observer,
+    failpoint,
+    timings,
+    redis,
+    scripts,
+    records,
+    nodes,
+    holder,
+    clock: systemClock,
+  };
+}
+export type Base = Awaited<ReturnType<typeof openBase>>;
+
+/** Leases of a process, and the watch that lets it take over sooner. */
+export function openLeases(base: Base) {
+  const { scripts, clock, timings, logger, observer, holder } = base;
+  const watch = watchLeases({ scripts, clock, everyMs: timings.watchMs, logger });
+  // The planner writes only to Redis, where the fence stops a predecessor; nothing of it is under way elsewhere.
+  const waits = (scope: string): boolean => scope !== PLANNER_SCOPE;
+  return { watch, leases: createLeases({ scripts, clock, timings, holder, watch, logger, observer, waits }) };
+}
+
+/** True, or why this process can do nothing now; what `/readyz` answers. */
+export const readiness =
+  ({ redis }: Base) =>
+  (): true | string =>
+    redis.status === 'ready' || `redis is ${redis.status}`;
+
+/** Metrics server of a process; the gauges from records are read at each scrape. Null when its port is taken. */
+export async function serveMetrics(base: Base, serving: ReadonlySet<string>): Promise<MetricsServer | null> {
+  const { config, metrics, logger, records } = base;
+  return startMetricsServer({
+    host: config.metricsHost,
+    port: config.metricsPort,
+    metrics,
+    logger,
+    beforeScrape: () => setGauges(metrics, records, serving),
+    readiness: readiness(base),
+  });
+}
+
+export async function closeBase(base: Base): Promise<void> {
+  await base.nodes.close();
+  base.metrics.close();
+  base.redis.disconnect();
+}

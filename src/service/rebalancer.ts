@@ -1,0 +1,170 @@
+/** The mover: claims indexes, holds their leases, runs the phases of their moves. */
+import type { Redis } from 'ioredis';
+import type { Config } from '../config.ts';
+import { DocumentRejectedError, NodeTaskFailedError, NodeUnknownError } from '../errors.ts';
+import type { PhaseContext } from '../phases/context.ts';
+import { phases } from '../phases/index.ts';
+import { TargetLoads } from '../phases/target-load.ts';
+import { type TaskWatch, watchTasks } from '../phases/task-watch.ts';
+import { OUTDATED, OutdatedMove, undo } from '../phases/undo.ts';
+import type { Lease, MoveState, NodeClient, Permit } from '../ports.ts';
+import { type Claims, startClaims } from '../queue/claims.ts';
+import { createMoveQueue } from '../queue/flows.ts';
+import { jobKeys } from '../queue/job-keys.ts';
+import { PhaseRunner, type PhaseWork } from '../queue/phase-runner.ts';
+import { MoveSlots } from '../queue/slots.ts';
+import { writeCheckpoint } from '../redis/checkpoint.ts';
+import { connect } from '../redis/connection.ts';
+import { rebalanceScope } from '../redis/keys.ts';
+import { createMoveWriter } from '../redis/move-writer.ts';
+import { type Base, type Running, closeBase, openBase, openLeases, serveMetrics } from './base.ts';
+
+/** Exit code of a process that cannot be sure that its requests have ended. */
+const EXIT_UNSETTLED = 75;
+
+/** The phases of one index, wired to the lease that allows them. */
+function phaseWork(
+  base: Base,
+  loads: TargetLoads,
+  lease: Lease,
+  stopping: () => AbortSignal,
+  hurry: (move: MoveState) => Promise<void>,
+): PhaseWork {
+  const { config, records, nodes, clock, observer, timings, failpoint, logger, scripts } = base;
+  const writer = createMoveWriter({
+    scripts,
+    lease,
+    movesPerNode: config.movesPerNode,
+    auditMaxEntries: config.auditMaxEntries,
+  });
+  const watches = new Map<string, TaskWatch>();
+
+  const contextFor = async (move: MoveState, checkpoint: PhaseContext['checkpoint']): Promise<PhaseContext> => {
+    const [entry, topology] = await Promise.all([records.index(move.index), records.topology()]);
+    if (entry === null) throw new NodeUnknownError(`index ${move.index} is not registered any more`);
+    const permit: Permit = { signal: stopping(), budgetMs: () => lease.budgetMs() };
+    const clients = new Map<string, NodeClient>();
+    return {
+      move,
+      entry,
+      topology,
+      fence: lease.fence,
+      permit,
+      records,
+      writer,
+      node(id) {
+        const node = topology.nodes.find((one) => one.id === id);
+        if (node === undefined)
+          throw new NodeUnknownError(`move ${move.id} names node ${id}, which the topology does not know`);
+        const client = clients.get(id) ?? nodes.client(node, permit);
+        clients.set(id, client);
+        return client;
+      },
+      tasks(client) {
+        const watch = watches.get(client.node.id) ?? watchTasks(client, clock, permit.signal);
+        watches.set(client.node.id, watch);
+        return watch;
+      },
+      loads,
+      settings: config,
+      timings,
+      clock,
+      observer,
+      log: logger.child({ index: move.index, move: move.id, shard: move.shard, fence: lease.fence }),
+      checkpoint,
+      hurry,
+    };
+  };
+
+  return {
+    async run(phase, move, checkpoint) {
+      const context = await contextFor(move, checkpoint);
+      await failpoint.within(phase, () => phases[phase].run(context));
+    },
+    async undo(move, outcome, why) {
+      const context = await contextFor(move, () => Promise.resolve());
+      await failpoint.within('Undo', () => undo(context, outcome, why));
+    },
+    outcomeOf(error) {
+      if (error instanceof OutdatedMove) return { outcome: 'cancelled', why: `${OUTDATED}: ${error.message}` };
+      if (error instanceof DocumentRejectedError) return { outcome: 'failed', why: error.message };
+      if (error instanceof NodeTaskFailedError && !error.retryable) return { outcome: 'failed', why: error.message };
+      return null;
+    },
+  };
+}
+
+/** The claims of a process: takes indexes, holds their leases, runs their phases. */
+function openClaims(base: Base, connection: Redis): { claims: Claims; close(): Promise<void> } {
+  const { config, records, clock, observer, timings, failpoint, logger, scripts, holder } = base;
+  const { watch, leases } = openLeases(base);
+  const loads = new TargetLoads({ ...config, windowDocs: config.migrationBatchSize }, observer);
+  const slots = new MoveSlots(config.maxConcurrentMigrations);
+  const moveQueue = createMoveQueue({ connection, failpoint, logger });
+  const claims: Claims = startClaims({
+    ...config,
+    connection,
+    leases,
+    scopeOf: rebalanceScope,
+    slots,
+    timings,
+    clock,
+    failpoint,
+    holder,
+    logger,
+    runnerFor: (_index, lease, stopping) =>
+      new PhaseRunner({
+        records,
+        writer: createMoveWriter({
+          scripts,
+          lease,
+          movesPerNode: config.movesPerNode,
+          auditMaxEntries: config.auditMaxEntries,
+        }),
+        lease,
+        work: phaseWork(base, loads, lease, stopping, (move) => moveQueue.promote(move)),
+        slots,
+        clock,
+        observer,
+        logger,
+        checkpoint: async (job, token, move, progress) => {
+          const { job: jobKey, lock: lockKey } = jobKeys(job);
+          job.data = { ...job.data, docs_migrated: progress.docsMigrated, last_offset: progress.lastOffset };
+          const target = { moveId: move.id, jobKey, lockKey, token, data: JSON.stringify(job.data) };
+          await writeCheckpoint(scripts, lease, target, progress);
+        },
+        claimAt: (index, dueMs) => claims.claimAt(index, dueMs),
+      }),
+    onUnsettled: (index) => {
+      logger.error({ index }, 'requests did not end after the lease was lost: ending this process');
+      process.exit(EXIT_UNSETTLED);
+    },
+  });
+  return {
+    claims,
+    async close() {
+      await claims.close();
+      watch.stop();
+      await moveQueue.close();
+    },
+  };
+}
+
+/** A worker process: claims indexes and moves their shards. */
+export async function startRebalancer(config: Config): Promise<Running> {
+  const base = await openBase(config, 'rebalancer');
+  const connection = connect({ url: config.redisUrl, kind: 'queue', logger: base.logger });
+  const mover = openClaims(base, connection);
+  const metrics = await serveMetrics(base, mover.claims.serving);
+  base.logger.info({ holder: base.holder, metrics: metrics?.url }, 'rebalancer runs');
+  return {
+    metricsUrl: metrics?.url ?? null,
+    async close() {
+      await mover.close();
+      await metrics?.close();
+      connection.disconnect();
+      await closeBase(base);
+      base.logger.info({ holder: base.holder }, 'rebalancer drained');
+    },
+  };
+}

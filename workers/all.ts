@@ -1,0 +1,16 @@
+/**
+ * Everything on one machine: planner and board in this process, and a mover as a process of its own that is started
+ * again when it dies. The embedded default; `miroir up` runs the same with a Redis and nodes beneath it.
+ *
+ * On SIGTERM the mover drains first, then planner and board close. Configuration: `miroir config schema`.
+ */
+import { loadConfig } from '../src/config.ts';
+import { runProcess, startAll } from '../src/service.ts';
+
+const environment = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) =>
+    name.startsWith('MIROIR_') && value !== undefined ? [[name, value]] : [],
+  ),
+);
+
+await runProcess('all', () => startAll({ config: loadConfig(process.env), environment }));
