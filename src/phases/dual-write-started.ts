@@ -62,13 +62,20 @@ async function facts(
   target: NodeClient,
 ): Promise<Record<string, string | number>> {
   const { uid } = context.entry;
-  const [from, to] = await Promise.all([source.index(uid), target.index(uid)]);
+  // The source's watermark comes first: what is counted and copied after it contains every write before tracking.
+  const sourceFloor = await settleWrites(context, source);
+  const [from, to, targetFloor, documents] = await Promise.all([
+    source.index(uid),
+    target.index(uid),
+    takeWatermark(target, uid),
+    source.count(uid, shardFilter(context.move.shard)),
+  ]);
   return {
     sourceCreated: from?.createdAt ?? '',
     targetCreated: to?.createdAt ?? '',
-    sourceFloor: await settleWrites(context, source),
-    targetFloor: await takeWatermark(target, uid),
-    documents: await source.count(uid, shardFilter(context.move.shard)),
+    sourceFloor,
+    targetFloor,
+    documents,
   };
 }
 
@@ -84,8 +91,7 @@ export const dualWriteStarted: Phase = {
     if (leftovers > 0) log.info({ leftovers }, 'leftovers of the shard removed from the target');
     const epoch = await publish(context, read);
     await passBarrier(context, epoch);
-    await assertNoIndexOperation(context, source);
-    await assertNoIndexOperation(context, target);
+    await Promise.all([assertNoIndexOperation(context, source), assertNoIndexOperation(context, target)]);
     const reply = await writer.advance(move, {
       to: 'DualWriteStarted',
       unlessCancelled: true,

@@ -13,7 +13,7 @@ import type { Phase, PhaseContext } from './context.ts';
 import { verifyRest } from './migration-complete.ts';
 import { assertAccepted, held, settled, settling } from './routes.ts';
 import { ensureSource } from './source.ts';
-import { assertNotRegressed, settleWrites, takeWatermark } from './watermark.ts';
+import { assertNodesIntact, settleWrites, takeWatermark } from './watermark.ts';
 
 /** Verifications begun anew because somebody wrote past the routers, before the move waits and says so. */
 const ROUNDS = 3;
@@ -21,8 +21,7 @@ const ROUNDS = 3;
 /** Passes when nobody but this move wrote the shard since it was verified; else verifies again from the start. */
 async function gate(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
   const { move, log } = context;
-  await assertNotRegressed(context, source, { created: move.sourceCreated, floor: move.sourceFloor });
-  await assertNotRegressed(context, target, { created: move.targetCreated, floor: move.targetFloor });
+  await assertNodesIntact(context);
   let floors = { source: move.sourceFloor ?? -1, target: move.targetFloor ?? -1 };
   for (let round = 1; ; round += 1) {
     const audit = await auditNodes(context, source, target, floors);
@@ -70,8 +69,7 @@ async function switchOwners(context: PhaseContext, read: RouteRead): Promise<Rou
 /** What the source had accepted before the switch is applied, then what the target had: readers may change over. */
 async function settle(context: PhaseContext, source: NodeClient, target: NodeClient, read: RouteRead): Promise<void> {
   const { move, records, writer, entry, observer } = context;
-  await settleWrites(context, source);
-  await settleWrites(context, target);
+  await Promise.all([settleWrites(context, source), settleWrites(context, target)]);
   const retiring = move.retires === null ? -1 : await takeWatermark(context.node(move.retires), entry.uid);
   const reply = await writer.advance(move, {
     to: 'DualWriteStopped',

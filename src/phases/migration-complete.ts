@@ -10,7 +10,7 @@ import { hasVectors } from './read-window.ts';
 import { assertAccepted } from './routes.ts';
 import { ensureSource } from './source.ts';
 import { Verifier } from './verify.ts';
-import { assertNotRegressed } from './watermark.ts';
+import { assertNodesIntact } from './watermark.ts';
 
 /** Verifies what is not verified yet, from the record's offset or from the start. */
 export async function verifyRest(context: PhaseContext, fromStart: boolean): Promise<void> {
@@ -33,14 +33,7 @@ export const migrationComplete: Phase = {
   async run(context) {
     const { move } = context;
     await ensureSource(context);
-    await assertNotRegressed(context, context.node(move.source), {
-      created: move.sourceCreated,
-      floor: move.sourceFloor,
-    });
-    await assertNotRegressed(context, context.node(move.target), {
-      created: move.targetCreated,
-      floor: move.targetFloor,
-    });
+    await assertNodesIntact(context);
     await verifyRest(context, false);
     const reply = await context.writer.advance(move, {
       to: 'MigrationComplete',

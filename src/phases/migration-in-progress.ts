@@ -9,21 +9,14 @@ import type { Phase } from './context.ts';
 import { copyShard } from './copy.ts';
 import { assertAccepted } from './routes.ts';
 import { ensureSource } from './source.ts';
-import { assertNotRegressed } from './watermark.ts';
+import { assertNodesIntact } from './watermark.ts';
 
 export const migrationInProgress: Phase = {
   name: 'MigrationInProgress',
   async run(context) {
     const { move } = context;
     await ensureSource(context);
-    await assertNotRegressed(context, context.node(move.source), {
-      created: move.sourceCreated,
-      floor: move.sourceFloor,
-    });
-    await assertNotRegressed(context, context.node(move.target), {
-      created: move.targetCreated,
-      floor: move.targetFloor,
-    });
+    await assertNodesIntact(context);
     await copyShard(context);
     const reply = await context.writer.advance(move, {
       to: 'MigrationInProgress',

@@ -11,6 +11,7 @@ const FULL = 0.85;
 const SLOW_BATCH_MS = 300;
 const SMALL_BATCH_DOCS = 10;
 const BATCHES = 50;
+const OPERATIONS_LOOKED_AT = 100;
 
 /** Canonical text of settings: object keys sorted at every level, arrays as they are (their order matters). */
 export function settingsText(value: unknown): string {
@@ -27,18 +28,17 @@ const differing = (a: Readonly<Record<string, unknown>>, b: Readonly<Record<stri
     (name) => settingsText(a[name]) !== settingsText(b[name]),
   );
 
+/** Swaps name no index, so all unfinished operations are asked for, and those of other indexes left aside. */
 export async function assertNoIndexOperation(context: PhaseContext, node: NodeClient): Promise<void> {
-  const unfinished = { statuses: ['enqueued', 'processing'] as const, types: INDEX_OPERATIONS, limit: 1 };
-  // A swap names no index, so it is looked for without one.
-  const [task] = [
-    ...(await node.tasks({ ...unfinished, index: context.entry.uid })),
-    ...(await node.tasks({ ...unfinished, types: ['indexSwap'] })),
-  ];
+  const unfinished = await node.tasks({
+    statuses: ['enqueued', 'processing'],
+    types: INDEX_OPERATIONS,
+    limit: OPERATIONS_LOOKED_AT,
+  });
+  const task = unfinished.find(({ indexUid }) => indexUid === null || indexUid === context.entry.uid);
   if (task === undefined) return;
-  throw new MoveWaitingError(
-    `index_operation: ${node.node.id} has an unfinished ${task.type} (task ${task.uid})`,
-    1_000,
-  );
+  const what = `${node.node.id} has an unfinished ${task.type} (task ${task.uid})`;
+  throw new MoveWaitingError(`index_operation: ${what}`, 1_000);
 }
 
 /** Creates the index on a target that lacks it, with the source's settings. */
@@ -55,7 +55,7 @@ async function prepareIndex(context: PhaseContext, source: NodeClient, target: N
       },
     );
   }
-  const [wanted, found] = [await source.settings(uid), await target.settings(uid)];
+  const [wanted, found] = await Promise.all([source.settings(uid), target.settings(uid)]);
   if (differing(wanted, found).length === 0) return;
   if ((await target.count(uid)) > 0) {
     throw new PreflightError(
@@ -106,9 +106,11 @@ export async function preflight(context: PhaseContext, source: NodeClient, targe
       remedy: 'bring both nodes to one version',
     });
   }
-  await assertNoIndexOperation(context, source);
-  await prepareIndex(context, source, target);
+  await Promise.all([
+    assertNoIndexOperation(context, source),
+    prepareIndex(context, source, target),
+    assertRoom(context, source, target),
+    learnBatchCost(context, target),
+  ]);
   await assertNoIndexOperation(context, target);
-  await assertRoom(context, source, target);
-  await learnBatchCost(context, target);
 }

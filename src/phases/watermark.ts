@@ -48,11 +48,19 @@ export async function assertNotRegressed(
   seen: { readonly created: string | null; readonly floor: number | null },
 ): Promise<void> {
   if (seen.created === null) return;
-  const index = await node.index(context.entry.uid);
-  const newest = await takeWatermark(node, context.entry.uid);
+  const [index, newest] = await Promise.all([node.index(context.entry.uid), takeWatermark(node, context.entry.uid)]);
   if (index?.createdAt === seen.created && newest >= (seen.floor ?? -1)) return;
   throw new NodeRegressedError(`node ${node.node.id} came back with less than it had`, {
     remedy: 'look at the node: it was wiped or restored from an older copy; remove it, or bring its data back',
     details: { node: node.node.id, index: context.entry.uid, created: index?.createdAt ?? 'none', was: seen.created },
   });
+}
+
+/** Both nodes of the move still have what they had when it took them up. */
+export async function assertNodesIntact(context: PhaseContext): Promise<void> {
+  const { move } = context;
+  await Promise.all([
+    assertNotRegressed(context, context.node(move.source), { created: move.sourceCreated, floor: move.sourceFloor }),
+    assertNotRegressed(context, context.node(move.target), { created: move.targetCreated, floor: move.targetFloor }),
+  ]);
 }
