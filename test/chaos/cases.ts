@@ -1,0 +1,118 @@
+// What can go wrong, as data: every case has a name from which it can be made again.
+export const ACTIONS = ['kill', 'term', 'stop-0.8', 'stop-3'] as const;
+/** SIGKILL, SIGTERM, SIGSTOP for 0.8 and for 3 lease TTLs. */
+export type Action = (typeof ACTIONS)[number];
+
+export const SERVERS = ['redis', 'redis-long', 'node-source', 'node-target'] as const;
+/** Killed and started again; `redis-long` stays away for longer than a lease lasts. */
+export type Server = (typeof SERVERS)[number];
+
+export interface ProcessCase {
+  readonly kind: 'process';
+  readonly name: string;
+  readonly role: 'planner' | 'rebalancer';
+  /** `<phase>/<part>:<operation>@<before|after>`. */
+  readonly point: string;
+  /** Passes of the point until it happens. */
+  readonly pass: number;
+  readonly action: Action;
+  /** Whether it happens to the successor as well. */
+  readonly twice: boolean;
+}
+
+export interface ServerCase {
+  readonly kind: 'server';
+  readonly name: string;
+  readonly server: Server;
+  /** Where the working process is when it happens. */
+  readonly point: string;
+  readonly pass: number;
+}
+
+export type Case = ProcessCase | ServerCase;
+
+/** How often each point was passed in an undisturbed run, in the order of their first pass. */
+export type Passes = ReadonlyMap<string, number>;
+
+export interface Recording {
+  readonly planner: Passes;
+  readonly rebalancer: Passes;
+}
+
+export const phaseOf = (point: string): string => point.slice(0, point.indexOf('/'));
+
+/** What a case is about, for tables: `planner`, or the phase that its point lies in. */
+export const placeOf = (one: Case): string => {
+  if (one.kind === 'process' && one.role === 'planner') return 'planner';
+  const phase = phaseOf(one.point);
+  return phase === '-' ? 'between phases' : phase;
+};
+
+export const columnOf = (one: Case): string =>
+  one.kind === 'server' ? one.server : `${one.action}${one.twice ? ' twice' : ''}`;
+
+/** The middle of the passes: what is half done is harder than what has just begun. */
+const middle = (passes: number): number => Math.max(1, Math.ceil(passes / 2));
+
+/** Every case that the recorded run gives rise to. */
+export function enumerate(recording: Recording): Case[] {
+  const cases: Case[] = [];
+  for (const role of ['rebalancer', 'planner'] as const) {
+    for (const [point, passes] of recording[role]) {
+      for (const twice of [false, true]) {
+        for (const action of ACTIONS) {
+          const name = `${role}/${point}/${action}${twice ? '/twice' : ''}`;
+          cases.push({ kind: 'process', name, role, point, pass: middle(passes), action, twice });
+        }
+      }
+    }
+  }
+  const phases = new Map<string, [string, number]>();
+  for (const [point, passes] of recording.rebalancer) {
+    const known = phases.get(phaseOf(point));
+    // The busiest point of a phase lies in the middle of its work.
+    if (point.endsWith('@before') && (known === undefined || passes > known[1])) phases.set(phaseOf(point), [point, passes]);
+  }
+  for (const [phase, [point, passes]] of phases) {
+    if (phase === '-') continue;
+    for (const server of SERVERS) {
+      cases.push({ kind: 'server', name: `${server}/${phase}`, server, point, pass: middle(passes) });
+    }
+  }
+  return cases;
+}
+
+/** Small, seeded, the same everywhere. */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * The cases in a seeded order in which the first few have every kind of mishap and every place at least once; how many
+ * these are is `needed`.
+ */
+export function sampleOrder(cases: readonly Case[], seed: number): { order: Case[]; needed: number } {
+  const next = random(seed);
+  const shuffled = cases
+    .map((one) => ({ one, at: next() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
+  const first: Case[] = [];
+  const seen = new Set<string>();
+  // Each pick has as much that is new as possible, so that few suffice.
+  for (;;) {
+    const best = shuffled
+      .map((one) => ({ one, news: [placeOf(one), columnOf(one)].filter((word) => !seen.has(word)).length }))
+      .reduce((a, b) => (b.news > a.news ? b : a));
+    if (best.news === 0) break;
+    first.push(best.one);
+    seen.add(placeOf(best.one)).add(columnOf(best.one));
+  }
+  return { order: [...first, ...shuffled.filter((one) => !first.includes(one))], needed: first.length };
+}

@@ -1,0 +1,107 @@
+// `npm run chaos -- [--matrix | --sample [--seconds N] [--seed N] | --case NAME] [--json FILE] [--only TEXT]`
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Case, enumerate, sampleOrder } from './cases.ts';
+import { caseLine, howToRun, summary, table, writeBetweenMarkers } from './report.ts';
+import { type CaseResult, record, runCase } from './run.ts';
+import { Fleet } from './workload.ts';
+
+const DOCS = fileURLToPath(new URL('../../docs/reliability.md', import.meta.url));
+const SAMPLE_SECONDS = 240;
+/** What a case takes at most in general; a sample does not begin one that it cannot end. */
+const CASE_SECONDS = 12;
+const TRIES = 2;
+const USAGE = 64;
+
+const { values } = parseArgs({
+  options: {
+    matrix: { type: 'boolean' },
+    sample: { type: 'boolean' },
+    case: { type: 'string' },
+    only: { type: 'string' },
+    seconds: { type: 'string', default: String(SAMPLE_SECONDS) },
+    seed: { type: 'string' },
+    json: { type: 'string' },
+    list: { type: 'boolean' },
+  },
+});
+
+/** A fleet that a failed case has left behind is not used again. */
+class Runner {
+  readonly results: CaseResult[] = [];
+  #fleet: Fleet | null = null;
+
+  async fleet(): Promise<Fleet> {
+    this.#fleet ??= await Fleet.start();
+    return this.#fleet;
+  }
+
+  async run(one: Case): Promise<void> {
+    let result = await runCase(await this.fleet(), one);
+    for (let attempt = 1; result.outcome === 'not reached' && attempt < TRIES; attempt += 1) {
+      result = await runCase(await this.fleet(), { ...one, pass: 1 });
+    }
+    this.results.push(result);
+    console.log(caseLine(result));
+    for (const fault of result.faults) console.log(`            ${fault}`);
+    if (result.evidence !== undefined) console.log(`            kept: ${result.evidence}`);
+    if (result.outcome === 'failed') await this.stop();
+  }
+
+  async stop(): Promise<void> {
+    await this.#fleet?.stop();
+    this.#fleet = null;
+  }
+}
+
+/** Some write of a process that had been frozen for long must have been refused, or the cases show nothing. */
+function provesRefusals(results: readonly CaseResult[]): boolean {
+  const frozen = results.filter(({ case: one }) => one.kind === 'process' && one.action === 'stop-3');
+  return frozen.length === 0 || frozen.some(({ refused }) => refused > 0);
+}
+
+async function main(): Promise<number> {
+  const runner = new Runner();
+  const began = performance.now();
+  const elapsed = (): number => (performance.now() - began) / 1_000;
+  const seed = Number(values.seed ?? Date.now() % 1_000_000);
+  let cases = enumerate(await record(await runner.fleet()));
+  console.log(`${cases.length} cases from the recorded run`);
+  if (values.only !== undefined) cases = cases.filter(({ name }) => name.includes(values.only ?? ''));
+  if (values.list === true) {
+    for (const { name } of cases) console.log(name);
+  } else if (values.case !== undefined) {
+    const one = cases.find(({ name }) => name === values.case);
+    if (one === undefined) {
+      console.error(`no case ${values.case}; --list names them`);
+      await runner.stop();
+      return USAGE;
+    }
+    await runner.run(one);
+  } else if (values.matrix === true) {
+    for (const one of cases) await runner.run(one);
+  } else {
+    const { order, needed } = sampleOrder(cases, seed);
+    console.log(`sample with --seed ${seed}: ${needed} cases that cover all kinds and places, then more`);
+    for (const [at, one] of order.entries()) {
+      if (at >= needed && elapsed() + CASE_SECONDS > Number(values.seconds)) break;
+      await runner.run(one);
+    }
+  }
+  await runner.stop();
+  const { results } = runner;
+  const failed = results.filter(({ outcome }) => outcome === 'failed');
+  const text = `${table(results)}\n\n${summary(results)}, ${elapsed().toFixed(0)} s.`;
+  console.log(`\n${text}\n`);
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
+  if (values.matrix === true && values.only === undefined) await writeBetweenMarkers(DOCS, text);
+  for (const one of failed) console.log(`failed: ${howToRun(one.case)}  (${one.evidence})`);
+  const proves = values.case !== undefined || provesRefusals(results);
+  if (!proves) console.log('failed: no write of a process frozen for 3 TTLs was refused');
+  const passed = results.filter(({ outcome }) => outcome === 'passed').length;
+  console.log(`${passed} passed, ${failed.length + (proves ? 0 : 1)} failed`);
+  return failed.length === 0 && proves ? 0 : 1;
+}
+
+process.exitCode = await main();

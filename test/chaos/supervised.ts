@@ -1,0 +1,137 @@
+// A worker process and those that came after it: like a supervisor's unit, it is started again when it ends.
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Child, type Exit } from '../../src/fleet/child.ts';
+import { spawnWorker } from '../../src/fleet/processes.ts';
+
+export type Role = 'planner' | 'rebalancer';
+
+export interface SupervisedOptions {
+  readonly role: Role;
+  readonly label: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** For the first process only. */
+  readonly failpoint: string;
+}
+
+/** What became of the armed process. */
+export type Mishap = { readonly kind: 'exited'; readonly exit: Exit } | { readonly kind: 'stopped' };
+
+const RESTART_AFTER_MS = 700;
+const LINES_MAX = 1_500;
+const METRICS_MS = 1_000;
+const READY = /"msg":"(?:rebalancer|planner) runs"/;
+
+/** Whether the process stands still: its state as the kernel tells. */
+function isStopped(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) T/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false; // gone
+  }
+}
+
+export class Supervised {
+  readonly role: Role;
+  readonly label: string;
+  readonly lines: string[] = [];
+  readonly #options: SupervisedOptions;
+  readonly #pids: number[] = [];
+  /** Refused writes by pid and reason, as last seen at /metrics. */
+  readonly #refused = new Map<string, number>();
+  #child: Child | null = null;
+  #metricsUrl: string | null = null;
+  #ready = false;
+  #over = false;
+
+  private constructor(options: SupervisedOptions) {
+    this.#options = options;
+    this.role = options.role;
+    this.label = options.label;
+  }
+
+  static async start(options: SupervisedOptions): Promise<Supervised> {
+    const one = new Supervised(options);
+    await one.#launch(options.failpoint);
+    return one;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get isReady(): boolean {
+    return this.#ready;
+  }
+
+  get isStopped(): boolean {
+    return isStopped(this.pid);
+  }
+
+  /** How many processes there were. */
+  get generation(): number {
+    return this.#pids.length;
+  }
+
+  get exited(): Promise<Exit> {
+    if (this.#child === null) throw new Error('not started');
+    return this.#child.exited;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  get refused(): number {
+    return [...this.#refused.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Reads refused writes of the process that runs now. */
+  async scrape(): Promise<void> {
+    if (this.#metricsUrl === null) return;
+    const pid = this.pid;
+    try {
+      const response = await fetch(`${this.#metricsUrl}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) });
+      for (const [, reason = '', count] of (await response.text()).matchAll(
+        /^miroir_refused_writes_total\{reason="(\w+)"\} (\d+)$/gm,
+      )) {
+        this.#refused.set(`${pid} ${reason}`, Number(count));
+      }
+    } catch {
+      // It has ended, or stands still: what it said last counts.
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#over = true;
+    this.kill('SIGKILL');
+    await this.#child?.exited;
+  }
+
+  async #launch(failpoint: string): Promise<void> {
+    const { role, label, env } = this.#options;
+    this.#metricsUrl = null;
+    this.#ready = false;
+    const child = await spawnWorker(role, failpoint === '' ? env : { ...env, MIROIR_FAILPOINT: failpoint }, {
+      label,
+      onLine: (line) => this.#onLine(line),
+    });
+    this.#child = child;
+    this.#pids.push(child.pid);
+    void child.exited.then(async (exit) => {
+      this.#onLine(`--- ${label} (${child.pid}) ended: ${exit.signal ?? `exit code ${exit.code}`}`);
+      this.#ready = false;
+      await sleep(RESTART_AFTER_MS);
+      if (!this.#over) await this.#launch('');
+      // An end between the look above and the start: `end` has waited for the old one only.
+      if (this.#over) this.#child?.kill('SIGKILL');
+    });
+  }
+
+  #onLine(line: string): void {
+    this.lines.push(line);
+    if (this.lines.length > LINES_MAX) this.lines.shift();
+    this.#metricsUrl ??= /"metrics":"(http:[^"]+)"/.exec(line)?.[1] ?? null;
+    if (READY.test(line)) this.#ready = true;
+  }
+}

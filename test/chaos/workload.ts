@@ -1,0 +1,166 @@
+// The workload: a fleet of processes with one index, and the event that makes its shards move. Nothing here knows what
+// will go wrong, or what counts as right.
+import { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { loadConfig } from '../../src/config.ts';
+import { initialRoutes } from '../../src/core/placement.ts';
+import type { IndexEntry } from '../../src/core/routing.ts';
+import { startDevNode } from '../../src/fleet/nodes.ts';
+import type { DevNodeProcess } from '../../src/fleet/nodes.ts';
+import { startRedis } from '../../src/fleet/redis.ts';
+import type { RedisProcess } from '../../src/fleet/redis.ts';
+import { openPermit } from '../../src/nodes/open-permit.ts';
+import { createProducer } from '../../src/queue/producer.ts';
+import { createFleetWriter } from '../../src/redis/plan-writer.ts';
+import { withMiroirSettings } from '../../src/routing/fields.ts';
+import { loadDocuments } from '../../src/routing/load.ts';
+import { type Base, closeBase, openBase } from '../../src/service.ts';
+import { someDocuments } from '../support/fleet.ts';
+import { untilTrue } from '../support/until.ts';
+import { type Role, Supervised } from './supervised.ts';
+
+export const INDEX = 'docs';
+export const TTL_MS = 2_000;
+/** Windows that may wait in the target at a time: the most that a fault may make us send again. */
+export const TARGET_TASKS = 4;
+
+const SHARDS = 16;
+const DOCUMENTS = 3_200;
+const BATCH_MS = 30;
+const DOCS_PER_S = 20_000;
+const NEW_NODE = 'n4';
+
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  MIROIR_LEASE_TTL_SECS: String(TTL_MS / 1_000),
+  MIROIR_LEASE_RENEWAL_INTERVAL_MS: String(TTL_MS / 5),
+  MIROIR_MIGRATION_BATCH_SIZE: '50',
+  MIROIR_MIGRATION_BATCH_DELAY_MS: '20',
+  MIROIR_VERIFY_WINDOW_DOCS: '100',
+  MIROIR_DELETE_STEP_DOCS: '100',
+  MIROIR_TARGET_TASKS: String(TARGET_TASKS),
+  MIROIR_GRACE_MS: '100',
+  MIROIR_SWEEP_INTERVAL_MS: '1000',
+  MIROIR_METRICS_PORT: '0',
+  MIROIR_LOG_LEVEL: 'debug',
+};
+
+const expected = (documents: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(documents.map((text) => [String((JSON.parse(text) as { id: number }).id), text]));
+
+export class Fleet {
+  readonly redis: RedisProcess;
+  readonly nodes: readonly DevNodeProcess[];
+  /** Of the checker and the nemesis; loses nothing but answers while Redis is gone. */
+  readonly client: Redis;
+  readonly entry: IndexEntry = { uid: INDEX, primaryKey: 'id', shards: SHARDS, replicationFactor: 1, groups: [0] };
+  readonly documents: ReadonlyMap<string, string>;
+  processes: Supervised[] = [];
+  readonly #base: Base;
+  #eventJob = '';
+
+  private constructor(redis: RedisProcess, nodes: readonly DevNodeProcess[], client: Redis, base: Base) {
+    this.redis = redis;
+    this.nodes = nodes;
+    this.client = client;
+    this.#base = base;
+    this.documents = expected(someDocuments(DOCUMENTS));
+  }
+
+  static async start(): Promise<Fleet> {
+    const redis = await startRedis({ aof: 'always' });
+    const node = { batchMs: BATCH_MS, docsPerS: DOCS_PER_S, switches: true };
+    const nodes = await Promise.all(['n1', 'n2', 'n3', NEW_NODE].map((id) => startDevNode({ ...node, id })));
+    const client = new Redis(redis.url, { maxRetriesPerRequest: 0, enableOfflineQueue: false, retryStrategy: () => 50 });
+    client.on('error', () => undefined); // gone now and then: that is what this is about
+    const base = await openBase(loadConfig({ MIROIR_REDIS_URL: redis.url, MIROIR_LOG_LEVEL: 'silent' }), 'chaos');
+    await untilTrue(() => client.status === 'ready');
+    return new Fleet(redis, nodes, client, base);
+  }
+
+  get base(): Base {
+    return this.#base;
+  }
+
+  node(id: string): DevNodeProcess {
+    const node = this.nodes.find((one) => one.id === id);
+    if (node === undefined) throw new Error(`no node ${id}`);
+    return node;
+  }
+
+  /** Everything as at the very start: no record, no job, three nodes with the index, a fourth with nothing. */
+  async reset(): Promise<void> {
+    await this.endProcesses();
+    await untilTrue(() => this.client.status === 'ready' && this.#base.redis.status === 'ready');
+    await this.client.flushall();
+    for (const node of this.nodes) {
+      await fetch(`${node.url}/_dev/faults`, { method: 'DELETE' });
+      await fetch(`${node.url}/_dev/wipe`, { method: 'POST' });
+    }
+    const members = this.nodes.filter(({ id }) => id !== NEW_NODE);
+    const writer = createFleetWriter(this.#base.scripts, 10_000);
+    await writer.initTopology(members.map(({ id, url }) => ({ id, url, group: 0, state: 'active' })));
+    const clientOf = (id: string) =>
+      this.#base.nodes.client({ id, url: this.node(id).url, group: 0, state: 'active' }, openPermit(10_000));
+    await Promise.all(
+      members.map(async ({ id }) => {
+        const client = clientOf(id);
+        await client.createIndex(INDEX, 'id');
+        const uid = await client.updateSettings(INDEX, withMiroirSettings({}, { searchableAttributes: ['name'] }));
+        await untilTrue(async () => (await client.tasks({ uids: [uid], limit: 1 }))[0]?.finishedAt != null);
+      }),
+    );
+    const { records } = this.#base;
+    const topology = await records.topology();
+    await writer.createIndex(topology.version, this.entry, initialRoutes(this.entry, topology));
+    const table = await records.table(INDEX);
+    if (table === null) throw new Error('no routing table');
+    const documents = [`[${[...this.documents.values()].join(',')}]`];
+    await loadDocuments({ clientOf, entry: this.entry, table, documents, clock: this.#base.clock });
+  }
+
+  /** Starts a process and, when it ends otherwise than by `endProcesses`, another in its place, without failpoint. */
+  async launch(role: Role, failpoint = ''): Promise<Supervised> {
+    const label = `${role} ${this.processes.filter((one) => one.role === role).length + 1}`;
+    const env = { ...ENVIRONMENT, MIROIR_REDIS_URL: this.redis.url };
+    const supervised = await Supervised.start({ role, label, env, failpoint });
+    this.processes.push(supervised);
+    return supervised;
+  }
+
+  async sendEvent(): Promise<void> {
+    const producer = createProducer({ redis: this.redis.url });
+    try {
+      const { jobId } = await producer.nodeAdded({ nodeId: NEW_NODE, replicaGroup: 0, url: this.node(NEW_NODE).url });
+      this.#eventJob = jobId;
+    } finally {
+      await producer.close();
+    }
+  }
+
+  /** Whether the event was planned, every move has ended and its plan is closed. */
+  async isQuiet(): Promise<boolean> {
+    const replies = await this.client
+      .pipeline()
+      .hget(`{miroir}:topology-events:${this.#eventJob}`, 'finishedOn')
+      .scard('{miroir}:moves')
+      .scard('{miroir}:plans')
+      .exec();
+    const [finished, moves, plans] = (replies ?? []).map(([error, value]) => (error === null ? value : undefined));
+    return finished != null && moves === 0 && plans === 0;
+  }
+
+  /** SIGKILL for all: how processes end by themselves is what cases look at, not this. */
+  async endProcesses(): Promise<void> {
+    const processes = this.processes;
+    this.processes = [];
+    await Promise.all(processes.map((one) => one.end()));
+  }
+
+  async stop(): Promise<void> {
+    await this.endProcesses();
+    this.client.disconnect();
+    await closeBase(this.#base);
+    await Promise.all([this.redis.stop(), ...this.nodes.map((node) => node.stop())]);
+    await sleep(0);
+  }
+}
