@@ -26,6 +26,11 @@ export interface LeaseOptions {
 
 type Grant = { readonly fence: string; readonly how: string; readonly waitMs: number };
 
+interface Try {
+  readonly nonce: string;
+  readonly elapsed: () => number;
+}
+
 class HeldLease implements Lease {
   readonly scope: string;
   readonly fence: string;
@@ -67,6 +72,7 @@ class HeldLease implements Lease {
     if (left <= marginMs) {
       this.#options.observer.refused('lease');
       if (left <= 0) this.#lose('was not renewed in time');
+      this.signal.throwIfAborted();
       throw this.#loss(`ends in ${Math.round(left)} ms`);
     }
     return Math.min(requestMs, left);
@@ -153,18 +159,32 @@ function takeoverWait(
 
 export function createLeases(options: LeaseOptions): Leases {
   const { scripts, clock, timings, holder, logger, observer } = options;
-  let tries = 0;
+  // Random too: two processes of one name (hosts share process ids with their containers) must not share a grant.
+  const begin = (): Try => ({
+    nonce: `${holder}/${clock.now()}/${clock.random()}`,
+    // Started before the request is sent: whatever Redis counts from is later.
+    elapsed: stopwatch(clock),
+  });
+  /** Tries whose answer did not come. Sent again as they were: else a grant that nobody knows of is waited out. */
+  const unanswered = new Map<string, Try>();
   return {
     async acquire(scope) {
-      tries += 1;
-      const nonce = `${holder}/${clock.now()}/${tries}`;
-      // The stopwatch starts before the request is sent: whatever Redis counts from is later.
-      const elapsed = stopwatch(clock);
-      const values = await scripts.run(
-        'lease-acquire',
-        [keys.lease(scope), keys.leases],
-        [holder, nonce, timings.ttlMs, scope],
-      );
+      const open = unanswered.get(scope);
+      // Two callers never send one nonce, so a grant never has two holders.
+      unanswered.delete(scope);
+      const attempt = open !== undefined && open.elapsed() < timings.renewMs ? open : begin();
+      const { nonce, elapsed } = attempt;
+      let values: readonly string[];
+      try {
+        values = await scripts.run(
+          'lease-acquire',
+          [keys.lease(scope), keys.leases],
+          [holder, nonce, timings.ttlMs, scope],
+        );
+      } catch (error) {
+        unanswered.set(scope, attempt);
+        throw error;
+      }
       if (values[0] === 'busy') {
         return { busy: { holder: values[1] ?? '', remainingMs: Number(values[2] ?? '0') } };
       }
