@@ -18,9 +18,12 @@ interface Sight {
   readonly seenAtMs: number;
 }
 
+/** The newest sight of a lease, and the one before: our own grant may be seen before its answer is worked on. */
+type Sights = readonly [Sight, ...Sight[]];
+
 export function watchLeases(options: { scripts: Scripts; clock: Clock; everyMs: number; logger: Logger }): LeaseWatch {
   const { scripts, clock, everyMs, logger } = options;
-  let sights = new Map<string, Sight>();
+  let sights = new Map<string, Sights>();
   let stopped = false;
   let cancel: () => void = () => undefined;
 
@@ -29,13 +32,14 @@ export function watchLeases(options: { scripts: Scripts; clock: Clock; everyMs: 
     const askedAtMs = clock.monotonic();
     try {
       const values = await scripts.run('leases-observe', [keys.leases], [keys.leasePrefix]);
-      const next = new Map<string, Sight>();
+      const next = new Map<string, Sights>();
       for (let at = 0; at + 4 < values.length; at += 5) {
         const scope = values[at] ?? '';
         const version = `${values[at + 1]}/${values[at + 2]}`;
         const before = sights.get(scope);
         // A change seen now happened since the last look, at the latest now: count from the answer's arrival.
-        next.set(scope, before?.version === version ? before : { version, seenAtMs: clock.monotonic() });
+        const sight: Sight = { version, seenAtMs: clock.monotonic() };
+        next.set(scope, before?.[0].version === version ? before : [sight, ...(before ?? []).slice(0, 1)]);
       }
       sights = next;
     } catch (error) {
@@ -47,8 +51,8 @@ export function watchLeases(options: { scripts: Scripts; clock: Clock; everyMs: 
 
   return {
     sinceMs(scope, fence, seq) {
-      const sight = sights.get(scope);
-      return sight?.version === `${fence}/${seq}` ? clock.monotonic() - sight.seenAtMs : null;
+      const sight = sights.get(scope)?.find(({ version }) => version === `${fence}/${seq}`);
+      return sight === undefined ? null : clock.monotonic() - sight.seenAtMs;
     },
     stop() {
       stopped = true;

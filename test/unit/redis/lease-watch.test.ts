@@ -47,6 +47,19 @@ describe('the watch of all leases', () => {
     expect(at.sinceMs('rebalance:a', '40', '8')).toBe(0);
   });
 
+  it('still knows the renewal before, when it sees our own grant before we do', async () => {
+    const { clock, seen, watch: at } = start();
+    seen.leases = lease('rebalance:a', '40', '7');
+    await clock.pass(3_000);
+    seen.leases = lease('rebalance:a', '41', '0');
+    await clock.pass(500);
+    expect(at.sinceMs('rebalance:a', '40', '7')).toBe(3_000);
+    expect(at.sinceMs('rebalance:a', '41', '0')).toBe(0);
+    seen.leases = lease('rebalance:a', '41', '1');
+    await clock.pass(500);
+    expect(at.sinceMs('rebalance:a', '40', '7')).toBeNull();
+  });
+
   it('counts from the arrival of the answer, never from before the change', async () => {
     const { clock, seen, watch: at } = start(300);
     await clock.pass(300);
