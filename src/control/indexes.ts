@@ -1,5 +1,4 @@
 /** Creating and showing indexes. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { indexUidSchema } from '../core/events.ts';
 import { initialRoutes, ownersOfGroup } from '../core/placement.ts';
@@ -14,9 +13,9 @@ import {
   NodeTaskFailedError,
   TimeoutError,
 } from '../errors.ts';
-import type { NodeClient } from '../ports.ts';
+import type { Clock, NodeClient } from '../ports.ts';
 import { withMiroirSettings } from '../routing/fields.ts';
-import { operatorPermit, type ControlParts } from './parts.ts';
+import type { ControlParts } from './parts.ts';
 
 export interface NewIndex {
   readonly uid: string;
@@ -100,26 +99,25 @@ function entryOf(wanted: NewIndex, topology: Topology): IndexEntry {
 }
 
 async function createOnOwners(
-  { nodes }: ControlParts,
+  parts: ControlParts,
   wanted: NewIndex,
   topology: Topology,
   routes: readonly ShardRoute[],
 ): Promise<void> {
   const owners = new Set(routes.flatMap((route) => route.owners));
-  const permit = operatorPermit(wanted.signal);
   const limit = pLimit(NODES_AT_A_TIME);
   await Promise.all(
     topology.nodes
       .filter(({ id }) => owners.has(id))
-      .map((node) => limit(() => createOnNode(nodes.client(node, permit), wanted))),
+      .map((node) => limit(() => createOnNode(parts.clock, parts.clientOf(node), wanted))),
   );
 }
 
-async function createOnNode(client: NodeClient, wanted: NewIndex): Promise<void> {
+async function createOnNode(clock: Clock, client: NodeClient, wanted: NewIndex): Promise<void> {
   const { uid, primaryKey, searchableAttributes, signal } = wanted;
   const found = await client.index(uid);
   if (found === null) {
-    await applied(client, await client.createIndex(uid, primaryKey), signal);
+    await applied(clock, client, await client.createIndex(uid, primaryKey), signal);
   } else {
     await assertEmpty(client, wanted, found.primaryKey);
   }
@@ -129,7 +127,7 @@ async function createOnNode(client: NodeClient, wanted: NewIndex): Promise<void>
     filterableAttributes: settings['filterableAttributes'],
     ...(searchableAttributes === undefined ? {} : { searchableAttributes: settings['searchableAttributes'] }),
   };
-  await applied(client, await client.updateSettings(uid, changed), signal);
+  await applied(clock, client, await client.updateSettings(uid, changed), signal);
 }
 
 async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, theirs: string | null): Promise<void> {
@@ -152,9 +150,9 @@ async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, th
 }
 
 /** Until the node has applied the task. Throws `NodeTaskFailedError` with the node's words. */
-async function applied(client: NodeClient, uid: number, signal?: AbortSignal): Promise<void> {
-  const deadlineMs = performance.now() + TASK_MS;
-  while (performance.now() < deadlineMs) {
+async function applied(clock: Clock, client: NodeClient, uid: number, signal?: AbortSignal): Promise<void> {
+  const deadlineMs = clock.monotonic() + TASK_MS;
+  while (clock.monotonic() < deadlineMs) {
     const [task] = await client.tasks({ uids: [uid], limit: 1 });
     if (task?.status === 'succeeded') return;
     if (task?.status === 'failed' || task?.status === 'canceled') {
@@ -163,7 +161,7 @@ async function applied(client: NodeClient, uid: number, signal?: AbortSignal): P
         details: { node: client.node.id, task: uid, nodeCode: task.error?.code ?? null },
       });
     }
-    await sleep(LOOK_MS, undefined, signal === undefined ? {} : { signal });
+    await clock.sleep(LOOK_MS, signal);
   }
   throw new TimeoutError(`node ${client.node.id} has not applied task ${uid} within ${TASK_MS / 1_000} s`, {
     remedy: 'look at what else the node indexes; then create the index again',

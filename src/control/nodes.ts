@@ -4,7 +4,7 @@ import { isSwitched } from '../core/move.ts';
 import type { NodeState, TopologyNode } from '../core/topology.ts';
 import { ConflictError, InvalidInputError, NodeConflictError } from '../errors.ts';
 import type { EventOutcome } from '../ports.ts';
-import { operatorPermit, type ControlParts } from './parts.ts';
+import type { ControlParts } from './parts.ts';
 
 export type FirstNode = Pick<TopologyNode, 'id' | 'url' | 'apiKeyRef'> & { readonly group?: number };
 
@@ -12,7 +12,7 @@ export type FirstNode = Pick<TopologyNode, 'id' | 'url' | 'apiKeyRef'> & { reado
  * The first topology of a fleet: these nodes are active at once, since there is nothing to move yet. Throws
  * `ConflictError` when there is a topology already.
  */
-export async function initFleet(parts: ControlParts, nodes: readonly FirstNode[], signal?: AbortSignal): Promise<void> {
+export async function initFleet(parts: ControlParts, nodes: readonly FirstNode[]): Promise<void> {
   const checked = nodes.map(({ id, url, apiKeyRef, group = 0 }): TopologyNode => {
     const origin = nodeUrlSchema.safeParse(url);
     const isId = nodeIdSchema.safeParse(id).success;
@@ -38,10 +38,8 @@ export async function initFleet(parts: ControlParts, nodes: readonly FirstNode[]
       remedy: 'add nodes one by one: `miroir node add`',
     });
   }
-  const permit = operatorPermit(signal);
   for (const node of checked) {
-    parts.nodes.assertAllowed(node);
-    await parts.nodes.client(node, permit).version();
+    await parts.clientOf(node).version();
   }
   await parts.fleet.initTopology(checked);
 }

@@ -4,7 +4,7 @@ import { isSwitched } from '../core/move.ts';
 import { findNode, type NodeState } from '../core/topology.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { MoveState, PlanRecord } from '../ports.ts';
-import { operatorPermit, type ControlParts } from './parts.ts';
+import type { ControlParts } from './parts.ts';
 
 export interface Held {
   readonly shards: number;
@@ -38,7 +38,7 @@ const NOTHING: Held = { shards: 0, documents: 0, bytes: 0 };
 const AT_A_TIME = 8;
 
 /** Counts on the nodes, so it costs one small request for each move; meant for the moment after planning. */
-export async function planView(parts: ControlParts, planId: string, signal?: AbortSignal): Promise<PlanView> {
+export async function planView(parts: ControlParts, planId: string): Promise<PlanView> {
   const { records } = parts;
   const plan = await records.plan(planId);
   if (plan === null) {
@@ -47,8 +47,8 @@ export async function planView(parts: ControlParts, planId: string, signal?: Abo
   const { nodes } = await records.topology();
   const moves = await records.moves(await records.planMoveIds(planId));
   const perDocument = new Map<string, number>();
-  const before = await heldNow(parts, perDocument, signal);
-  const sizes = await sizesOf(parts, moves, perDocument, signal);
+  const before = await heldNow(parts, perDocument);
+  const sizes = await sizesOf(parts, moves, perDocument);
   // What has switched already counts where it was: the view is of the plan, not of the moment.
   for (const move of moves.filter(({ phase }) => isSwitched(phase))) {
     add(before, move.target, { ...NOTHING, shards: -1 });
@@ -88,13 +88,11 @@ function add(tallies: Map<string, Tally>, node: string, size: Held): void {
 
 /** Shards from the routing tables, documents and bytes as the nodes count them. */
 async function heldNow(
-  { records, nodes }: ControlParts,
+  { records, clientOf }: ControlParts,
   perDocument: Map<string, number>,
-  signal?: AbortSignal,
 ): Promise<Map<string, Tally>> {
   const held = new Map<string, Tally>();
   const topology = await records.topology();
-  const permit = operatorPermit(signal);
   const limit = pLimit(AT_A_TIME);
   for (const { uid } of await records.indexes()) {
     const owners = new Map<string, number>();
@@ -104,7 +102,7 @@ async function heldNow(
       limit(async () => {
         const node = findNode(topology, id);
         if (node === undefined || node.state === 'failed' || node.state === 'removed') return;
-        const { documents, bytes } = await nodes.client(node, permit).indexStats(uid);
+        const { documents, bytes } = await clientOf(node).indexStats(uid);
         add(held, id, { shards, documents, bytes });
         perDocument.set(`${uid} ${id}`, documents === 0 ? 0 : bytes / documents);
       }),
@@ -116,20 +114,18 @@ async function heldNow(
 
 /** What each move carries: counted on its source, or as the copy found it. */
 async function sizesOf(
-  { records, nodes }: ControlParts,
+  { records, clientOf }: ControlParts,
   moves: readonly MoveState[],
   perDocument: ReadonlyMap<string, number>,
-  signal?: AbortSignal,
 ): Promise<Map<string, { documents: number; bytes: number }>> {
   const topology = await records.topology();
-  const permit = operatorPermit(signal);
   const limit = pLimit(AT_A_TIME);
   const counted = moves.map((move) =>
     limit(async () => {
       const node = findNode(topology, move.source);
       const documents =
         move.documents ??
-        (node === undefined ? 0 : await nodes.client(node, permit).count(move.index, `_miroir_shard = ${move.shard}`));
+        (node === undefined ? 0 : await clientOf(node).count(move.index, `_miroir_shard = ${move.shard}`));
       const bytes = Math.round(documents * (perDocument.get(`${move.index} ${move.source}`) ?? 0));
       return [move.id, { documents, bytes }] as const;
     }),

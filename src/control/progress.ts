@@ -1,5 +1,4 @@
 /** How far a plan is, and following one to its end. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isSwitched } from '../core/move.ts';
 import { InvalidInputError, TimeoutError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
@@ -52,12 +51,12 @@ const LOOK_MS = 250;
 
 /** Resolves when no move of the plan is left to wait for. Throws `TimeoutError`; the work goes on then. */
 export async function followPlan(
-  { records }: ControlParts,
+  { records, clock }: ControlParts,
   planId: string,
   options: FollowOptions = {},
 ): Promise<PlanProgress> {
   const { until = 'settled', timeoutMs, signal, onProgress } = options;
-  const startedMs = performance.now();
+  const startedMs = clock.monotonic();
   if ((await records.plan(planId)) === null) {
     throw new InvalidInputError(`there is no plan ${planId}`, { field: 'plan', remedy: 'see `miroir status`' });
   }
@@ -70,7 +69,7 @@ export async function followPlan(
     const isOver = (move: MoveState): boolean =>
       move.outcome !== undefined || (until === 'settled' && isSwitched(move.phase));
     if (plan?.state !== 'opening' && moves.every(isOver)) return progress;
-    if (timeoutMs !== undefined && performance.now() - startedMs >= timeoutMs) {
+    if (timeoutMs !== undefined && clock.monotonic() - startedMs >= timeoutMs) {
       throw new TimeoutError(
         `plan ${planId} has ${progress.settled} of ${progress.moves} moves settled after ${timeoutMs} ms`,
         {
@@ -79,6 +78,6 @@ export async function followPlan(
         },
       );
     }
-    await sleep(LOOK_MS, undefined, signal === undefined ? {} : { signal });
+    await clock.sleep(LOOK_MS, signal);
   }
 }

@@ -37,7 +37,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   devnode: { own: [], npm: [] },
   fleet: { own: ['config', 'errors'], npm: [] },
   api: EDGE,
-  cli: EDGE,
+  cli: { own: [...EDGE.own, 'devnode'] },
   service: { own: ['*'] },
   index: { own: ['*'] },
   setup: PLAIN_SCRIPT,

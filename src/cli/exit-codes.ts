@@ -1,0 +1,52 @@
+/** One table from error code to exit code; the README and the help show the numbers. */
+import { isMiroirError } from '../errors.ts';
+
+export const EXIT = {
+  ok: 0,
+  error: 1,
+  /** What is asked for cannot be done as things are. */
+  blocked: 3,
+  /** The wait ended by its deadline; the work goes on. */
+  timeout: 4,
+  cancelled: 5,
+  conflict: 6,
+  unreachable: 7,
+  usage: 64,
+  config: 78,
+  /** Ctrl-C: the work goes on. */
+  detached: 130,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const BY_CODE: Readonly<Record<string, ExitCode>> = {
+  miroir_invalid_input: EXIT.usage,
+  miroir_unknown_event: EXIT.usage,
+  miroir_config: EXIT.config,
+  miroir_conflict: EXIT.conflict,
+  miroir_node_conflict: EXIT.conflict,
+  miroir_index_conflict: EXIT.conflict,
+  miroir_redis_unreachable: EXIT.unreachable,
+  miroir_node_unreachable: EXIT.unreachable,
+  miroir_node_refused: EXIT.unreachable,
+  miroir_node_busy: EXIT.unreachable,
+  miroir_node_origin: EXIT.blocked,
+  miroir_last_replica: EXIT.blocked,
+  miroir_node_not_drained: EXIT.blocked,
+  miroir_index_unsplit: EXIT.blocked,
+  miroir_queue_full: EXIT.blocked,
+  miroir_preflight: EXIT.blocked,
+  miroir_timeout: EXIT.timeout,
+  miroir_move_cancelled: EXIT.cancelled,
+};
+
+export const exitCodeOf = (error: unknown): ExitCode =>
+  isMiroirError(error) ? (BY_CODE[error.code] ?? EXIT.error) : EXIT.error;
+
+/** An error as people read it: what, where, and what to do. Only what is not ours comes with its stack. */
+export function errorText(error: unknown): string {
+  if (!isMiroirError(error)) return `error ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  const lines = [`error ${error.code}: ${error.message}`];
+  if (error.field !== undefined) lines.push(`field: ${error.field}`);
+  if (error.remedy !== undefined) lines.push(`remedy: ${error.remedy}`);
+  return lines.join('\n');
+}

@@ -1,0 +1,130 @@
+/** `miroir node …` */
+import { Option, type Command } from 'commander';
+import { listNodes, removeNode, sendEvent } from '../control/nodes.ts';
+import type { ControlParts } from '../control/parts.ts';
+import type { EventOutcome } from '../ports.ts';
+import { globalsOf, withControl } from './context.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { follow, outcomeExit, type FollowChoice } from './follow.ts';
+import { print, say, tableText, type OutputFormat } from './output.ts';
+import { duration, whole } from './values.ts';
+
+interface WaitFlags {
+  readonly wait?: true;
+  readonly timeout?: number;
+  readonly until: FollowChoice['until'];
+}
+
+interface AddFlags extends WaitFlags {
+  readonly url?: string;
+  readonly group?: number;
+  readonly apiKeyRef?: string;
+  readonly index?: string;
+}
+
+/** How long the planner has to answer an event. */
+const ANSWER_MS = 30_000;
+
+const withWait = (command: Command): Command =>
+  command
+    .option('-w, --wait', 'follow the plan to its end; Ctrl-C detaches, the work goes on')
+    .option('--timeout <duration>', 'stop waiting after this (30s, 10m, 2h); exit code 4', duration)
+    .addOption(
+      new Option('--until <state>', 'settled: new owners serve; cleaned: old copies are gone, too')
+        .choices(['settled', 'cleaned'])
+        .default('settled'),
+    );
+
+export function addNodeCommands(program: Command): void {
+  const node = program.command('node').description('add, drain, remove and list nodes');
+
+  withWait(node.command('add <id>').description('bring a node in and move its share of the shards to it'))
+    .option('--url <url>', 'where the node answers; needed for a node that is not known yet')
+    .option('--group <number>', 'replica group; needed when there are several', whole)
+    .option('--api-key-ref <name>', 'name of the key: MIROIR_NODE_KEY_<NAME>, or a file in keys_dir')
+    .option('--index <uid>', 'plan for this index only')
+    .addHelpText('after', '\nExample:\n  miroir node add n4 --url http://127.0.0.1:7704 --wait --timeout 10m')
+    .action(async (id: string, flags: AddFlags, command: Command) => {
+      await planned(command, flags, 'NodeAdded', {
+        node_id: id,
+        ...(flags.url === undefined ? {} : { url: flags.url }),
+        ...(flags.group === undefined ? {} : { replica_group: flags.group }),
+        ...(flags.apiKeyRef === undefined ? {} : { api_key_ref: flags.apiKeyRef }),
+        ...(flags.index === undefined ? {} : { index_uid: flags.index }),
+      });
+    });
+
+  withWait(node.command('drain <id>').description('move every shard of a node to the others'))
+    .addHelpText('after', '\nExample:\n  miroir node drain n1 --wait --timeout 10m && miroir node remove n1')
+    .action(async (id: string, flags: WaitFlags, command: Command) => {
+      await planned(command, flags, 'NodeDraining', { node_id: id });
+    });
+
+  node
+    .command('remove <id>')
+    .description('take a node out that is drained: it owns nothing, and no move needs it any more')
+    .action(async (id: string, _flags: object, command: Command) => {
+      const outcome = await withControl(command, (control) => removeNode(control, id, { timeoutMs: ANSWER_MS }));
+      print(globalsOf(command).output, { node: id, ...outcome }, () => `node ${id} is removed`);
+    });
+
+  node
+    .command('list')
+    .description('nodes with their state, copies of shards, and moves in and out')
+    .action(async (_flags: object, command: Command) => {
+      const nodes = await withControl(command, listNodes);
+      print(globalsOf(command).output, nodes, () =>
+        tableText(
+          ['node', 'group', 'state', 'shards', 'in', 'out', 'grace', 'url'],
+          nodes.map((one) => [
+            one.id,
+            one.group,
+            one.state,
+            one.shards,
+            one.movesIn,
+            one.movesOut,
+            one.inGrace,
+            one.url,
+          ]),
+        ),
+      );
+    });
+}
+
+/** Sends the event, says what was planned, and follows when asked to. */
+async function planned(command: Command, flags: WaitFlags, name: string, data: object): Promise<void> {
+  const { output } = globalsOf(command);
+  process.exitCode = await withControl(command, async (control): Promise<ExitCode> => {
+    const timeoutMs = flags.timeout ?? ANSWER_MS;
+    const { outcome } = await sendEvent(control, name, data, { timeoutMs: Math.min(timeoutMs, ANSWER_MS) });
+    if (outcome === null) return EXIT.ok;
+    if (flags.wait === undefined || outcome.plan === null) {
+      report(output, outcome, {});
+      return outcomeExit(outcome);
+    }
+    return waited(control, output, outcome, flags);
+  });
+}
+
+async function waited(
+  control: ControlParts,
+  output: OutputFormat,
+  outcome: EventOutcome,
+  flags: WaitFlags,
+): Promise<ExitCode> {
+  say(`plan ${outcome.plan}: ${outcome.moves} moves`);
+  const { progress, exit } = await follow(control, outcome.plan ?? '', {
+    until: flags.until,
+    ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
+  });
+  report(output, outcome, progress === null ? {} : { progress });
+  return exit === EXIT.ok ? outcomeExit(outcome) : exit;
+}
+
+function report(output: OutputFormat, outcome: EventOutcome, more: object): void {
+  const { change, plan, moves, blocked } = outcome;
+  if (blocked > 0) say(`${blocked} shards cannot be moved now; see: miroir status`);
+  print(output, { ...outcome, ...more }, () =>
+    tableText(['change', 'plan', 'moves', 'blocked'], [[change, plan, moves, blocked]]),
+  );
+}

@@ -1,0 +1,119 @@
+/** Commands that run until a signal: the parts of the system, a development node, everything at once, the demo. */
+import { Option, type Command } from 'commander';
+import type { Config } from '../config.ts';
+import { runProcess, startApi, startPlanner, startRebalancer } from '../service.ts';
+import { configOf } from './context.ts';
+import { list, whole } from './values.ts';
+
+/** What `./demo.ts` is asked for. */
+export interface DemoOptions {
+  /** URLs of real nodes; without them development nodes are started. */
+  readonly nodes?: readonly string[];
+  /** Name of the environment variable with the API key of these nodes. */
+  readonly apiKeyEnv?: string;
+  /** Load only this many documents. */
+  readonly docs?: number;
+  /** Leave everything running at the end. */
+  readonly keep?: true;
+}
+
+/** What `./up.ts` is asked for. */
+export interface UpOptions {
+  /** Development nodes to start, when `urls` names none. */
+  readonly nodes: number;
+  readonly urls?: readonly string[];
+  /** Use the Redis of the configuration instead of a private one. */
+  readonly ownRedis: boolean;
+  /** Where Redis and the nodes keep their data; without one it is gone at the end. */
+  readonly dir?: string;
+  /** Processes that move shards. */
+  readonly workers: number;
+}
+
+interface DevnodeFlags {
+  readonly port?: number;
+  readonly dir?: string;
+  readonly masterKey?: string;
+  readonly bodyLimit?: number;
+  readonly batchedTasks?: number;
+  readonly queue?: number;
+  readonly perCore?: number;
+  readonly batchMs?: number;
+  readonly docsPerS?: number;
+  readonly switches?: boolean;
+}
+
+/** Loaded only when asked for: a worker has no use for what they bring along. */
+const UP: string = './up.ts';
+const DEMO: string = './demo.ts';
+
+export function addProcessCommands(program: Command): void {
+  program
+    .command('planner')
+    .description('run a planner: turns topology events into plans; several may run, one leads')
+    .action(async (_flags: object, command: Command) => {
+      await runProcess('planner', () => startPlanner(configOf(command)));
+    });
+
+  program
+    .command('worker')
+    .description('run a worker: moves shards; run as many as you like')
+    .action(async (_flags: object, command: Command) => {
+      await runProcess('rebalancer', () => startRebalancer(configOf(command)));
+    });
+
+  program
+    .command('api')
+    .description('serve the read-only board of jobs on loopback')
+    .action(async (_flags: object, command: Command) => {
+      await runProcess('api', () => startApi(configOf(command)));
+    });
+
+  program
+    .command('devnode')
+    .description('run a development node: compatible with Meilisearch, in memory, in its own process')
+    .option('--port <number>', 'port; default: any free one, printed as JSON', whole)
+    .option('--dir <path>', 'keep data here over a restart')
+    .option('--master-key <key>', 'ask for a key')
+    .option('--body-limit <bytes>', 'largest request body', whole)
+    .option('--batched-tasks <count>', 'most tasks in a batch; 0: none is processed', whole)
+    .option('--queue <count>', 'reads and searches that may wait', whole)
+    .option('--per-core <count>', 'reads and searches at once per core', whole)
+    .option('--batch-ms <ms>', 'what a batch costs before its first document', whole)
+    .option('--docs-per-s <count>', 'documents indexed in a second; 0: as fast as possible', whole)
+    .addOption(new Option('--switches', 'let tests set failures over HTTP').hideHelp())
+    .action(async (flags: DevnodeFlags) => {
+      const { runDevNode } = await import('../devnode/command.ts');
+      await runDevNode(flags);
+    });
+
+  program
+    .command('up')
+    .description('run everything in one place: Redis, development nodes, planner, workers, board')
+    .option('--nodes <count>', 'development nodes to start', whole, 3)
+    .option('--urls <urls>', 'real nodes instead, e.g. http://10.0.0.1:7700,http://10.0.0.2:7700', list)
+    .option('--own-redis', 'use the Redis of the configuration instead of a private one', false)
+    .option('--dir <path>', 'keep data here over a restart')
+    .option('--workers <count>', 'processes that move shards', whole, 1)
+    .addHelpText('after', '\nExample:\n  miroir up --nodes 3 --workers 2')
+    .action(async (flags: UpOptions, command: Command) => {
+      const { runUp } = (await import(UP)) as { runUp(this: void, options: UpOptions, config: Config): Promise<void> };
+      await runUp(flags, configOf(command));
+    });
+
+  program
+    .command('demo')
+    .description('move 135,233 documents to a new node, kill a worker on the way, check every one of them')
+    .option('--nodes <urls>', 'real nodes instead of development nodes', list)
+    .option('--api-key-env <name>', 'environment variable with the API key of these nodes')
+    .option('--docs <count>', 'load only this many documents', whole)
+    .option('--keep', 'leave everything running at the end')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  miroir demo\n  miroir demo --docs 20000\n  miroir demo --nodes http://10.0.0.1:7700,http://10.0.0.2:7700 --api-key-env MEILI_KEY',
+    )
+    .action(async (flags: DemoOptions) => {
+      const { runDemo } = (await import(DEMO)) as { runDemo(this: void, options: DemoOptions): Promise<number> };
+      process.exitCode = await runDemo(flags);
+    });
+}

@@ -1,0 +1,103 @@
+/** `miroir status` */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import type { ControlParts } from '../control/parts.ts';
+import { status, type MoveView, type Status } from '../control/status.ts';
+import { globalsOf, untilInterrupted, withControl } from './context.ts';
+import { print, say, tableText, type OutputFormat } from './output.ts';
+
+const EVERY_MS = 1_000;
+/** Moves shown in a table; JSON has them all. */
+const MOVES_SHOWN = 20;
+const CLEAR = '\u001b[2J\u001b[H';
+/** CI systems take colours for text; a terminal that wants none says so. */
+const colors = pc.createColors(process.stdout.isTTY && !process.env['NO_COLOR']);
+
+export function addStatusCommands(program: Command): void {
+  program
+    .command('status')
+    .description('nodes, plans and moves')
+    .option('-w, --watch', 'go on showing what changes until Ctrl-C')
+    .addHelpText('after', '\nExamples:\n  miroir status\n  miroir status -w\n  miroir status -o json | jq .plans')
+    .action(async (flags: { watch?: true }, command: Command) => {
+      const { output } = globalsOf(command);
+      await withControl(command, (control) =>
+        flags.watch === undefined ? once(control, output) : watch(control, output),
+      );
+    });
+}
+
+async function once(control: ControlParts, output: OutputFormat): Promise<void> {
+  const seen = await status(control);
+  print(output, seen, () => statusText(seen));
+}
+
+/** Redraws a terminal; elsewhere prints again what has changed, JSON as one line each. */
+async function watch(control: ControlParts, output: OutputFormat): Promise<void> {
+  const { signal, stop } = untilInterrupted();
+  let last = '';
+  while (!signal.aborted) {
+    const seen = await status(control);
+    const text = output === 'json' ? JSON.stringify(seen) : statusText(seen);
+    if (text !== last)
+      process.stdout.write(output === 'table' && process.stdout.isTTY ? `${CLEAR}${text}\n` : `${text}\n`);
+    last = text;
+    try {
+      await sleep(EVERY_MS, undefined, { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+  stop();
+  say('detached; the work goes on');
+}
+
+export function statusText({ topologyVersion, nodes, plans, moves }: Status): string {
+  const parts = [
+    colors.bold(`topology version ${topologyVersion}`),
+    tableText(
+      ['node', 'group', 'state', 'shards', 'in', 'out', 'grace'],
+      nodes.map((node) => [node.id, node.group, node.state, node.shards, node.movesIn, node.movesOut, node.inGrace]),
+    ),
+  ];
+  if (plans.length > 0) {
+    parts.push(
+      '',
+      tableText(
+        ['plan', 'why', 'state', 'moves', 'settled', 'cleaned', 'cancelled', 'failed', 'documents', 'blocked'],
+        plans.map(({ id, why, state, progress, blocked }) => [
+          id,
+          why,
+          state,
+          progress.moves,
+          progress.settled,
+          progress.cleaned,
+          progress.cancelled,
+          progress.failed,
+          progress.docsMigrated,
+          blocked.length,
+        ]),
+      ),
+    );
+    for (const { index, shard, reason } of plans.flatMap(({ blocked }) => blocked).slice(0, 5)) {
+      parts.push(colors.yellow(`blocked ${index}/${shard}: ${reason}`));
+    }
+  }
+  if (moves.length > 0) {
+    const shown = moves.slice(0, MOVES_SHOWN);
+    parts.push('', tableText(['move', 'from', 'to', 'why', 'phase', 'documents', 'note'], shown.map(moveRow)));
+    if (moves.length > shown.length) parts.push(`… and ${moves.length - shown.length} more; -o json has them all`);
+  }
+  return parts.join('\n');
+}
+
+const moveRow = (move: MoveView): string[] => [
+  `${move.index}/${move.shard}`,
+  move.source,
+  move.target,
+  move.reason,
+  move.phase,
+  move.documents === null ? '-' : `${move.docsMigrated}/${move.documents}`,
+  move.note ?? '',
+];
