@@ -219,6 +219,21 @@ export function loadConfig(
   return Object.freeze({ ...Object.fromEntries(entries), nodeKeys, nodeKeyOrigins }) as unknown as Config;
 }
 
+/**
+ * The configuration as MIROIR_* variables, for a child process: read by `loadConfig` it gives the same again, wherever
+ * the values came from. Holds the node keys.
+ */
+export function environmentOf(config: Config): Record<string, string> {
+  const value = config as unknown as Record<string, unknown>;
+  const names = Object.keys(CONFIG_KEYS) as ConfigKey[];
+  return Object.fromEntries([
+    // A list is written with commas, a flag as true or false.
+    ...names.map((name) => [environmentName(name), String(value[camel(name)])]),
+    ...[...config.nodeKeys].map(([reference, key]) => [`${KEY_PREFIX}${reference}`, key]),
+    ...[...config.nodeKeyOrigins].map(([reference, origins]) => [`${ORIGINS_PREFIX}${reference}`, origins.join(',')]),
+  ]) as Record<string, string>;
+}
+
 /** The configuration as its keys, without secrets: a password in the Redis URL is masked. */
 export function printableConfig(config: Config): Record<string, unknown> {
   const value = config as unknown as Record<string, unknown>;

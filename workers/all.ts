@@ -7,10 +7,4 @@
 import { loadConfig } from '../src/config.ts';
 import { runProcess, startAll } from '../src/service.ts';
 
-const environment = Object.fromEntries(
-  Object.entries(process.env).flatMap(([name, value]) =>
-    name.startsWith('MIROIR_') && value !== undefined ? [[name, value]] : [],
-  ),
-);
-
-await runProcess('all', () => startAll({ config: loadConfig(process.env), environment }));
+await runProcess('all', () => startAll({ config: loadConfig(process.env) }));

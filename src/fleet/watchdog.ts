@@ -1,21 +1,36 @@
-// Nothing that the fleet starts outlives the process that started it, however that one ends.
+// Nothing that the fleet starts or keeps outlives the process that started it, however that one ends.
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 
 /**
- * One shell for all children of this process, in a session of its own. It is told each child's id as it comes and
- * goes, and when its input ends, because we exited or were killed, it kills those that are left.
+ * One shell for all children and temporary folders of this process, in a session of its own. It is told each as it
+ * comes and goes; when its input ends, because we exited or were killed, it kills and removes those that are left. A
+ * killed child may still be writing for a moment, so folders go a little later, and once more after that.
  */
 const SCRIPT = `
 left=' '
-while read -r what pid; do
+while IFS=' ' read -r what name; do
   case $what in
-    +) left="$left$pid " ;;
-    -) left="\${left%% $pid *} \${left#* $pid }" ;;
+    +) left="$left$name " ;;
+    -) left="\${left%% $name *} \${left#* $name }" ;;
+    f) set -- "$@" "$name" ;;
+    g)
+      count=$#
+      while [ $count -gt 0 ]; do
+        [ "$1" = "$name" ] || set -- "$@" "$1"
+        shift
+        count=$((count - 1))
+      done
+      ;;
   esac
 done
 for pid in $left; do kill -KILL "$pid" 2>/dev/null; done
+[ $# -eq 0 ] && exit
+sleep 0.2 2>/dev/null
+rm -rf -- "$@" 2>/dev/null
+sleep 1
+rm -rf -- "$@" 2>/dev/null
 `;
 
 const children = new Set<number>();
@@ -66,12 +81,14 @@ export function forgetChild(pid: number): void {
   tell(`- ${pid}`);
 }
 
-/** A temporary folder that an orderly exit removes, should its owner not have done it. */
+/** A temporary folder that is removed when this process ends, should its owner not have done it. */
 export function watchFolder(folder: string): void {
   hookExit();
   folders.add(folder);
+  tell(`f ${folder}`);
 }
 
 export function forgetFolder(folder: string): void {
   folders.delete(folder);
+  tell(`g ${folder}`);
 }

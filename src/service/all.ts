@@ -3,7 +3,7 @@
  * and reading pages never hold up a lease's renewal here, and a mover that dies takes nothing along.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../config.ts';
+import { type Config, environmentOf } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { type WorkerProcess, startWorker } from '../fleet/processes.ts';
 import type { Logger } from '../ports.ts';
@@ -13,8 +13,6 @@ import { openPlanner } from './planner.ts';
 
 export interface AllOptions {
   readonly config: Config;
-  /** What the movers are started with: the MIROIR_* variables that the configuration was read from. */
-  readonly environment: Readonly<Record<string, string>>;
   /** Mover processes, default 1. */
   readonly movers?: number;
 }
@@ -97,7 +95,7 @@ class Mover {
   }
 }
 
-export async function startAll({ config, environment, movers: count = 1 }: AllOptions): Promise<RunningAll> {
+export async function startAll({ config, movers: count = 1 }: AllOptions): Promise<RunningAll> {
   const base = await openBase(config, 'all');
   const closers: (() => Promise<void>)[] = [() => closeBase(base)];
   const closeAll = async (): Promise<void> => {
@@ -110,9 +108,9 @@ export async function startAll({ config, environment, movers: count = 1 }: AllOp
     closers.push(() => board.close());
     const planner = await openPlanner(base);
     // Any free port: the configured one is this process's own.
-    const environmentOfMovers = { ...environment, MIROIR_METRICS_PORT: '0' };
+    const environment = { ...environmentOf(config), MIROIR_METRICS_PORT: '0' };
     const labels = Array.from({ length: count }, (_, at) => (count === 1 ? 'rebalancer' : `rebalancer ${at + 1}`));
-    const movers = labels.map((label) => new Mover(environmentOfMovers, label, base.logger));
+    const movers = labels.map((label) => new Mover(environment, label, base.logger));
     closers.push(async () => {
       await Promise.all([planner.close(), ...movers.map((mover) => mover.stop())]);
     });

@@ -1,19 +1,17 @@
 /** What commands work with: the records, what may be written without a lease, the public queue, and nodes. */
 import type { Config } from '../config.ts';
-import type { TopologyNode } from '../core/topology.ts';
+import type { ControlParts } from '../control/parts.ts';
 import { openPermit } from '../nodes/open-permit.ts';
-import type { Clock, FleetWriter, NodeClient, Records } from '../ports.ts';
 import { type Producer, createProducer } from '../queue/producer.ts';
+import { keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { closeBase, openBase } from './base.ts';
 
-export interface Control {
+export interface Control extends ControlParts {
   readonly config: Config;
-  readonly records: Records;
-  readonly fleet: FleetWriter;
   readonly producer: Producer;
-  readonly clock: Clock;
-  clientOf(node: TopologyNode): NodeClient;
+  /** `host/pid` of the process that holds the index's lease now, for people; null when nobody does. */
+  holderOf(index: string): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -23,7 +21,7 @@ const REQUEST_MS = 30_000;
 /** Commands tell of trouble themselves; their connection's own log lines would come between. */
 export async function openControl(config: Config): Promise<Control> {
   const base = await openBase({ ...config, logLevel: 'silent' }, 'cli');
-  const { records, scripts, nodes, clock, failpoint } = base;
+  const { redis, records, scripts, nodes, clock, failpoint } = base;
   const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
   return {
     config,
@@ -32,6 +30,10 @@ export async function openControl(config: Config): Promise<Control> {
     producer,
     clock,
     clientOf: (node) => nodes.client(node, openPermit(REQUEST_MS)),
+    async holderOf(index) {
+      const [state, holder] = await redis.hmget(keys.lease(rebalanceScope(index)), 'state', 'holder');
+      return state === 'held' ? (holder ?? null) : null;
+    },
     async close() {
       await producer.close();
       await closeBase(base);
