@@ -71,7 +71,7 @@ export function startClaims(options: ClaimsOptions): Claims {
   const somethingToDo = async (index: string): Promise<boolean> => {
     const indexJobs = new Queue(indexQueue(index), queueOptions(connection));
     try {
-      return await hasWork(indexJobs, clock.now());
+      return await hasWork(indexJobs, connection, clock.now());
     } finally {
       await indexJobs.close();
     }

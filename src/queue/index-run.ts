@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import type { Timings } from '../core/timing.ts';
 import { messageOf } from '../errors.ts';
 import type { Clock, Lease, Logger } from '../ports.ts';
+import { nextDueMs } from './job-keys.ts';
 import type { PhaseJob } from './jobs.ts';
 import { QUEUE_PREFIX, indexQueue } from './names.ts';
 import { type PhaseRunner, SHORT_WAIT_MS } from './phase-runner.ts';
@@ -35,12 +36,12 @@ export const queueOptions = (connection: Redis) => ({
 });
 
 /** Jobs of the index that want a process now or within the linger. */
-export async function hasWork(queue: Queue, nowMs: number): Promise<boolean> {
+export async function hasWork(queue: Queue, connection: Redis, nowMs: number): Promise<boolean> {
   const counts = await queue.getJobCounts('wait', 'active', 'prioritized', 'delayed');
   if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) + (counts['prioritized'] ?? 0) > 0) return true;
   if ((counts['delayed'] ?? 0) === 0) return false;
-  const [next] = await queue.getDelayed(0, 0);
-  return next !== undefined && next.timestamp + next.delay <= nowMs + SHORT_WAIT_MS;
+  const dueMs = await nextDueMs(queue, connection);
+  return dueMs !== null && dueMs <= nowMs + SHORT_WAIT_MS;
 }
 
 export class IndexRun {
@@ -95,12 +96,12 @@ export class IndexRun {
 
   /** Resolves when the index has no work left, or when it must not be served any more. */
   async untilIdle(signal: AbortSignal): Promise<void> {
-    const { clock, lease } = this.#options;
+    const { clock, connection, lease } = this.#options;
     const over = AbortSignal.any([signal, lease.signal]);
     while (!over.aborted) {
       await clock.sleep(IDLE_LOOK_MS, over).catch(() => undefined); // aborted: looked at above
       if (over.aborted || this.#active > 0) continue;
-      if (!(await hasWork(this.#queue, clock.now()))) return;
+      if (!(await hasWork(this.#queue, connection, clock.now()))) return;
     }
   }
 
