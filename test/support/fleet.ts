@@ -8,9 +8,10 @@ import { startDevNode } from '../../src/fleet/nodes.ts';
 import type { DevNodeOptions, DevNodeProcess } from '../../src/fleet/nodes.ts';
 import { startRedis } from '../../src/fleet/redis.ts';
 import type { RedisProcess } from '../../src/fleet/redis.ts';
+import type { PlanMove } from '../../src/core/planner.ts';
 import { openPermit } from '../../src/nodes/open-permit.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
-import type { EventOutcome, NodeClient, Planner } from '../../src/ports.ts';
+import type { EventOutcome, MoveQueue, MoveState, NodeClient, PlanWriter, Planner } from '../../src/ports.ts';
 import { createMoveQueue } from '../../src/queue/flows.ts';
 import { connect } from '../../src/redis/connection.ts';
 import { PLANNER_SCOPE } from '../../src/redis/keys.ts';
@@ -37,6 +38,18 @@ export interface IndexOptions {
   readonly groups?: readonly number[];
   readonly documents: readonly string[];
   readonly primaryKey?: string;
+  /** Settings of the index on every node, beside ours. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+/** One move that a test asks for without an event. */
+export interface OrderedMove {
+  readonly index: string;
+  readonly target: string;
+  /** Default 0. */
+  readonly shard?: number;
+  /** Default: the source. */
+  readonly retires?: string | null;
 }
 
 /** `count` small documents with ids 0 to count - 1. */
@@ -52,11 +65,15 @@ export class TestFleet {
   readonly planner: Planner;
   readonly workers: Running[] = [];
   readonly documents = new Map<string, Map<string, string>>();
+  /** The planner's own writer and queue, for moves that no event asks for. */
+  readonly planWriter: PlanWriter;
+  readonly moveQueue: MoveQueue;
+  #orders = 0;
   readonly #nodeOptions: DevNodeOptions;
   readonly #stop: () => Promise<void>;
 
   constructor(
-    parts: Pick<TestFleet, 'redis' | 'nodes' | 'config' | 'env' | 'base' | 'planner'> & {
+    parts: Pick<TestFleet, 'redis' | 'nodes' | 'config' | 'env' | 'base' | 'planner' | 'planWriter' | 'moveQueue'> & {
       nodeOptions: DevNodeOptions;
       stop: () => Promise<void>;
     },
@@ -67,6 +84,8 @@ export class TestFleet {
     this.env = parts.env;
     this.base = parts.base;
     this.planner = parts.planner;
+    this.planWriter = parts.planWriter;
+    this.moveQueue = parts.moveQueue;
     this.#nodeOptions = parts.nodeOptions;
     this.#stop = parts.stop;
   }
@@ -106,7 +125,10 @@ export class TestFleet {
       await ended(client, await client.createIndex(entry.uid, entry.primaryKey));
       await ended(
         client,
-        await client.updateSettings(entry.uid, withMiroirSettings({}, { searchableAttributes: ['name'] })),
+        await client.updateSettings(
+          entry.uid,
+          withMiroirSettings(options.settings ?? {}, { searchableAttributes: ['name'] }),
+        ),
       );
     }
     const routes = initialRoutes(entry, topology);
@@ -141,6 +163,62 @@ export class TestFleet {
 
   drainNode(id: string): Promise<EventOutcome> {
     return this.planner.handle('NodeDraining', { node_id: id });
+  }
+
+  /** Writes a plan of these moves, each from the shard's first owner, and gives them their jobs. */
+  async orderMoves(...orders: readonly OrderedMove[]): Promise<readonly MoveState[]> {
+    const { records } = this.base;
+    this.#orders += 1;
+    const planId = `ptest${this.#orders}`;
+    const moves: PlanMove[] = [];
+    for (const [step, { index, target, shard = 0, retires }] of orders.entries()) {
+      const { route } = await records.route(index, shard);
+      const source = route.owners.find((owner) => owner !== target) ?? '';
+      moves.push({
+        id: `${planId}-${shard}-${step}-${index}`,
+        step,
+        index,
+        shard,
+        group: 0,
+        source,
+        target,
+        retires: retires === undefined ? source : retires,
+        reason: 'balance',
+      });
+    }
+    const { version } = await records.topology();
+    const plan = { id: planId, topologyVersion: version, moves, blocked: [], keep: [], cancel: [], finish: [] };
+    await this.planWriter.openPlan(plan, 'a test');
+    await this.planWriter.addMoves(planId, moves);
+    await this.planWriter.runPlan(planId, version, []);
+    const stored = await records.moves(moves.map(({ id }) => id));
+    await this.moveQueue.enqueue(stored);
+    return stored;
+  }
+
+  async orderMove(order: OrderedMove): Promise<MoveState> {
+    const [move] = await this.orderMoves(order);
+    if (move === undefined) throw new Error('no move');
+    return move;
+  }
+
+  /** The move's record once the condition holds. */
+  async untilMove(id: string, condition: (move: MoveState) => boolean, deadlineMs = 10_000): Promise<MoveState> {
+    let move: MoveState | null = null;
+    await untilTrue(
+      async () => {
+        move = await this.base.records.move(id);
+        return move !== null && condition(move);
+      },
+      deadlineMs,
+      () => JSON.stringify(move, null, 1),
+    );
+    if (move === null) throw new Error(`no move ${id}`);
+    return move;
+  }
+
+  untilEnded(id: string, deadlineMs?: number): Promise<MoveState> {
+    return this.untilMove(id, (move) => move.outcome !== undefined, deadlineMs);
   }
 
   /** Until no move is unfinished; the planner ticks meanwhile, as its process does. */
@@ -202,6 +280,8 @@ export async function startTestFleet(options: TestFleetOptions = {}): Promise<Te
     env,
     base,
     planner,
+    planWriter: writer,
+    moveQueue: queue,
     nodeOptions,
     async stop() {
       watch.stop();
