@@ -1,4 +1,4 @@
-// `npm run chaos -- [--matrix | --sample [--seconds N] [--seed N] | --case NAME] [--json FILE] [--only TEXT]`
+// `npm run chaos -- [--matrix | --sample [--seconds N] [--seed N] | --case NAME] [--json FILE] [--only TEXT] [--keep] [--list]`
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     json: { type: 'string' },
     list: { type: 'boolean' },
+    keep: { type: 'boolean' },
   },
 });
 
@@ -38,9 +39,9 @@ class Runner {
   }
 
   async run(one: Case): Promise<void> {
-    let result = await runCase(await this.fleet(), one);
+    let result = await runCase(await this.fleet(), one, values.keep);
     for (let attempt = 1; result.outcome === 'not reached' && attempt < TRIES; attempt += 1) {
-      result = await runCase(await this.fleet(), { ...one, pass: 1 });
+      result = await runCase(await this.fleet(), { ...one, pass: 1 }, values.keep);
     }
     this.results.push(result);
     console.log(caseLine(result));

@@ -94,6 +94,10 @@ class Trap {
   }
 }
 
+/** Whose processes are struck, and whose only help. */
+export const roleOf = (one: Case): Role => (one.kind === 'server' ? 'rebalancer' : one.role);
+export const helperOf = (one: Case): Role => (roleOf(one) === 'planner' ? 'rebalancer' : 'planner');
+
 export interface Mishaps {
   readonly faults: readonly string[];
   /** How often something went wrong; 0: the point was not reached. */
@@ -118,18 +122,18 @@ export class Nemesis {
   async unleash(): Promise<void> {
     const fleet = this.#fleet;
     const one = this.#case;
-    const role: Role = one.kind === 'server' ? 'rebalancer' : one.role;
-    const other: Role = role === 'planner' ? 'rebalancer' : 'planner';
+    const role = roleOf(one);
+    const other = helperOf(one);
     const action = one.kind === 'server' ? 'stop' : FAILPOINT[one.action];
     const spec = (pass: number): string => `${one.point}#${pass}=${action}`;
-    const helpers = await Promise.all([fleet.launch(other), fleet.launch(other)]);
+    const helper = await fleet.helper(other);
     const first = await fleet.launch(role, spec(one.pass));
     if (one.kind === 'server') this.#serverWork = this.#strike(first, one.server, phaseOf(one.point));
     else this.#set(first, one.action);
     await untilTrue(
-      () => helpers.every(({ isReady }) => isReady) && (first.isReady || first.isStopped || first.generation > 1),
+      () => helper.isReady && (first.isReady || first.isStopped || first.generation > 1),
       START_MS,
-      () => `processes did not start: ${[...helpers, first].map(({ lines }) => lines.slice(-3).join('\n')).join('\n')}`,
+      () => `processes did not start: ${[helper, first].map(({ lines }) => lines.slice(-3).join('\n')).join('\n')}`,
     );
     // The second comes up while the first works, so that the first is the one that holds the lease.
     const twice = one.kind === 'process' && one.twice;

@@ -8,7 +8,7 @@ import { messageOf } from '../../src/errors.ts';
 import { untilTrue } from '../support/until.ts';
 import type { Case, Passes, Recording } from './cases.ts';
 import { Watch, judge } from './checker.ts';
-import { Nemesis } from './nemesis.ts';
+import { Nemesis, helperOf, roleOf } from './nemesis.ts';
 import type { Role } from './supervised.ts';
 import { Fleet } from './workload.ts';
 
@@ -31,7 +31,8 @@ export interface CaseResult {
   readonly evidence?: string;
 }
 
-const total = (fleet: Fleet): number => fleet.processes.reduce((sum, one) => sum + one.refused, 0);
+const refusedOf = (fleet: Fleet, role: Role): number =>
+  fleet.processes.filter((one) => one.role === role).reduce((sum, one) => sum + one.refused, 0);
 
 async function until(fleet: Fleet, deadlineMs: number): Promise<void> {
   const describe = async (): Promise<string> => {
@@ -65,8 +66,9 @@ async function keepEvidence(fleet: Fleet, one: Case, faults: readonly string[]):
   return folder;
 }
 
-export async function runCase(fleet: Fleet, one: Case): Promise<CaseResult> {
-  await fleet.reset();
+/** `keep`: what the processes said is kept although the case passed. */
+export async function runCase(fleet: Fleet, one: Case, keep = false): Promise<CaseResult> {
+  await fleet.reset(helperOf(one));
   const startedAt = performance.now();
   const watch = new Watch(fleet);
   const nemesis = new Nemesis(fleet, one);
@@ -91,8 +93,8 @@ export async function runCase(fleet: Fleet, one: Case): Promise<CaseResult> {
   faults.push(...watch.faults);
   if (faults.length > 0) outcome = 'failed';
   const seconds = (performance.now() - startedAt) / 1_000;
-  const result = { case: one, outcome, seconds, sentAgain, mishaps: mishapCount, refused: total(fleet), faults };
-  const kept = outcome === 'failed' ? { evidence: await keepEvidence(fleet, one, faults) } : {};
+  const result = { case: one, outcome, seconds, sentAgain, mishaps: mishapCount, refused: refusedOf(fleet, roleOf(one)), faults };
+  const kept = outcome === 'failed' || keep ? { evidence: await keepEvidence(fleet, one, faults) } : {};
   return { ...result, ...kept };
 }
 

@@ -68,6 +68,11 @@ export class Supervised {
     return isStopped(this.pid);
   }
 
+  /** Never armed, never ended, ready. */
+  get isUnharmed(): boolean {
+    return this.#options.failpoint === '' && this.generation === 1 && this.#ready;
+  }
+
   /** How many processes there were. */
   get generation(): number {
     return this.#pids.length;

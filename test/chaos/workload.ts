@@ -20,7 +20,7 @@ import { untilTrue } from '../support/until.ts';
 import { type Role, Supervised } from './supervised.ts';
 
 export const INDEX = 'docs';
-export const TTL_MS = 2_000;
+export const TTL_MS = 1_500;
 /** Windows that may wait in the target at a time: the most that a fault may make us send again. */
 export const TARGET_TASKS = 4;
 
@@ -87,9 +87,12 @@ export class Fleet {
     return node;
   }
 
-  /** Everything as at the very start: no record, no job, three nodes with the index, a fourth with nothing. */
-  async reset(): Promise<void> {
-    await this.endProcesses();
+  /**
+   * Everything as at the very start: no record, no job, three nodes with the index, a fourth with nothing. Processes of
+   * the role of `helpers` stay: they find that they lead nothing any more, and contend again.
+   */
+  async reset(helpers?: Role): Promise<void> {
+    await this.endProcesses(helpers);
     await untilTrue(() => this.client.status === 'ready' && this.#base.redis.status === 'ready');
     await this.client.flushall();
     for (const node of this.nodes) {
@@ -149,11 +152,17 @@ export class Fleet {
     return finished != null && moves === 0 && plans === 0;
   }
 
-  /** SIGKILL for all: how processes end by themselves is what cases look at, not this. */
-  async endProcesses(): Promise<void> {
-    const processes = this.processes;
-    this.processes = [];
-    await Promise.all(processes.map((one) => one.end()));
+  /** A process of this role that runs since an earlier case, or a new one. */
+  async helper(role: Role): Promise<Supervised> {
+    return this.processes.find((one) => one.role === role) ?? this.launch(role);
+  }
+
+  /** SIGKILL: how processes end by themselves is what cases look at, not this. */
+  async endProcesses(except?: Role): Promise<void> {
+    const kept = this.processes.filter((one) => one.role === except && one.isUnharmed);
+    const others = this.processes.filter((one) => !kept.includes(one));
+    this.processes = kept;
+    await Promise.all(others.map((one) => one.end()));
   }
 
   async stop(): Promise<void> {
