@@ -1,8 +1,7 @@
 /** From the command line to what commands work with. */
 import type { Command } from 'commander';
-import { loadConfig, type Config, type ConfigKey } from '../config.ts';
+import { loadConfig, type Config } from '../config.ts';
 import type { ControlParts } from '../control/parts.ts';
-import { openControl } from '../service.ts';
 import type { OutputFormat } from './output.ts';
 
 /** Options of the program itself, to be given before or after the command. */
@@ -15,17 +14,18 @@ export interface GlobalOptions {
 export const globalsOf = (command: Command): GlobalOptions => command.optsWithGlobals<GlobalOptions>();
 
 /** The configuration, as processes take it. Throws `ConfigError`. */
-export function configOf(command: Command, overrides: Partial<Record<ConfigKey, unknown>> = {}): Config {
+export function configOf(command: Command): Config {
   const { redis, config } = globalsOf(command);
   const environment = config === undefined ? process.env : { ...process.env, MIROIR_CONFIG: config };
-  return loadConfig(environment, { ...overrides, ...(redis === undefined ? {} : { redis_url: redis }) });
+  return loadConfig(environment, redis === undefined ? {} : { redis_url: redis });
 }
 
 /** Runs a verb against the fleet that the configuration names, and closes all connections afterwards. */
 export async function withControl<T>(command: Command, act: (control: ControlParts) => Promise<T>): Promise<T> {
-  // A person reads this terminal: the errors of commands are enough, unless more is asked for.
-  const quiet = process.env['MIROIR_LOG_LEVEL'] === undefined ? { log_level: 'silent' } : {};
-  const control = await openControl(configOf(command, quiet));
+  const config = configOf(command);
+  // All parts of the system come with it; help, usage errors and configuration do without.
+  const { openControl } = await import('../service.ts');
+  const control = await openControl(config);
   try {
     return await act(control);
   } finally {

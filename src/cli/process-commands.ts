@@ -1,7 +1,6 @@
 /** Commands that run until a signal: the parts of the system, a development node, everything at once, the demo. */
 import { Option, type Command } from 'commander';
 import type { Config } from '../config.ts';
-import { runProcess, startApi, startPlanner, startRebalancer } from '../service.ts';
 import { configOf } from './context.ts';
 import { list, whole } from './values.ts';
 
@@ -52,6 +51,7 @@ export function addProcessCommands(program: Command): void {
     .command('planner')
     .description('run a planner: turns topology events into plans; several may run, one leads')
     .action(async (_flags: object, command: Command) => {
+      const { runProcess, startPlanner } = await import('../service.ts');
       await runProcess('planner', () => startPlanner(configOf(command)));
     });
 
@@ -59,6 +59,7 @@ export function addProcessCommands(program: Command): void {
     .command('worker')
     .description('run a worker: moves shards; run as many as you like')
     .action(async (_flags: object, command: Command) => {
+      const { runProcess, startRebalancer } = await import('../service.ts');
       await runProcess('rebalancer', () => startRebalancer(configOf(command)));
     });
 
@@ -66,6 +67,7 @@ export function addProcessCommands(program: Command): void {
     .command('api')
     .description('serve the read-only board of jobs on loopback')
     .action(async (_flags: object, command: Command) => {
+      const { runProcess, startApi } = await import('../service.ts');
       await runProcess('api', () => startApi(configOf(command)));
     });
 

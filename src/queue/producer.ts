@@ -72,6 +72,8 @@ const COMMAND_MS = 5_000;
 const RESULT_MS = 30_000;
 /** How often a job is looked at while its result is waited for. */
 const LOOK_MS = 100;
+/** A client between two tries to connect never says that it has ended. */
+const DISCONNECT_MS = 100;
 /** An event that moves nothing takes some 10 ms to plan: after a second there is room unless the planner is gone. */
 const RETRY_AFTER_MS = 1_000;
 const EVENTS_KEPT = 500;
@@ -172,7 +174,13 @@ class QueueProducer implements Producer {
 
   async close(): Promise<void> {
     await this.#last;
-    await this.#queue.close();
+    try {
+      await this.#queue.close();
+    } catch (error) {
+      // Redis is gone, so there is nobody to take leave of; without this its client would try to connect for ever.
+      if (!(queueFault('close', error) instanceof RedisUnreachableError)) throw error;
+      await Promise.race([this.#queue.disconnect(), this.#clock.sleep(DISCONNECT_MS)]);
+    }
   }
 
   #tell(type: TopologyEvent['type'], node: NodeRef, more: object = {}): Promise<SentEvent> {

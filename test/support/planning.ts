@@ -248,7 +248,10 @@ export class PlanningFleet {
   }
 }
 
-export async function startPlanningFleet(nodeCount: number): Promise<PlanningFleet> {
+export async function startPlanningFleet(
+  nodeCount: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<PlanningFleet> {
   const redis = await startRedis({ aof: 'off' });
   const nodes = await startDevNodes(nodeCount, { batchMs: 0, docsPerS: 0 });
   const config = loadConfig({
@@ -258,6 +261,7 @@ export async function startPlanningFleet(nodeCount: number): Promise<PlanningFle
     MIROIR_LEASE_RENEWAL_INTERVAL_MS: '400',
     MIROIR_METRICS_PORT: '0',
     MIROIR_LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
+    ...environment,
   });
   const base = await openBase(config, 'test');
   const events = new Queue(EVENTS_QUEUE, { connection: base.redis, prefix: QUEUE_PREFIX });

@@ -1,0 +1,189 @@
+/** What the demo runs on: a private Redis, nodes, a planner and two workers, each a process of its own. */
+import { loadConfig } from '../../config.ts';
+import { InvalidInputError } from '../../errors.ts';
+import { startDevNode } from '../../fleet/nodes.ts';
+import { type WorkerProcess, startWorker } from '../../fleet/processes.ts';
+import { startRedis } from '../../fleet/redis.ts';
+import { type Control, openControl } from '../../service.ts';
+
+export interface DemoNode {
+  readonly id: string;
+  readonly url: string;
+  /** Name of the key, the same for all; none for development nodes. */
+  readonly apiKeyRef?: string;
+}
+
+export interface DemoWorker {
+  /** For people: `worker 1`. */
+  readonly name: string;
+  readonly process: WorkerProcess;
+}
+
+export interface DemoFleet {
+  readonly control: Control;
+  readonly redisUrl: string;
+  /** n1, n2 and n3. */
+  readonly nodes: readonly DemoNode[];
+  readonly planner: DemoWorker;
+  readonly workers: readonly DemoWorker[];
+  readonly leaseTtlMs: number;
+  /** The MIROIR_* variables of every process. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** n4: started now, or the fourth of the given ones. */
+  startFourth(): Promise<DemoNode>;
+  /** The board, which the demo itself has no use for. */
+  startBoard(): Promise<string>;
+  /** Sends SIGKILL; the end of this one is no failure. */
+  kill(worker: DemoWorker): void;
+}
+
+export interface FleetOptions {
+  /** Four URLs of real nodes; without them development nodes are started. */
+  readonly urls?: readonly string[];
+  readonly apiKey?: string;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Told when a process ends that nobody ended, with its last words. */
+  readonly onDeath: (error: Error) => void;
+}
+
+/** What is to be closed, newest first. Each step is tried, whatever becomes of the others. */
+export class Closers {
+  readonly #steps: (() => Promise<unknown>)[] = [];
+
+  add(close: () => Promise<unknown>): void {
+    this.#steps.push(close);
+  }
+
+  async close(): Promise<void> {
+    const failures: unknown[] = [];
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      try {
+        await step();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped');
+  }
+}
+
+const KEY_REF = 'demo';
+/** Fifteen minutes in production; here everybody waits for it. */
+export const GRACE_MS = 2_000;
+const NODES_AT_START = 3;
+const LAST_WORDS = 10;
+
+function environmentFor(redisUrl: string, { urls, apiKey }: FleetOptions): Record<string, string> {
+  const origins = urls?.map((url) => new URL(url).origin).join(',');
+  return {
+    MIROIR_REDIS_URL: redisUrl,
+    MIROIR_GRACE_MS: String(GRACE_MS),
+    // Any free port: a demo must not fail because something listens already.
+    MIROIR_METRICS_PORT: '0',
+    MIROIR_API_PORT: '0',
+    MIROIR_LOG_LEVEL: 'warn',
+    ...(origins === undefined ? {} : { MIROIR_NODE_ORIGINS: origins }),
+    ...(origins === undefined || apiKey === undefined
+      ? {}
+      : { [`MIROIR_NODE_KEY_${KEY_REF.toUpperCase()}`]: apiKey, [`MIROIR_NODE_KEY_ORIGINS_${KEY_REF.toUpperCase()}`]: origins }),
+  };
+}
+
+/** Throws `InvalidInputError` unless there are four base URLs. */
+export function assertUrls(urls: readonly string[]): void {
+  const isUrl = (url: string): boolean => URL.canParse(url) && /^https?:\/\/[^/?#@]+\/?$/.test(url);
+  const wrong = urls.find((url) => !isUrl(url));
+  if (urls.length === NODES_AT_START + 1 && wrong === undefined && new Set(urls).size === urls.length) return;
+  throw new InvalidInputError(
+    wrong === undefined
+      ? `the demo needs ${NODES_AT_START + 1} different nodes, not ${urls.length}`
+      : `${wrong} is not the base URL of a node`,
+    {
+      field: '--nodes',
+      remedy: 'give four, e.g. http://10.0.0.1:7700,http://10.0.0.2:7700,…: three to start with, the fourth is added',
+    },
+  );
+}
+
+/** Everything started is in `closers` at once, so that an interrupted start leaves nothing behind. */
+export async function startFleet(options: FleetOptions, closers: Closers): Promise<DemoFleet> {
+  const { urls, apiKey, signal, onDeath } = options;
+  const killed = new Set<DemoWorker>();
+  let isClosing = false;
+  closers.add(() => Promise.resolve()); // the last to run, so that the list is never empty while things start
+
+  const redis = await startRedis({ aof: 'everysec' });
+  closers.add(() => redis.stop());
+  const watch = (name: string, exited: Promise<unknown>, tail: () => readonly string[], isFine = () => false): void => {
+    void exited.then(() => {
+      if (isClosing || isFine()) return;
+      onDeath(new Error([`${name} ended by itself; its last words:`, ...tail().slice(-LAST_WORDS)].join('\n  ')));
+    });
+  };
+  watch('Redis', redis.exited, () => redis.tail());
+  const environment = environmentFor(redis.url, options);
+  const config = loadConfig(environment);
+
+  const startNode = async (position: number): Promise<DemoNode> => {
+    const id = `n${position + 1}`;
+    const url = urls?.[position];
+    if (url !== undefined) {
+      return { id, url: new URL(url).origin, ...(apiKey === undefined ? {} : { apiKeyRef: KEY_REF }) };
+    }
+    signal.throwIfAborted();
+    const node = await startDevNode({ id });
+    closers.add(() => node.stop());
+    watch(`node ${id}`, node.exited, () => node.tail());
+    return { id, url: node.url };
+  };
+  const startOne = async (kind: string, name: string): Promise<DemoWorker> => {
+    signal.throwIfAborted();
+    const process = await startWorker(kind, environment, { label: name });
+    const worker = { name, process };
+    closers.add(() => process.child.stop());
+    watch(name, process.child.exited, () => process.child.tail(), () => killed.has(worker));
+    return worker;
+  };
+
+  const nodes = await settled(Array.from({ length: NODES_AT_START }, (_, position) => startNode(position)));
+  const [planner, ...workers] = await settled([
+    startOne('planner', 'planner'),
+    startOne('rebalancer', 'worker 1'),
+    startOne('rebalancer', 'worker 2'),
+  ]);
+  if (planner === undefined) throw new Error('no planner was started');
+  const control = await openControl(config);
+  closers.add(() => control.close());
+  // Workers drain before the nodes go: this is the last step added, so the first to run.
+  closers.add(async () => {
+    isClosing = true;
+    await Promise.all([planner, ...workers].map(({ process }) => process.child.stop()));
+  });
+  return {
+    control,
+    redisUrl: redis.url,
+    nodes,
+    planner,
+    workers,
+    leaseTtlMs: config.leaseTtlSecs * 1_000,
+    environment,
+    startFourth: () => startNode(NODES_AT_START),
+    async startBoard() {
+      const board = await startOne('api', 'board');
+      return board.process.ready.board ?? '';
+    },
+    kill(worker) {
+      killed.add(worker);
+      worker.process.child.kill('SIGKILL');
+    },
+  };
+}
+
+/** Like Promise.all, but waits for all of them also when one fails: what still starts must be known to be stopped. */
+async function settled<T>(starting: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(starting);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}

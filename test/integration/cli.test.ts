@@ -1,0 +1,210 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { slotForKey, shardForKey } from '../../src/core/hashing.ts';
+import { type Running, startRebalancer } from '../../src/service.ts';
+import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
+import { untilTrue } from '../support/until.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+let fleet: PlanningFleet;
+let worker: Running | undefined;
+
+beforeAll(async () => {
+  fleet = await startPlanningFleet(4, { MIROIR_GRACE_MS: '0', MIROIR_MIGRATION_BATCH_DELAY_MS: '0' });
+  await fleet.reset();
+  await fleet.startPlanner().worker.leading;
+}, 60_000);
+afterAll(async () => {
+  await worker?.close();
+  await fleet.stop();
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly talk: string;
+}
+
+interface Started {
+  readonly ended: Promise<Ended>;
+  readonly talk: () => string;
+  readonly out: () => string;
+  interrupt(): void;
+}
+
+function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
+  const child = spawn(process.execPath, ['src/cli/bin.mjs', ...args], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      MIROIR_REDIS_URL: fleet.redis.url,
+      MIROIR_ALLOW_VOLATILE_REDIS: '1',
+      ...environment,
+    },
+  });
+  let out = '';
+  let talk = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (talk += chunk.toString()));
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code) => resolve({ code, out, talk }));
+  });
+  return { ended, talk: () => talk, out: () => out, interrupt: () => child.kill('SIGINT') };
+}
+
+const miroir = (...args: string[]): Promise<Ended> => start(args).ended;
+
+describe('miroir', () => {
+  it('creates an index on its owners and registers it; a second time is a conflict', async () => {
+    const created = await miroir('index', 'create', 'books', '--shards', '8', '--searchable', 'name', '-o', 'json');
+    expect(created).toMatchObject({ code: 0, talk: '' });
+    expect(JSON.parse(created.out)).toEqual({
+      uid: 'books',
+      primaryKey: 'id',
+      shards: 8,
+      replicationFactor: 1,
+      groups: [0],
+    });
+    const settings = await fleet.client('n1').settings('books');
+    expect(JSON.stringify(settings['filterableAttributes'])).toContain('_miroir_slot');
+    expect(settings['searchableAttributes']).toEqual(['name']);
+    const again = await miroir('index', 'create', 'books');
+    expect(again).toMatchObject({ code: 6, out: '' });
+    expect(again.talk).toBe(
+      'error miroir_index_conflict: index books is registered already\nfield: index_uid\nremedy: take another uid, or see `miroir index show`\n',
+    );
+  });
+
+  it('lists and shows', async () => {
+    const list = await miroir('index', 'list');
+    expect(list.out).toMatch(/^INDEX +PRIMARY KEY .*\nbooks +id +8 /);
+    const shown = JSON.parse((await miroir('index', 'show', 'books', '-o', 'json')).out) as { routes: unknown[] };
+    expect(shown.routes).toHaveLength(8);
+    const nodes = JSON.parse((await miroir('-o', 'json', 'node', 'list')).out) as { id: string; shards: number }[];
+    expect(nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3']);
+    expect(nodes.reduce((sum, { shards }) => sum + shards, 0)).toBe(8);
+  });
+
+  it('tells where a document belongs', async () => {
+    const { out } = await miroir('where', 'books', '3040132', '-o', 'json');
+    const route = await fleet.base.records.route('books', shardForKey('3040132', 8));
+    expect(JSON.parse(out)).toEqual({
+      index: 'books',
+      id: '3040132',
+      shard: shardForKey('3040132', 8),
+      slot: slotForKey('3040132'),
+      state: 'stable',
+      owners: route.route.owners,
+      readers: route.route.readers,
+      move: null,
+      epoch: 1,
+    });
+  });
+
+  it('stops waiting at its deadline with 4, and detaches at Ctrl-C with a word, while the work goes on', async () => {
+    const late = await miroir('node', 'add', 'n4', '--url', fleet.url('n4'), '--wait', '--timeout', '500ms');
+    expect(late.code).toBe(4);
+    expect(late.talk).toContain('error miroir_timeout: plan p');
+    expect(late.talk).toContain('remedy: it goes on by itself');
+    const watching = start(['node', 'add', 'n4', '--url', fleet.url('n4'), '--wait']);
+    await untilTrue(() => watching.talk().includes('moves settled'));
+    watching.interrupt();
+    const detached = await watching.ended;
+    expect(detached.code).toBe(130);
+    expect(detached.talk).toMatch(/detached; plan p[0-9a-f]+ goes on, see: miroir status -w\n/);
+    expect((await fleet.base.records.unfinishedMoves()).length).toBeGreaterThan(0);
+  });
+
+  it('follows a plan to its end with plain lines where there is no terminal', async () => {
+    const url = fleet.url('n4');
+    const following = start(['node', 'add', 'n4', '--url', url, '--wait', '--timeout', '25s', '-o', 'json']);
+    await untilTrue(() => following.talk().startsWith('plan p'));
+    worker = await startRebalancer(fleet.config);
+    const { code, out, talk } = await following.ended;
+    expect(code, talk).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ change: 'repeated', progress: { failed: 0, cancelled: 0 } });
+    expect(talk).toMatch(/plan p[0-9a-f]+: (\d+) of \1 moves settled in /);
+    expect(`${out}${talk}`).not.toContain('\u001b');
+  });
+
+  it('drains a node, then takes it out', async () => {
+    await untilTrue(async () => (await fleet.base.records.unfinishedMoves()).length === 0);
+    const early = await miroir('node', 'remove', 'n1');
+    expect(early).toMatchObject({ code: 3, out: '' });
+    expect(early.talk).toContain('error miroir_node_not_drained: ');
+    const drained = await miroir('node', 'drain', 'n1', '--wait', '--until', 'cleaned', '--timeout', '25s');
+    expect(drained.code, drained.talk).toBe(0);
+    const removed = await miroir('node', 'remove', 'n1');
+    expect(removed.code, removed.talk).toBe(0);
+    expect(removed.out).toBe('node n1 is removed\n');
+    expect((await miroir('node', 'list')).out).toMatch(/^n1 +0 +removed +0 /m);
+  });
+
+  it('shows nodes, plans and moves', async () => {
+    const { out } = await miroir('status');
+    expect(out).toContain('topology version');
+    expect(out).toMatch(/NodeDraining n1 +done/);
+    expect(out).not.toContain('\u001b');
+    const parsed = JSON.parse((await miroir('status', '-o', 'json')).out) as {
+      moves: unknown[];
+      plans: { state: string }[];
+    };
+    expect(parsed.moves).toEqual([]);
+    expect(parsed.plans.every(({ state }) => state === 'done')).toBe(true);
+    const watching = start(['status', '-w', '-o', 'json']);
+    await untilTrue(() => watching.out() !== '');
+    // Nothing changes, so a second look prints nothing.
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
+    watching.interrupt();
+    const watched = await watching.ended;
+    expect(watched.code).toBe(0);
+    expect(watched.out.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('sends an event as other services do', async () => {
+    const sent = await miroir(
+      'event',
+      'send',
+      'NodeAdded',
+      '--data',
+      '{"NodeAdded":{"node_id":"n2"}}',
+      '--wait',
+      '-o',
+      'json',
+    );
+    expect(sent.code, sent.talk).toBe(0);
+    expect(JSON.parse(sent.out)).toMatchObject({ change: 'repeated', plan: null });
+  });
+
+  it.each([
+    [['node', 'drain', 'n9'], {}, 1, 'error miroir_node_unknown: ', 'field: node_id'],
+    [['node', 'add', 'n2', '--url', 'http://127.0.0.1:1'], {}, 6, 'error miroir_node_conflict: ', 'field: url'],
+    [['node', 'add', 'n7', '--url', 'http://127.0.0.1:1'], {}, 7, 'error miroir_node_unreachable: ', 'field: url'],
+    [
+      ['node', 'list'],
+      { MIROIR_REDIS_URL: 'redis://127.0.0.1:1' },
+      7,
+      'error miroir_redis_unreachable: ',
+      'remedy: start Redis',
+    ],
+    [['node', 'list'], { MIROIR_GRACE_MS: 'soon', MIROIR_NOPE: '1' }, 78, 'MIROIR_GRACE_MS', 'MIROIR_NOPE'],
+    [
+      ['event', 'send', 'NodeVanished', '--data', '{"node_id":"n1"}'],
+      {},
+      64,
+      'error miroir_unknown_event: ',
+      'field: name',
+    ],
+    [['event', 'send', 'NodeAdded', '--data', '{oops'], {}, 64, 'Give JSON', 'node_id'],
+    [['node', 'drain', 'n2', '--timeout', '5'], {}, 64, 'Give a number with a unit', '10m'],
+    [['nodes'], {}, 64, "unknown command 'nodes'", 'node'],
+  ])('%j %j ends with %i and says why', async (args, environment, code, first, second) => {
+    const ended = await start(args, environment).ended;
+    expect(ended).toMatchObject({ code, out: '' });
+    expect(ended.talk).toContain(first);
+    expect(ended.talk).toContain(second);
+  });
+});
