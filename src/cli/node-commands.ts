@@ -2,11 +2,13 @@
 import { Option, type Command } from 'commander';
 import { listNodes, removeNode, sendEvent } from '../control/nodes.ts';
 import type { ControlParts } from '../control/parts.ts';
+import { planView } from '../control/plan-view.ts';
 import type { EventOutcome } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { follow, outcomeExit, type FollowChoice } from './follow.ts';
 import { print, say, tableText, type OutputFormat } from './output.ts';
+import { planText } from './plan-text.ts';
 import { duration, whole } from './values.ts';
 
 interface WaitFlags {
@@ -98,6 +100,7 @@ async function planned(command: Command, flags: WaitFlags, name: string, data: o
     const timeoutMs = flags.timeout ?? ANSWER_MS;
     const { outcome } = await sendEvent(control, name, data, { timeoutMs: Math.min(timeoutMs, ANSWER_MS) });
     if (outcome === null) return EXIT.ok;
+    if (outcome.plan !== null && outcome.change === 'changed') say(planText(await planView(control, outcome.plan)));
     if (flags.wait === undefined || outcome.plan === null) {
       report(output, outcome, {});
       return outcomeExit(outcome);
@@ -112,7 +115,7 @@ async function waited(
   outcome: EventOutcome,
   flags: WaitFlags,
 ): Promise<ExitCode> {
-  say(`plan ${outcome.plan}: ${outcome.moves} moves`);
+  if (outcome.change === 'repeated') say(`plan ${outcome.plan} is under way: ${outcome.moves} moves`);
   const { progress, exit } = await follow(control, outcome.plan ?? '', {
     until: flags.until,
     ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),

@@ -137,6 +137,8 @@ describe('miroir', () => {
     expect(early.talk).toContain('error miroir_node_not_drained: ');
     const drained = await miroir('node', 'drain', 'n1', '--wait', '--until', 'cleaned', '--timeout', '25s');
     expect(drained.code, drained.talk).toBe(0);
+    expect(drained.talk).toMatch(/^plan p\w+ \(NodeDraining n1\): \d+ moves/);
+    expect(drained.talk).toMatch(/^n1 +draining +\d+ -> 0 +/m);
     const removed = await miroir('node', 'remove', 'n1');
     expect(removed.code, removed.talk).toBe(0);
     expect(removed.out).toBe('node n1 is removed\n');

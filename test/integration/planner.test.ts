@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Queue } from 'bullmq';
+import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
@@ -100,6 +100,61 @@ describe('an event becomes a plan', () => {
       async () => (await fleet.jobs('books')).ids.filter((id) => id.includes('-f1-')).length === moves * 5,
     );
     expect((await unfinished()).every((move) => move.flow === 1)).toBe(true);
+  });
+
+  it('tries a job that failed again, and asks for a worker', async () => {
+    await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    const [move] = await unfinished();
+    const id = `${move?.id}-f0-1`;
+    const { redis } = fleet.base;
+    const failing = new Worker('rebalance.books', async (job) => Promise.reject(new UnrecoverableError(job.id)), {
+      connection: { url: fleet.redis.url },
+      prefix: QUEUE_PREFIX,
+    });
+    await untilTrue(async () => (await redis.zscore('{miroir}:rebalance.books:failed', id)) !== null);
+    await failing.close();
+    await redis.del('{miroir}:rebalance-claims:wait', '{miroir}:rebalance-claims:de:books');
+    await untilTrue(async () => (await redis.zcard('{miroir}:rebalance.books:failed')) === 0);
+    await untilTrue(async () => (await redis.llen('{miroir}:rebalance-claims:wait')) === 1);
+    expect((await unfinished()).every(({ flow }) => flow === 0)).toBe(true);
+  });
+
+  it('plans the shards of moves anew that were given up because the routes had changed', async () => {
+    const { plan } = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    const [first, ...rest] = await unfinished();
+    await fleet.finishMoves(rest.map(({ id }) => id));
+    const { redis, records } = fleet.base;
+    await redis.hset(`{miroir}:move:${first?.id}`, {
+      outcome: 'cancelled',
+      error: 'OutdatedMove: the source is another',
+    });
+    await redis.srem('{miroir}:moves', first?.id ?? '');
+    await redis.hset(`{miroir}:plan:${plan}`, { state: 'done', left: 0 });
+    await untilTrue(async () =>
+      (await unfinished()).some(({ planId, shard }) => planId !== plan && shard === first?.shard),
+    );
+    await untilTrue(async () => (await records.plans(0)).every(({ id }) => id !== plan));
+    expect(await unfinished()).toHaveLength(1);
+  });
+
+  it('ends a hold that nobody ended', async () => {
+    await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    const [move] = await unfinished();
+    const { redis, records } = fleet.base;
+    const shard = move?.shard ?? 0;
+    const { route } = await records.route('books', shard);
+    const held = {
+      epoch: 2,
+      heldUntilMs: 1,
+      state: 'held',
+      owners: route.owners,
+      readers: route.readers,
+      moveId: move?.id,
+    };
+    await redis.hset('{miroir}:routing:books', { epoch: 2, [`s:${shard}`]: JSON.stringify(held) });
+    await redis.hset(`{miroir}:move:${move?.id}`, { phase: 'MigrationComplete' });
+    await untilTrue(async () => (await records.route('books', shard)).route.state === 'tracking');
+    expect((await records.table('books'))?.epoch).toBe(3);
   });
 
   it('leaves an event of a newer version for a newer planner', async () => {

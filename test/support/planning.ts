@@ -222,9 +222,10 @@ export class PlanningFleet {
   }
 
   /** Writes the end of moves that nobody moves here: what a worker would have reached. */
-  async finishMoves(): Promise<void> {
+  async finishMoves(ids?: readonly string[]): Promise<void> {
     const { records, redis } = this.base;
     for (const move of await records.unfinishedMoves()) {
+      if (ids?.includes(move.id) === false) continue;
       const { route } = await records.route(move.index, move.shard);
       const owners = [...route.owners.filter((id) => id !== move.retires), move.target];
       const isCancelled = move.cancelWished;

@@ -129,7 +129,9 @@ export async function checkEverything(input: CheckInput): Promise<Findings> {
     const wanted = [...ownersOf(cityId)].sort();
     const found = [...(held?.nodes ?? [])].sort();
     if (found.join() !== wanted.join()) {
-      tally.found(`document ${cityId} (${name}) is on ${found.join(' and ') || 'no node'}, not on ${wanted.join(' and ')}`);
+      tally.found(
+        `document ${cityId} (${name}) is on ${found.join(' and ') || 'no node'}, not on ${wanted.join(' and ')}`,
+      );
     } else if (held?.equal === wanted.length) good += 1;
   }
   return { perNode, good, examples: tally.examples, problems: tally.problems };

@@ -47,21 +47,30 @@ export interface FleetOptions {
   readonly onDeath: (error: Error) => void;
 }
 
-/** What is to be closed, newest first. Each step is tried, whatever becomes of the others. */
-export class Closers {
-  readonly #steps: (() => Promise<unknown>)[] = [];
+/** In this order: workers drain while nodes and Redis are still there; a stage's parts go at the same time. */
+const STAGES = ['workers', 'connections', 'nodes', 'redis'] as const;
 
-  add(close: () => Promise<unknown>): void {
-    this.#steps.push(close);
+/** What is to be closed. Everything is put here as soon as it runs, so an interrupted start leaves nothing behind. */
+export class Closers {
+  readonly #steps: { readonly stage: (typeof STAGES)[number]; readonly close: () => Promise<unknown> }[] = [];
+  #isClosing = false;
+
+  get isClosing(): boolean {
+    return this.#isClosing;
   }
 
+  add(stage: (typeof STAGES)[number], close: () => Promise<unknown>): void {
+    this.#steps.push({ stage, close });
+  }
+
+  /** Each part is tried, whatever becomes of the others. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     const failures: unknown[] = [];
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-      try {
-        await step();
-      } catch (error) {
-        failures.push(error);
+    for (const stage of STAGES) {
+      const closing = this.#steps.filter((step) => step.stage === stage).map(({ close }) => close());
+      for (const result of await Promise.allSettled(closing)) {
+        if (result.status === 'rejected') failures.push(result.reason);
       }
     }
     if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped');
@@ -86,7 +95,10 @@ function environmentFor(redisUrl: string, { urls, apiKey }: FleetOptions): Recor
     ...(origins === undefined ? {} : { MIROIR_NODE_ORIGINS: origins }),
     ...(origins === undefined || apiKey === undefined
       ? {}
-      : { [`MIROIR_NODE_KEY_${KEY_REF.toUpperCase()}`]: apiKey, [`MIROIR_NODE_KEY_ORIGINS_${KEY_REF.toUpperCase()}`]: origins }),
+      : {
+          [`MIROIR_NODE_KEY_${KEY_REF.toUpperCase()}`]: apiKey,
+          [`MIROIR_NODE_KEY_ORIGINS_${KEY_REF.toUpperCase()}`]: origins,
+        }),
   };
 }
 
@@ -106,18 +118,14 @@ export function assertUrls(urls: readonly string[]): void {
   );
 }
 
-/** Everything started is in `closers` at once, so that an interrupted start leaves nothing behind. */
 export async function startFleet(options: FleetOptions, closers: Closers): Promise<DemoFleet> {
   const { urls, apiKey, signal, onDeath } = options;
   const killed = new Set<DemoWorker>();
-  let isClosing = false;
-  closers.add(() => Promise.resolve()); // the last to run, so that the list is never empty while things start
-
   const redis = await startRedis({ aof: 'everysec' });
-  closers.add(() => redis.stop());
+  closers.add('redis', () => redis.stop());
   const watch = (name: string, exited: Promise<unknown>, tail: () => readonly string[], isFine = () => false): void => {
     void exited.then(() => {
-      if (isClosing || isFine()) return;
+      if (closers.isClosing || isFine()) return;
       onDeath(new Error([`${name} ended by itself; its last words:`, ...tail().slice(-LAST_WORDS)].join('\n  ')));
     });
   };
@@ -133,7 +141,7 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
     }
     signal.throwIfAborted();
     const node = await startDevNode({ id });
-    closers.add(() => node.stop());
+    closers.add('nodes', () => node.stop());
     watch(`node ${id}`, node.exited, () => node.tail());
     return { id, url: node.url };
   };
@@ -141,8 +149,13 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
     signal.throwIfAborted();
     const process = await startWorker(kind, environment, { label: name });
     const worker = { name, process };
-    closers.add(() => process.child.stop());
-    watch(name, process.child.exited, () => process.child.tail(), () => killed.has(worker));
+    closers.add('workers', () => process.child.stop());
+    watch(
+      name,
+      process.child.exited,
+      () => process.child.tail(),
+      () => killed.has(worker),
+    );
     return worker;
   };
 
@@ -154,12 +167,7 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
   ]);
   if (planner === undefined) throw new Error('no planner was started');
   const control = await openControl(config);
-  closers.add(() => control.close());
-  // Workers drain before the nodes go: this is the last step added, so the first to run.
-  closers.add(async () => {
-    isClosing = true;
-    await Promise.all([planner, ...workers].map(({ process }) => process.child.stop()));
-  });
+  closers.add('connections', () => control.close());
   return {
     control,
     redisUrl: redis.url,

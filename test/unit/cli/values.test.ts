@@ -1,0 +1,88 @@
+import { InvalidArgumentError } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { errorText, EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts';
+import { tableText } from '../../../src/cli/output.ts';
+import { planText } from '../../../src/cli/plan-text.ts';
+import { duration, json, list, whole, wholes } from '../../../src/cli/values.ts';
+import * as errors from '../../../src/errors.ts';
+
+describe('option values', () => {
+  it.each([
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['1.5m', 90_000],
+    ['2h', 7_200_000],
+  ])('%s is %i ms', (text, ms) => {
+    expect(duration(text)).toBe(ms);
+  });
+
+  it.each(['5', 's', '-1s', '5 s', ''])('refuses the duration %j', (text) => {
+    expect(() => duration(text)).toThrow(InvalidArgumentError);
+  });
+
+  it('reads whole numbers, lists and JSON', () => {
+    expect(whole('64')).toBe(64);
+    expect(wholes('0, 1')).toEqual([0, 1]);
+    expect(list('a, b,')).toEqual(['a', 'b']);
+    expect(json('{"a":1}')).toEqual({ a: 1 });
+    for (const read of [() => whole('-1'), () => whole('1e3'), () => list(' ,'), () => json('{oops')]) {
+      expect(read).toThrow(InvalidArgumentError);
+    }
+  });
+});
+
+describe('errors at a terminal', () => {
+  it('have one exit code each', () => {
+    expect(exitCodeOf(new errors.TimeoutError('late'))).toBe(EXIT.timeout);
+    expect(exitCodeOf(new errors.ConfigError('wrong'))).toBe(EXIT.config);
+    expect(exitCodeOf(new errors.NodeUnknownError('who'))).toBe(EXIT.error);
+    expect(exitCodeOf(new Error('defect'))).toBe(EXIT.error);
+  });
+
+  it('say what, where and what to do; a stack only for what is not ours', () => {
+    expect(errorText(new errors.InvalidInputError('no id', { field: 'node_id', remedy: 'give one' }))).toBe(
+      'error miroir_invalid_input: no id\nfield: node_id\nremedy: give one',
+    );
+    expect(errorText(new errors.TimeoutError('late'))).toBe('error miroir_timeout: late');
+    expect(errorText(new Error('defect'))).toContain('values.test.ts');
+  });
+});
+
+describe('tables', () => {
+  it('have no lines and no colours', () => {
+    expect(
+      tableText(
+        ['node', 'shards'],
+        [
+          ['n1', 16],
+          ['n10', null],
+        ],
+      ),
+    ).toBe('NODE  SHARDS\nn1    16\nn10   -');
+  });
+
+  it('show a plan with what changes per node', () => {
+    const held = (shards: number, documents: number, bytes: number) => ({ shards, documents, bytes });
+    const text = planText({
+      id: 'p1',
+      why: 'NodeAdded n4',
+      state: 'running',
+      moves: 2,
+      minimum: 2,
+      documents: 1_234,
+      bytes: 2_000_000,
+      nodes: [
+        { id: 'n1', state: 'active', before: held(8, 4_000, 6_000_000), after: held(6, 2_766, 4_000_000) },
+        { id: 'n2', state: 'active', before: held(8, 4_000, 6_000_000), after: held(8, 4_000, 6_000_000) },
+      ],
+      blocked: [{ index: 'books', shard: 3, reason: 'no room' }],
+    });
+    expect(text.split('\n')).toEqual([
+      'plan p1 (NodeAdded n4): 2 moves (minimum 2), 1,234 documents, about 2 MB',
+      'NODE  STATE   SHARDS  DOCUMENTS       SIZE',
+      'n1    active  8 -> 6  4,000 -> 2,766  6 MB -> 4 MB',
+      'n2    active  8       4,000           6 MB',
+      'blocked books/3: no room',
+    ]);
+  });
+});
