@@ -7,7 +7,7 @@ import { Progress, SLOTS, type Window, adaptWidth, cut, firstWidth, nextWindow }
 import type { DocumentPage, NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { type SentWindow, findSent } from './in-flight.ts';
-import { hasVectors, readWindow } from './read-window.ts';
+import { readWindow } from './read-window.ts';
 import { settleTask } from './send-window.ts';
 import { writeTag } from './tags.ts';
 import type { PageRoom, TargetLoad } from './target-load.ts';
@@ -52,15 +52,15 @@ class Copy {
   #accepted: { docs: number; bytes: number };
   #wakeVerifier: () => void = () => undefined;
 
-  constructor(context: PhaseContext, vectors: boolean) {
+  constructor(context: PhaseContext) {
     const { move } = context;
     this.#context = context;
     this.#source = context.node(move.source);
     this.#target = context.node(move.target);
     this.#load = context.loads.of(move.target);
-    this.#vectors = vectors;
+    this.#vectors = move.vectors;
     this.#progress = new Progress({ lastOffset: move.lastOffset, docsMigrated: move.docsMigrated });
-    this.#verifier = new Verifier(context, vectors);
+    this.#verifier = new Verifier(context);
     this.#bytes = move.bytes;
     this.#accepted = { docs: move.docsMigrated, bytes: move.bytes };
     this.#signal = AbortSignal.any([context.permit.signal, this.#stop.signal]);
@@ -248,6 +248,5 @@ export function nextGap(offset: number, width: number, sent: readonly SentWindow
 
 /** Copies the shard from where the record says; returns when every window's task has succeeded. */
 export async function copyShard(context: PhaseContext): Promise<void> {
-  const vectors = await hasVectors(context.node(context.move.source), context.entry.uid);
-  await new Copy(context, vectors).run();
+  await new Copy(context).run();
 }

@@ -12,6 +12,7 @@ import type { Phase, PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
 import { deleteShard } from './leftovers.ts';
 import { assertNoIndexOperation, preflight } from './preflight.ts';
+import { hasVectors } from './read-window.ts';
 import { assertAccepted, tracking } from './routes.ts';
 import { ensureSource } from './source.ts';
 import { OutdatedMove } from './undo.ts';
@@ -64,11 +65,12 @@ async function facts(
   const { uid } = context.entry;
   // The source's watermark comes first: what is counted and copied after it contains every write before tracking.
   const sourceFloor = await settleWrites(context, source);
-  const [from, to, targetFloor, documents] = await Promise.all([
+  const [from, to, targetFloor, documents, vectors] = await Promise.all([
     source.index(uid),
     target.index(uid),
     takeWatermark(target, uid),
     source.count(uid, shardFilter(context.move.shard)),
+    hasVectors(source, uid),
   ]);
   return {
     sourceCreated: from?.createdAt ?? '',
@@ -76,6 +78,7 @@ async function facts(
     sourceFloor,
     targetFloor,
     documents,
+    vectors: vectors ? 1 : 0,
   };
 }
 

@@ -7,8 +7,10 @@ import type { NodeClient, NodeTask } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { readTag, windowOf } from './tags.ts';
 
+/** The first page is small: mostly few tasks are newer than the floor, and a task is some 500 bytes of answer. */
+const FIRST_TASKS = 50;
 const PAGE_TASKS = 1_000;
-/** Ten thousand tasks back; what lies deeper is sent again, which is only slower. */
+/** Some nine thousand tasks back; what lies deeper is sent again, which is only slower. */
 const PAGES = 10;
 
 /** Tasks of an index above a uid, newest first, at most `PAGES` pages. */
@@ -16,11 +18,12 @@ export async function tasksAbove(node: NodeClient, index: string, floor: number)
   const tasks: NodeTask[] = [];
   let from: number | undefined;
   for (let page = 0; page < PAGES; page += 1) {
-    const part = await node.tasks({ index, limit: PAGE_TASKS, ...(from === undefined ? {} : { from }) });
+    const limit = page === 0 ? FIRST_TASKS : PAGE_TASKS;
+    const part = await node.tasks({ index, limit, ...(from === undefined ? {} : { from }) });
     const above = part.filter((task) => task.uid > floor);
     tasks.push(...above);
     const last = part.at(-1);
-    if (above.length < part.length || part.length < PAGE_TASKS || last === undefined || last.uid === 0) break;
+    if (above.length < part.length || part.length < limit || last === undefined || last.uid === 0) break;
     from = last.uid - 1;
   }
   return tasks;

@@ -85,12 +85,14 @@ async function assertRoom(context: PhaseContext, source: NodeClient, target: Nod
 
 /** Median of the node's recent small batches, ms; null when it had none. An empty batch costs nothing and does not tell. */
 async function learnBatchCost(context: PhaseContext, target: NodeClient): Promise<void> {
+  const load = context.loads.of(target.node.id);
+  if (!load.wantsSmallBatch(context.clock.monotonic())) return;
   const costs = (await target.batches(BATCHES))
     .filter((batch) => batch.documents > 0 && batch.documents <= SMALL_BATCH_DOCS)
     .flatMap((batch) => (batch.durationMs === null ? [] : [batch.durationMs]))
     .sort((a, b) => a - b);
   const median = costs[Math.floor(costs.length / 2)] ?? null;
-  context.loads.of(target.node.id).learnSmallBatch(median);
+  load.learnSmallBatch(median, context.clock.monotonic());
   if (median !== null && median > SLOW_BATCH_MS) {
     context.log.warn(
       { node: target.node.id, smallBatchMs: median },

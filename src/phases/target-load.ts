@@ -16,6 +16,8 @@ export interface LoadLimits {
 
 /** Documents in a window are never fewer: below, a batch's fixed price decides (docs/decisions). */
 const MIN_DOCS = 500;
+/** A node's price changes with its size and its machine, not from move to move. */
+const SMALL_BATCH_KEPT_MS = 10_000;
 
 /** A counting gate: `enter` waits until there is room. One caller that is larger than all room enters alone. */
 class Gate {
@@ -81,6 +83,7 @@ export class TargetLoad {
   readonly #docs: Gate;
   #pace: Pace;
   #smallBatchMs: number | null = null;
+  #smallBatchAtMs = -Infinity;
   /** Documents of ours by the start of the batch that took them: a batch is fed to the pace once it is left behind. */
   #batch: { startedAt: string; docs: number; durationMs: number } | null = null;
 
@@ -129,8 +132,14 @@ export class TargetLoad {
   }
 
   /** What a batch that holds few documents costs this node, ms, from its own list. */
-  learnSmallBatch(ms: number | null): void {
+  learnSmallBatch(ms: number | null, nowMs: number): void {
     this.#smallBatchMs = ms;
+    this.#smallBatchAtMs = nowMs;
+  }
+
+  /** Whether it is time to ask the node again what its small batches cost. */
+  wantsSmallBatch(nowMs: number): boolean {
+    return nowMs - this.#smallBatchAtMs > SMALL_BATCH_KEPT_MS;
   }
 
   /** How many routers are live: with none, nobody waits behind our batches. */

@@ -77,10 +77,10 @@ export interface Verified {
 }
 
 /** Compares one window until it is equal; null when it does not fit a page and has to be cut. */
-async function verifyWindow(context: PhaseContext, window: Window, vectors: boolean): Promise<Verified | null> {
+async function verifyWindow(context: PhaseContext, window: Window): Promise<Verified | null> {
   const { move, settings, loads, permit, observer, log } = context;
   const [source, target] = [context.node(move.source), context.node(move.target)];
-  const limits = { docs: settings.verifyWindowDocs, bytes: settings.windowBytes, vectors };
+  const limits = { docs: settings.verifyWindowDocs, bytes: settings.windowBytes, vectors: move.vectors };
   let differences = 0;
   for (let round = 1; round <= ROUNDS; round += 1) {
     const room = await loads.page(settings.windowBytes, permit.signal);
@@ -120,14 +120,12 @@ export interface VerifyProgress {
 /** Verifies upward from an offset as far as it is told to; one at a time per move. */
 export class Verifier {
   readonly #context: PhaseContext;
-  readonly #vectors: boolean;
   #width: number;
   #progress: VerifyProgress;
 
-  constructor(context: PhaseContext, vectors: boolean) {
+  constructor(context: PhaseContext) {
     const { move, settings } = context;
     this.#context = context;
-    this.#vectors = vectors;
     this.#width = firstWidth(move.documents ?? 0, settings.verifyWindowDocs);
     this.#progress = {
       verifiedOffset: move.verifiedOffset,
@@ -157,7 +155,7 @@ export class Verifier {
       if (next === null) return;
       let windows: Window[] = [{ from: next.from, to: Math.min(next.to, end - 1) }];
       for (let window = windows.shift(); window !== undefined; window = windows.shift()) {
-        const result = await verifyWindow(this.#context, window, this.#vectors);
+        const result = await verifyWindow(this.#context, window);
         if (result === null) {
           windows = [...(cut(window) ?? []), ...windows];
           continue;

@@ -36,6 +36,8 @@ export interface MoveState extends Move {
   readonly retiresFloor: number | null;
   /** The source that the plan named: its place is taken, whoever is read later. */
   readonly plannedSource: string;
+  /** Whether the index stores vectors, so that reads have to ask for them. */
+  readonly vectors: boolean;
   /** Generation of the move's queue jobs: raised when they had to be made anew. */
   readonly flow: number;
   readonly waiting: { readonly reason: string; readonly sinceMs: number } | null;

@@ -60,7 +60,7 @@ export function startClaims(options: ClaimsOptions): Claims {
   /** The process's places are shared evenly by the indexes that it serves; each keeps one at least. */
   const share = (): void => {
     const each = Math.max(1, Math.floor(options.maxConcurrentMigrations / Math.max(1, runs.size)));
-    for (const run of runs.values()) run.concurrency = each;
+    for (const run of runs.values()) run.places = each;
   };
 
   const putOff = async (job: Job<ClaimJob>, token: string, ms: number): Promise<never> => {
@@ -83,7 +83,7 @@ export function startClaims(options: ClaimsOptions): Claims {
     const stopping = (): AbortSignal =>
       run === undefined ? lease.signal : AbortSignal.any([lease.signal, run.stopping]);
     const runner = options.runnerFor(index, lease, stopping);
-    run = new IndexRun({ ...options, index, lease, runner, logger: log, concurrency: 1 });
+    run = new IndexRun({ ...options, index, lease, runner, logger: log });
     runs.set(index, run);
     serving.add(index);
     share();

@@ -24,7 +24,6 @@ export interface IndexRunOptions {
   readonly timings: Timings;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly concurrency: number;
   /** Name of this process, shown as `processedBy`. */
   readonly holder: string;
 }
@@ -50,9 +49,11 @@ export class IndexRun {
   readonly #worker: Worker<PhaseJob>;
   readonly #stop = new AbortController();
   #active = 0;
+  #places = 1;
+  #isCopying = false;
 
   constructor(options: IndexRunOptions) {
-    const { index, connection, runner, timings, holder, concurrency, lease, logger } = options;
+    const { index, connection, runner, timings, holder, lease, logger } = options;
     this.#options = options;
     this.#queue = new Queue(indexQueue(index), queueOptions(connection));
     this.#worker = new Worker<PhaseJob>(
@@ -60,6 +61,7 @@ export class IndexRun {
       // Three declared parameters: BullMQ gives the signal only to those who ask for it.
       async (job, token, signal) => {
         this.#active += 1;
+        if (job.data.phase !== 'DualWriteStarted') this.#copies();
         try {
           const stop = AbortSignal.any([lease.signal, this.#stop.signal, ...(signal === undefined ? [] : [signal])]);
           return await runner.process(job, token ?? '', stop);
@@ -71,7 +73,7 @@ export class IndexRun {
         connection,
         prefix: QUEUE_PREFIX,
         name: holder,
-        concurrency,
+        concurrency: 1,
         lockDuration: timings.jobLockMs,
         stalledInterval: timings.stalledMs,
         maxStalledCount: STALLS_MAX,
@@ -90,8 +92,20 @@ export class IndexRun {
     return this.#stop.signal;
   }
 
-  set concurrency(value: number) {
-    this.#worker.concurrency = value;
+  /**
+   * Moves of the index that may run at a time. Half of them begin first: moves that begin together share the target's
+   * batches, end together, and leave the target idle while all of them verify and switch (decision 0010).
+   */
+  set places(value: number) {
+    this.#places = value;
+    this.#worker.concurrency = this.#isCopying ? value : Math.ceil(value / 2);
+  }
+
+  /** A first move copies: the others may begin. */
+  #copies(): void {
+    if (this.#isCopying) return;
+    this.#isCopying = true;
+    this.places = this.#places;
   }
 
   /** Resolves when the index has no work left, or when it must not be served any more. */

@@ -81,6 +81,7 @@ function toMove(id: string, fields: Fields): MoveState | null {
     targetCreated: fields['targetCreated'] ?? null,
     sourceFloor: numberOrNull(fields['sourceFloor']),
     retiresFloor: numberOrNull(fields['retiresFloor']),
+    vectors: fields['vectors'] === '1',
     flow: count('flow'),
     waiting: waiting === undefined ? null : { reason: waiting, sinceMs: count('waitingSince') },
     error: fields['error'] ?? null,

@@ -1,15 +1,22 @@
-// npm run bench [-- move|planner|fleet|takeover|memory] [--pairs N] [--docs N]
+// npm run bench [-- move|planner|fleet|takeover|memory] [--pairs N] [--docs N] [--set key=value …]
 import { parseArgs } from 'node:util';
 import { say } from './print.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { pairs: { type: 'string', default: '3' }, docs: { type: 'string' } },
+  options: {
+    pairs: { type: 'string', default: '3' },
+    docs: { type: 'string' },
+    set: { type: 'string', multiple: true },
+  },
 });
+/** Settings other than the defaults, to see what a default costs. */
+const config = Object.fromEntries((values.set ?? []).map((text) => text.split('=', 2) as [string, string]));
 const docs = (fallback: number): number => Number(values.docs ?? fallback);
 
 const BENCHES = {
-  move: async () => (await import('./move.ts')).benchMove({ pairs: Number(values.pairs), documents: docs(135_233) }),
+  move: async () =>
+    (await import('./move.ts')).benchMove({ pairs: Number(values.pairs), documents: docs(135_233), config }),
   planner: async () => (await import('./planner.ts')).benchPlanner(),
   fleet: async () => (await import('./fleet.ts')).benchFleet(),
   takeover: async () => (await import('./takeover.ts')).benchTakeover(),

@@ -16,6 +16,7 @@ const FLOOR_SHARE = 0.5;
 export interface MoveBenchOptions {
   readonly pairs: number;
   readonly documents: number;
+  readonly config?: Readonly<Record<string, string>>;
 }
 
 interface Ours {
@@ -46,6 +47,7 @@ async function ourMoves(stage: Stage, unverified: boolean): Promise<Ours> {
   );
   const moves = await all();
   const [plan] = await records.plans(0);
+  if (process.env['BENCH_TRACE'] !== undefined) await trace(stage);
   const seconds = (Math.max(...moves.map((move) => move.phaseAtMs ?? 0)) - (plan?.startedAtMs ?? 0)) / 1_000;
   await producer.close();
   await stage.stopWorkers();
@@ -56,6 +58,28 @@ async function ourMoves(stage: Stage, unverified: boolean): Promise<Ours> {
     moved: moves.reduce((sum, move) => sum + move.docsMigrated, 0),
     shards: moves.map((move) => ({ shard: move.shard, source: url(move.source), documents: move.documents ?? 0 })),
   };
+}
+
+/** BENCH_TRACE=1: when each step of each move was written, ms since the first. */
+async function trace(stage: Stage): Promise<void> {
+  const entries = await stage.base.redis.xrange('{miroir}:audit', '-', '+');
+  const start = Number(entries[0]?.[0].split('-')[0] ?? 0);
+  for (const [id, fields] of entries) say(`${Number(id.split('-')[0]) - start} ${fields.join(' ')}`);
+  const answer = await fetch(`${stage.nodes.get(NEW)?.url}/batches?limit=200`);
+  const { results } = (await answer.json()) as {
+    results: {
+      startedAt: string;
+      finishedAt: string;
+      details: { receivedDocuments?: number };
+      stats: { totalNbTasks: number };
+    }[];
+  };
+  for (const batch of results.toReversed()) {
+    const began = Date.parse(batch.startedAt) - start;
+    say(
+      `batch ${began} to ${Date.parse(batch.finishedAt) - start}: ${batch.stats.totalNbTasks} tasks, ${batch.details.receivedDocuments} documents`,
+    );
+  }
 }
 
 async function onFreshTarget<T>(stage: Stage, work: (url: string) => Promise<T>): Promise<T> {
@@ -88,8 +112,8 @@ async function bulkLoad(stage: Stage, shards: readonly BareShard[]): Promise<num
   });
 }
 
-export async function benchMove({ pairs, documents }: MoveBenchOptions): Promise<BenchResult> {
-  const stage = await openStage();
+export async function benchMove({ pairs, documents, config = {} }: MoveBenchOptions): Promise<BenchResult> {
+  const stage = await openStage({ config });
   try {
     for (const id of OLD) await stage.startNode(id);
     await stage.register(OLD, [entry]);
