@@ -3,7 +3,7 @@
  * differ, document by document. A real difference is repaired from the source, counted, and compared again.
  * Also what later issues compare replicas with.
  */
-import { canonicalDocument, digestPage } from '../core/digest.ts';
+import { digestPage } from '../core/digest.ts';
 import { fieldSpan, splitArray } from '../core/json-text.ts';
 import { sameDocument } from '../core/same-document.ts';
 import { type Window, adaptWidth, cut, firstWidth, nextWindow } from '../core/windows.ts';
@@ -39,7 +39,7 @@ export function compareDocuments(source: string, target: string, primaryKey: str
     const other = found.get(key);
     const same =
       other !== undefined &&
-      sameDocument(canonicalDocument(source, span.start, span.end), canonicalDocument(target, other.start, other.end));
+      sameDocument(source.slice(span.start, span.end), target.slice(other.start, other.end));
     if (!same) put.push(source.slice(span.start, span.end));
   }
   return { put, remove: [...found.keys()].filter((key) => !wanted.has(key)) };
