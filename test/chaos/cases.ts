@@ -3,9 +3,19 @@ export const ACTIONS = ['kill', 'term', 'stop-0.8', 'stop-3'] as const;
 /** SIGKILL, SIGTERM, SIGSTOP for 0.8 and for 3 lease TTLs. */
 export type Action = (typeof ACTIONS)[number];
 
-export const SERVERS = ['redis', 'redis-long', 'node-source', 'node-target'] as const;
 /** Killed and started again; `redis-long` stays away for longer than a lease lasts. */
-export type Server = (typeof SERVERS)[number];
+const RESTARTED = ['redis', 'redis-long', 'node-source', 'node-target'] as const;
+/**
+ * What only one mechanism stands against: a document lost on the target without a word (verify), a job taken from its
+ * worker by the queue (the token at the checkpoint), a write that arrives late (the wait before a takeover).
+ */
+const SINGLE = {
+  'silent-loss': { point: 'MigrationInProgress/node:putDocuments@after', ttlMs: undefined },
+  'job-lock': { point: 'MigrationInProgress/script:move-checkpoint@before', ttlMs: undefined },
+  // A longer lease, so that what the wait adds is longer than what taking over costs by itself.
+  'late-arrival': { point: 'MigrationInProgress/node:putDocuments@before', ttlMs: 3_000 },
+} as const;
+export type Server = (typeof RESTARTED)[number] | keyof typeof SINGLE;
 
 export interface ProcessCase {
   readonly kind: 'process';
@@ -27,6 +37,8 @@ export interface ServerCase {
   /** Where the working process is when it happens. */
   readonly point: string;
   readonly pass: number;
+  /** Lease TTL, when another than usual. */
+  readonly ttlMs?: number;
 }
 
 export type Case = ProcessCase | ServerCase;
@@ -75,9 +87,15 @@ export function enumerate(recording: Recording): Case[] {
   }
   for (const [phase, [point, passes]] of phases) {
     if (phase === '-') continue;
-    for (const server of SERVERS) {
+    for (const server of RESTARTED) {
       cases.push({ kind: 'server', name: `${server}/${phase}`, server, point, pass: middle(passes) });
     }
+  }
+  for (const [server, { point, ttlMs }] of Object.entries(SINGLE)) {
+    const passes = recording.rebalancer.get(point);
+    if (passes === undefined) continue;
+    const more = ttlMs === undefined ? {} : { ttlMs };
+    cases.push({ kind: 'server', name: `${server}/${phaseOf(point)}`, server: server as Server, point, pass: middle(passes), ...more });
   }
   return cases;
 }

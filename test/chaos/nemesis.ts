@@ -1,10 +1,11 @@
 // Makes one thing go wrong, at the place that the case names, and sets right what a supervisor or an operator would.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RestartableProcess } from '../../src/fleet/child.ts';
+import { messageOf } from '../../src/errors.ts';
 import { untilTrue } from '../support/until.ts';
-import { type Action, type Case, type Server, phaseOf } from './cases.ts';
+import { type Action, type Case, type ProcessCase, phaseOf } from './cases.ts';
+import { strike } from './strikes.ts';
 import type { Role, Supervised } from './supervised.ts';
-import { type Fleet, TTL_MS } from './workload.ts';
+import { type Fleet, INDEX, TTL_MS } from './workload.ts';
 
 /** The failpoint freezes the process for whatever has to be timed; a SIGTERM meets it frozen, too. */
 const FAILPOINT: Readonly<Record<Action, string>> = { kill: 'kill', term: 'stop', 'stop-0.8': 'stop', 'stop-3': 'stop' };
@@ -15,21 +16,13 @@ const START_MS = 20_000;
 const DRAIN_MS = 5_000;
 /** What a woken process may still do wrong, it does by then. */
 const AFTERMATH_MS = 600;
-/** How long a server stays away. */
-const AWAY_MS: Readonly<Record<Server, number>> = {
-  redis: 300,
-  'redis-long': 1.5 * TTL_MS,
-  'node-source': 500,
-  'node-target': 500,
-};
-/** The phase a move is in while the job of the next one runs. */
-const PHASE_BEFORE: Readonly<Record<string, string>> = {
-  DualWriteStarted: 'Idle',
-  MigrationInProgress: 'DualWriteStarted',
-  MigrationComplete: 'MigrationInProgress',
-  DualWriteStopped: 'MigrationComplete',
-  OldReplicaDeleted: 'DualWriteStopped',
-};
+/** A frozen process tries exactly this write as soon as it wakes; whoever took over has made it void. */
+const FENCED_WRITE = /^\w+\/script:move-[a-z]+@before$/;
+
+interface LeaseSight {
+  readonly holder: string;
+  readonly fence: string;
+}
 
 /** One armed process: waits for its mishap, wakes it, and says what was wrong about how it ended. */
 class Trap {
@@ -39,14 +32,14 @@ class Trap {
   sprung = false;
   /** Resolves when the mishap is over and its aftermath too, or when it is called off. */
   readonly over: Promise<void>;
-  readonly #action: Action;
-  readonly #holder: (scopeOf: Role) => Promise<string | null>;
+  readonly #case: ProcessCase;
+  readonly #lease: () => Promise<LeaseSight | null>;
   #off = false;
 
-  constructor(process: Supervised, action: Action, holder: (scopeOf: Role) => Promise<string | null>) {
+  constructor(process: Supervised, one: ProcessCase, lease: () => Promise<LeaseSight | null>) {
     this.process = process;
-    this.#action = action;
-    this.#holder = holder;
+    this.#case = one;
+    this.#lease = lease;
     this.over = this.#watch(process.pid);
   }
 
@@ -56,30 +49,39 @@ class Trap {
 
   async #watch(pid: number): Promise<void> {
     const { process } = this;
+    const { action } = this.#case;
     let ended = false;
     void process.exited.then(() => {
       ended = true;
     });
-    const isStop = FAILPOINT[this.#action] === 'stop';
+    const isStop = FAILPOINT[action] === 'stop';
     while (!this.#off && !ended && !(isStop && process.isStopped)) await sleep(LOOK_MS);
     if (this.#off && !ended) return;
     this.sprung = true;
     if (ended) return;
-    if (this.#action === 'term') await this.#drain();
-    else await this.#thaw(pid, () => ended);
+    if (action === 'term') await this.#drain();
+    else await this.#thaw(pid, FREEZE_MS[action], () => ended);
   }
 
-  async #thaw(pid: number, ended: () => boolean): Promise<void> {
+  async #thaw(pid: number, freezeMs: number, ended: () => boolean): Promise<void> {
     const { process } = this;
-    const wasHolder = (await this.#holder(process.role))?.endsWith(`/${pid}`) === true;
+    const before = await this.#lease();
+    const wasHolder = before?.holder.endsWith(`/${pid}`) === true;
     const linesBefore = process.lines.length;
-    await sleep(FREEZE_MS[this.#action]);
+    const refusedBefore = process.refused;
+    await sleep(freezeMs);
+    const after = await this.#lease();
     process.kill('SIGCONT');
     await sleep(AFTERMATH_MS);
     if (!wasHolder || ended()) return;
+    const frozen = `${process.label} held the lease, was frozen for ${freezeMs} ms`;
     const ending = /"msg":"lease (?:lost|released)"|lease was lost/;
     if (!process.lines.slice(Math.max(0, linesBefore - 1)).some((line) => ending.test(line))) {
-      this.faults.push(`${process.label} held the lease, was frozen for ${FREEZE_MS[this.#action]} ms and did not stop itself`);
+      this.faults.push(`${frozen} and did not stop itself`);
+    }
+    const isVoid = after !== null && after.fence !== before?.fence;
+    if (isVoid && FENCED_WRITE.test(this.#case.point) && process.refused === refusedBefore) {
+      this.faults.push(`${frozen}, a successor had fence ${after.fence}, and its write was not refused`);
     }
   }
 
@@ -109,9 +111,9 @@ export class Nemesis {
   readonly #case: Case;
   readonly #traps: Trap[] = [];
   readonly #faults: string[] = [];
-  #servers = 0;
+  #strikes = 0;
   #off = false;
-  #serverWork: Promise<void> = Promise.resolve();
+  #striking: Promise<(() => Promise<string[]>) | null> = Promise.resolve(null);
 
   constructor(fleet: Fleet, one: Case) {
     this.#fleet = fleet;
@@ -123,13 +125,20 @@ export class Nemesis {
     const fleet = this.#fleet;
     const one = this.#case;
     const role = roleOf(one);
-    const other = helperOf(one);
+    const ttlMs = (one.kind === 'server' ? one.ttlMs : undefined) ?? TTL_MS;
     const action = one.kind === 'server' ? 'stop' : FAILPOINT[one.action];
     const spec = (pass: number): string => `${one.point}#${pass}=${action}`;
-    const helper = await fleet.helper(other);
-    const first = await fleet.launch(role, spec(one.pass));
-    if (one.kind === 'server') this.#serverWork = this.#strike(first, one.server, phaseOf(one.point));
-    else this.#set(first, one.action);
+    const helper = await fleet.helper(helperOf(one));
+    const first = await fleet.launch(role, spec(one.pass), ttlMs);
+    if (one.kind === 'process') this.#set(first, one);
+    else {
+      const scene = { fleet, worker: first, phase: phaseOf(one.point), ttlMs };
+      this.#striking = strike(one.server, scene, () => this.#off).catch((error: unknown) => {
+        this.#faults.push(`${one.server}: ${messageOf(error)}`);
+        first.kill('SIGCONT');
+        return null;
+      });
+    }
     await untilTrue(
       () => helper.isReady && (first.isReady || first.isStopped || first.generation > 1),
       START_MS,
@@ -137,11 +146,11 @@ export class Nemesis {
     );
     // The second comes up while the first works, so that the first is the one that holds the lease.
     const twice = one.kind === 'process' && one.twice;
-    const second = fleet.launch(role, twice ? spec(1) : '');
+    const second = fleet.launch(role, twice ? spec(1) : '', ttlMs);
     if (role === 'planner') await second;
     await fleet.sendEvent();
     const successor = await second;
-    if (twice) this.#set(successor, one.action);
+    if (twice) this.#set(successor, one);
   }
 
   /** When the moves are over: a process that is still armed ends in good order, which is one more way to spring. */
@@ -150,48 +159,27 @@ export class Nemesis {
     for (const trap of this.#traps) {
       if (trap.sprung) continue;
       const { process } = trap;
-      const isArmed = process.generation === 1;
-      if (isArmed && process.isReady) {
+      if (process.generation === 1 && process.isReady) {
         process.kill('SIGTERM');
         await Promise.race([process.exited, untilTrue(() => trap.sprung, DRAIN_MS).catch(() => undefined)]);
       }
       trap.callOff();
     }
-    await Promise.all([...this.#traps.map((trap) => trap.over), this.#serverWork]);
-    const faults = [...this.#faults, ...this.#traps.flatMap((trap) => trap.faults)];
-    return { faults, count: this.#servers + this.#traps.filter((trap) => trap.sprung).length };
-  }
-
-  #set(process: Supervised, action: Action): void {
-    const holder = async (role: Role): Promise<string | null> => {
-      const scope = role === 'planner' ? 'planner' : 'rebalance:docs';
-      const [name, state] = await this.#fleet.client.hmget(`{miroir}:${scope}`, 'holder', 'state');
-      return state === 'held' ? (name ?? null) : null;
-    };
-    this.#traps.push(new Trap(process, action, holder));
-  }
-
-  /** When the worker stands at the point, a server goes; the worker goes on at once, and the server comes back later. */
-  async #strike(worker: Supervised, server: Server, phase: string): Promise<void> {
-    const giveUpAt = performance.now() + START_MS;
-    while (!worker.isStopped) {
-      if (this.#off || performance.now() > giveUpAt || worker.generation > 1) return;
-      await sleep(LOOK_MS);
+    const [after] = await Promise.all([this.#striking, ...this.#traps.map((trap) => trap.over)]);
+    if (after !== null) {
+      this.#strikes += 1;
+      this.#faults.push(...(await after()));
     }
-    const victim = await this.#victim(server, phase);
-    victim.kill('SIGKILL');
-    worker.kill('SIGCONT');
-    this.#servers += 1;
-    await sleep(AWAY_MS[server]);
-    await victim.restart();
+    const faults = [...this.#faults, ...this.#traps.flatMap((trap) => trap.faults)];
+    return { faults, count: this.#strikes + this.#traps.filter((trap) => trap.sprung).length };
   }
 
-  async #victim(server: Server, phase: string): Promise<RestartableProcess> {
-    const fleet = this.#fleet;
-    if (server === 'redis' || server === 'redis-long') return fleet.redis;
-    const moves = await fleet.base.records.unfinishedMoves();
-    const move = moves.find((one) => one.phase === PHASE_BEFORE[phase]) ?? moves[0];
-    if (move === undefined) throw new Error('no move runs');
-    return fleet.node(server === 'node-source' ? move.source : move.target);
+  #set(process: Supervised, one: ProcessCase): void {
+    const scope = one.role === 'planner' ? 'planner' : `rebalance:${INDEX}`;
+    const lease = async (): Promise<LeaseSight | null> => {
+      const [holder, state, fence] = await this.#fleet.client.hmget(`{miroir}:${scope}`, 'holder', 'state', 'fence');
+      return state === 'held' ? { holder: holder ?? '', fence: fence ?? '' } : null;
+    };
+    this.#traps.push(new Trap(process, one, lease));
   }
 }

@@ -20,6 +20,9 @@ const COLUMNS = [
   'redis-long',
   'node-source',
   'node-target',
+  'silent-loss',
+  'job-lock',
+  'late-arrival',
 ];
 
 export const howToRun = (one: Case): string => `npm run chaos -- --case '${one.name}'`;

@@ -88,7 +88,14 @@ export class Supervised {
   }
 
   get refused(): number {
-    return [...this.#refused.values()].reduce((sum, count) => sum + count, 0);
+    return this.refusedFor('');
+  }
+
+  /** Refused writes of all its processes, for a reason or for any (''). */
+  refusedFor(reason: string): number {
+    let sum = 0;
+    for (const [name, count] of this.#refused) if (name.endsWith(reason)) sum += count;
+    return sum;
   }
 
   /** Reads refused writes of the process that runs now. */

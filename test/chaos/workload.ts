@@ -30,9 +30,11 @@ const BATCH_MS = 30;
 const DOCS_PER_S = 20_000;
 const NEW_NODE = 'n4';
 
+const leaseEnvironment = (ttlMs: number): Readonly<Record<string, string>> => ({
+  MIROIR_LEASE_TTL_SECS: String(ttlMs / 1_000),
+  MIROIR_LEASE_RENEWAL_INTERVAL_MS: String(ttlMs / 5),
+});
 const ENVIRONMENT: Readonly<Record<string, string>> = {
-  MIROIR_LEASE_TTL_SECS: String(TTL_MS / 1_000),
-  MIROIR_LEASE_RENEWAL_INTERVAL_MS: String(TTL_MS / 5),
   MIROIR_MIGRATION_BATCH_SIZE: '50',
   MIROIR_MIGRATION_BATCH_DELAY_MS: '20',
   MIROIR_VERIFY_WINDOW_DOCS: '100',
@@ -122,9 +124,9 @@ export class Fleet {
   }
 
   /** Starts a process and, when it ends otherwise than by `endProcesses`, another in its place, without failpoint. */
-  async launch(role: Role, failpoint = ''): Promise<Supervised> {
+  async launch(role: Role, failpoint = '', ttlMs = TTL_MS): Promise<Supervised> {
     const label = `${role} ${this.processes.filter((one) => one.role === role).length + 1}`;
-    const env = { ...ENVIRONMENT, MIROIR_REDIS_URL: this.redis.url };
+    const env = { ...ENVIRONMENT, ...leaseEnvironment(ttlMs), MIROIR_REDIS_URL: this.redis.url };
     const supervised = await Supervised.start({ role, label, env, failpoint });
     this.processes.push(supervised);
     return supervised;
