@@ -35,7 +35,7 @@ function version(): string {
   return 'unknown';
 }
 
-export function buildProgram(): Command {
+function buildProgram(): Command {
   const program = new Command('miroir')
     .description('Moves index shards between Meilisearch nodes, safely, driven by topology events on a queue')
     .version(version())

@@ -53,7 +53,7 @@ async function watch(control: ControlParts, output: OutputFormat): Promise<void>
   say('detached; the work goes on');
 }
 
-export function statusText({ topologyVersion, nodes, plans, moves }: Status): string {
+function statusText({ topologyVersion, nodes, plans, moves }: Status): string {
   const parts = [
     colors.bold(`topology version ${topologyVersion}`),
     tableText(

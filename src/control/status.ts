@@ -62,7 +62,7 @@ export async function status(parts: ControlParts): Promise<Status> {
   };
 }
 
-export function viewMove(move: MoveState): MoveView {
+function viewMove(move: MoveState): MoveView {
   const { id, planId, index, shard, source, target, reason, phase, outcome, docsMigrated, documents } = move;
   return {
     id,

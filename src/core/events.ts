@@ -11,6 +11,12 @@ export { applyEvent } from './apply-event.ts';
 export const TOPOLOGY_EVENTS = ['NodeAdded', 'NodeDraining', 'NodeFailed', 'NodeRecovered'] as const;
 export type TopologyEventType = (typeof TOPOLOGY_EVENTS)[number];
 
+/**
+ * Name of the job that takes a drained node out of the topology. Ours, for the operator's `node remove`: none of the
+ * four events does it.
+ */
+export const NODE_REMOVED = 'NodeRemoved';
+
 /** An event in the words of the core. */
 export interface TopologyEvent {
   readonly type: TopologyEventType;

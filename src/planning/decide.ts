@@ -3,7 +3,7 @@
  * write, so a refused event has changed nothing.
  */
 import { z } from 'zod';
-import { applyEvent, nodeIdSchema, parseTopologyEvent, type TopologyEvent } from '../core/events.ts';
+import { applyEvent, NODE_REMOVED, nodeIdSchema, parseTopologyEvent, type TopologyEvent } from '../core/events.ts';
 import { assertDrainable, planMoves } from '../core/planner.ts';
 import { findNode, isLegalTransition, type Topology, type TopologyNode } from '../core/topology.ts';
 import {
@@ -18,9 +18,6 @@ import {
 } from '../errors.ts';
 import { inspectSources, type Source } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
-
-/** A job of ours on the public queue, for the operator's `node remove`: none of the four events takes a node out. */
-export const NODE_REMOVED = 'NodeRemoved';
 
 export interface Decision {
   /** Null: repeated. */

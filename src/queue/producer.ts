@@ -5,7 +5,7 @@
 import { Queue, type ConnectionOptions } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
 import { systemClock } from '../clock.ts';
-import { parseTopologyEvent, toWire, type TopologyEvent } from '../core/events.ts';
+import { NODE_REMOVED, parseTopologyEvent, toWire, type TopologyEvent } from '../core/events.ts';
 import { QueueFullError, RedisUnreachableError, TimeoutError } from '../errors.ts';
 import type { Clock, EventOutcome, Failpoint } from '../ports.ts';
 import { addJobs, NO_FAILPOINT, queueFault } from './add.ts';
@@ -62,9 +62,6 @@ export interface Producer {
   result(jobId: string, options?: ResultOptions): Promise<EventOutcome>;
   close(): Promise<void>;
 }
-
-/** The job that asks the planner to take a drained node out of the topology; ours, not one of the four events. */
-export const REMOVE_NODE_JOB = 'NodeRemoved';
 
 const CAPACITY = 100;
 const CONNECT_MS = 5_000;
@@ -145,7 +142,7 @@ class QueueProducer implements Producer {
   async removeNode(nodeId: string): Promise<SentEvent> {
     // A node id is checked like an event's.
     const { data } = toWire(parseTopologyEvent('NodeDraining', { node_id: nodeId }));
-    return this.#inTurn(() => this.#add(REMOVE_NODE_JOB, data));
+    return this.#inTurn(() => this.#add(NODE_REMOVED, data));
   }
 
   async result(jobId: string, { timeoutMs = RESULT_MS, signal }: ResultOptions = {}): Promise<EventOutcome> {

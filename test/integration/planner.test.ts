@@ -157,6 +157,37 @@ describe('an event becomes a plan', () => {
     expect((await records.table('books'))?.epoch).toBe(3);
   });
 
+  it('restores the copies of a failed node elsewhere, and takes it back when it has recovered', async () => {
+    await fleet.reset();
+    await fleet.createIndex('twice', 12, 60, 2);
+    await fleet.startPlanner().worker.leading;
+    const failed = await fleet.send('NodeFailed', { node_id: 'n1' });
+    const moves = await unfinished();
+    expect(moves).toHaveLength(failed.moves);
+    expect(
+      moves.every(({ reason, source, retires }) => reason === 'restore' && source !== 'n1' && retires === 'n1'),
+    ).toBe(true);
+    await fleet.finishMoves();
+    const recovered = await fleet.send('NodeRecovered', { node_id: 'n1' });
+    expect(recovered).toMatchObject({ change: 'changed', moves: failed.moves });
+    await fleet.finishMoves();
+    await untilTrue(async () => (await nodeState('n1')) === 'active');
+    expect(await fleet.send('NodeRecovered', { node_id: 'n1' })).toMatchObject({ change: 'repeated', plan: null });
+  });
+
+  it('warns once of a queue of the same name that nobody looks at', async () => {
+    const stray = new Queue('topology-events', { connection: { url: fleet.redis.url } });
+    await stray.add('NodeAdded', { node_id: 'n4' });
+    const planner = fleet.startPlanner();
+    await Promise.all(fleet.planners.slice(0, -1).map((other) => other.close()));
+    await planner.worker.leading;
+    const text = 'events wait in a queue that nobody looks at';
+    await untilTrue(() => planner.warnings.includes(text));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(planner.warnings.filter((warning) => warning === text)).toHaveLength(1);
+    await stray.close();
+  });
+
   it('leaves an event of a newer version for a newer planner', async () => {
     const job = await fleet.events.add('NodeAdded', { v: 99, node_id: 'n4', new_field: 1 });
     await untilTrue(async () => (await fleet.events.getDelayedCount()) === 1);

@@ -11,7 +11,7 @@ import { startRedis } from '../../src/fleet/redis.ts';
 import type { RedisProcess } from '../../src/fleet/redis.ts';
 import { openPermit } from '../../src/nodes/open-permit.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
-import type { EventOutcome, Failpoint, FleetWriter, NodeClient } from '../../src/ports.ts';
+import type { EventOutcome, Failpoint, FleetWriter, Logger, NodeClient } from '../../src/ports.ts';
 import { createEventsWorker } from '../../src/queue/events-worker.ts';
 import type { EventsWorker } from '../../src/queue/events-worker.ts';
 import { createMoveQueue } from '../../src/queue/flows.ts';
@@ -53,6 +53,8 @@ export class BreakingFailpoint implements Failpoint {
 export interface PlannerProcess {
   readonly worker: EventsWorker;
   readonly failpoint: BreakingFailpoint;
+  /** What it has warned of, newest last. */
+  readonly warnings: readonly string[];
   /** Ends it without a word, as a crash would: the lease is left to run out. */
   abandon(): Promise<void>;
   close(): Promise<void>;
@@ -65,7 +67,7 @@ export class PlanningFleet {
   readonly base: Base;
   readonly producer: Producer;
   readonly events: Queue;
-  readonly #planners: PlannerProcess[] = [];
+  readonly planners: PlannerProcess[] = [];
 
   constructor(parts: Pick<PlanningFleet, 'redis' | 'nodes' | 'config' | 'base' | 'producer' | 'events'>) {
     this.redis = parts.redis;
@@ -90,7 +92,7 @@ export class PlanningFleet {
 
   /** Empties Redis, then the first `count` nodes are active. */
   async reset(count = 3): Promise<void> {
-    await Promise.all(this.#planners.splice(0).map((planner) => planner.abandon()));
+    await Promise.all(this.planners.splice(0).map((planner) => planner.abandon()));
     await this.base.redis.flushall();
     await this.fleet.initTopology(
       this.nodes.slice(0, count).map(({ id, url }) => ({ id, url, group: 0, state: 'active' as const })),
@@ -130,7 +132,19 @@ export class PlanningFleet {
 
   startPlanner(sweepIntervalMs = 300): PlannerProcess {
     const { base, config } = this;
-    const { clock, timings, logger, observer } = base;
+    const { clock, timings, observer } = base;
+    const warnings: string[] = [];
+    const recording = (under: Logger): Logger => ({
+      debug: (fields, message) => under.debug(fields, message),
+      info: (fields, message) => under.info(fields, message),
+      warn(fields, message) {
+        warnings.push(message);
+        under.warn(fields, message);
+      },
+      error: (fields, message) => under.error(fields, message),
+      child: (fields) => recording(under.child(fields)),
+    });
+    const logger = recording(base.logger);
     const failpoint = new BreakingFailpoint();
     const redis = connect({ url: config.redisUrl, kind: 'commands', logger });
     const connection = connect({ url: config.redisUrl, kind: 'queue', logger });
@@ -161,6 +175,7 @@ export class PlanningFleet {
     const planner: PlannerProcess = {
       worker,
       failpoint,
+      warnings,
       async abandon() {
         // Cut off from Redis first: nothing of it can be released or written any more.
         redis.disconnect();
@@ -172,7 +187,7 @@ export class PlanningFleet {
         await end();
       },
     };
-    this.#planners.push(planner);
+    this.planners.push(planner);
     return planner;
   }
 
@@ -241,7 +256,7 @@ export class PlanningFleet {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#planners.map((planner) => planner.abandon()));
+    await Promise.all(this.planners.map((planner) => planner.abandon()));
     await this.producer.close();
     await this.events.close();
     await closeBase(this.base);
