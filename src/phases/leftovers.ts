@@ -5,7 +5,7 @@
  */
 import { fieldSpan, splitArray } from '../core/json-text.ts';
 import { SLOTS, type Window, cut } from '../core/windows.ts';
-import { MoveWaitingError, NodeTaskFailedError } from '../errors.ts';
+import { MoveWaitingError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { shardFilter, windowFilter } from './filters.ts';
@@ -54,9 +54,7 @@ async function deleteOnce(context: PhaseContext, node: NodeClient): Promise<void
       const uid = await node.deleteDocuments(entry.uid, ids, tag);
       const ended = watch.ended(uid).then((task) => {
         if (task.status === 'failed') {
-          throw new NodeTaskFailedError(`${node.node.id} failed to delete: ${task.error?.message ?? ''}`, {
-            details: { node: node.node.id, task: uid, taskCode: task.error?.code ?? '' },
-          });
+          throw new MoveWaitingError(`node_busy: ${node.node.id} failed to delete: ${task.error?.message ?? ''}`);
         }
       });
       ended.catch(() => undefined); // awaited below, or given up together with the rest

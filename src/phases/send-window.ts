@@ -25,31 +25,37 @@ const outcome = (task: NodeTask): 'applied' | 'trouble' | 'again' | 'rejected' =
   return INNOCENT.has(code) ? 'again' : 'rejected';
 };
 
-/** Sends an array of documents and waits until the task has ended. */
+/**
+ * Sends an array of documents and waits until the task has ended. `window` only when they are all of it: a successor
+ * takes a task that names a window for the whole window.
+ */
 async function sendOnce(
   context: PhaseContext,
   target: NodeClient,
   documents: Buffer | string,
-  window: Window,
+  window: Window | null,
   attempt: number,
 ): Promise<NodeTask> {
   const { entry, move, fence } = context;
-  const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt, window: [window.from, window.to] });
+  const slots = window === null ? {} : { window: [window.from, window.to] as const };
+  const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt, ...slots });
   const uid = await target.putDocuments(entry.uid, entry.primaryKey, documents, tag);
   return context.tasks(target).ended(uid);
 }
 
+/** Throws `MoveWaitingError` with the node's own words when it is full or busy. */
+function assertRoom(target: NodeClient, task: NodeTask): void {
+  if (outcome(task) !== 'trouble') return;
+  throw new MoveWaitingError(`node_busy: ${target.node.id}: ${task.error?.message ?? task.error?.code ?? ''}`, 5_000);
+}
+
 /** The documents one by one in halves until the one is found that the target rejects. Throws `DocumentRejectedError`. */
-async function findRejected(
-  context: PhaseContext,
-  target: NodeClient,
-  documents: string,
-  window: Window,
-): Promise<void> {
+async function findRejected(context: PhaseContext, target: NodeClient, documents: string): Promise<void> {
   let groups = [splitArray(documents)];
   for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
     const text = `[${group.map(({ start, end }) => documents.slice(start, end)).join(',')}]`;
-    let task = await sendOnce(context, target, text, window, ATTEMPTS_ALONE);
+    let task = await sendOnce(context, target, text, null, ATTEMPTS_ALONE);
+    assertRoom(target, task);
     if (outcome(task) === 'applied') continue;
     const [only] = group;
     if (group.length > 1 || only === undefined) {
@@ -58,7 +64,8 @@ async function findRejected(
       continue;
     }
     // One document alone: once more, in case another client's document broke the batch it was in.
-    task = await sendOnce(context, target, text, window, ATTEMPTS_ALONE + 1);
+    task = await sendOnce(context, target, text, null, ATTEMPTS_ALONE + 1);
+    assertRoom(target, task);
     if (outcome(task) === 'applied') continue;
     const key = fieldSpan(documents, only.start, only.end, context.entry.primaryKey);
     const id = key === undefined ? '(no primary key)' : scalarText(documents, key.start, key.end);
@@ -76,7 +83,7 @@ async function findRejected(
 export async function settleTask(
   context: PhaseContext,
   target: NodeClient,
-  sent: { readonly task: NodeTask; readonly documents: Buffer; readonly window: Window },
+  sent: { readonly task: NodeTask; readonly documents: Buffer; readonly window: Window | null },
 ): Promise<void> {
   let { task } = sent;
   for (let attempt = 1; outcome(task) === 'again' && attempt < ATTEMPTS_ALONE; attempt += 1) {
@@ -88,12 +95,9 @@ export async function settleTask(
     case 'applied':
       return;
     case 'trouble':
-      throw new MoveWaitingError(
-        `node_busy: ${target.node.id}: ${task.error?.message ?? task.error?.code ?? ''}`,
-        5_000,
-      );
+      return assertRoom(target, task);
     case 'again':
     case 'rejected':
-      return findRejected(context, target, sent.documents.toString('utf8'), sent.window);
+      return findRejected(context, target, sent.documents.toString('utf8'));
   }
 }

@@ -7,10 +7,11 @@ import { digestPage } from '../core/digest.ts';
 import { fieldSpan, splitArray } from '../core/json-text.ts';
 import { sameDocument } from '../core/same-document.ts';
 import { type Window, adaptWidth, cut, firstWidth, nextWindow } from '../core/windows.ts';
-import { MoveWaitingError, NodeTaskFailedError } from '../errors.ts';
+import { MoveWaitingError } from '../errors.ts';
 import type { DocumentPage, NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { readWindow } from './read-window.ts';
+import { settleTask } from './send-window.ts';
 import { writeTag } from './tags.ts';
 
 /** Repairs of one window before the move waits and says so: each is a full write and read of what differs. */
@@ -38,8 +39,7 @@ export function compareDocuments(source: string, target: string, primaryKey: str
   for (const [key, span] of wanted) {
     const other = found.get(key);
     const same =
-      other !== undefined &&
-      sameDocument(source.slice(span.start, span.end), target.slice(other.start, other.end));
+      other !== undefined && sameDocument(source.slice(span.start, span.end), target.slice(other.start, other.end));
     if (!same) put.push(source.slice(span.start, span.end));
   }
   return { put, remove: [...found.keys()].filter((key) => !wanted.has(key)) };
@@ -48,18 +48,15 @@ export function compareDocuments(source: string, target: string, primaryKey: str
 async function repair(context: PhaseContext, target: NodeClient, differences: Differences): Promise<void> {
   const { entry, move, fence } = context;
   const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt: 1 });
-  const uids: number[] = [];
   if (differences.put.length > 0) {
-    uids.push(await target.putDocuments(entry.uid, entry.primaryKey, `[${differences.put.join(',')}]`, tag));
+    const documents = Buffer.from(`[${differences.put.join(',')}]`);
+    const uid = await target.putDocuments(entry.uid, entry.primaryKey, documents, tag);
+    await settleTask(context, target, { task: await context.tasks(target).ended(uid), documents, window: null });
   }
-  if (differences.remove.length > 0) uids.push(await target.deleteDocuments(entry.uid, differences.remove, tag));
-  for (const task of await Promise.all(uids.map((uid) => context.tasks(target).ended(uid)))) {
-    if (task.status === 'failed') {
-      throw new NodeTaskFailedError(`${target.node.id} failed to repair: ${task.error?.message ?? ''}`, {
-        details: { node: target.node.id, task: task.uid, taskCode: task.error?.code ?? '' },
-      });
-    }
-  }
+  if (differences.remove.length === 0) return;
+  const task = await context.tasks(target).ended(await target.deleteDocuments(entry.uid, differences.remove, tag));
+  if (task.status !== 'failed') return;
+  throw new MoveWaitingError(`node_busy: ${target.node.id} failed to delete: ${task.error?.message ?? ''}`, 1_000);
 }
 
 const equal = (source: DocumentPage, target: DocumentPage, primaryKey: string): Differences | null => {

@@ -131,8 +131,9 @@ export class IndexRun {
       },
     );
     const inTime = await Promise.race([closed, this.#options.clock.sleep(deadlineMs).then(() => false)]);
-    if (!inTime && this.#active > 0) void this.#worker.close(true);
+    // A job that waits for Redis holds no request: its lock runs out, and whoever is next takes it.
+    if (!inTime) void this.#worker.close(true);
     await this.#queue.close();
-    return this.#active === 0;
+    return this.#options.runner.working === 0;
   }
 }

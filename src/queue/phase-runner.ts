@@ -53,6 +53,7 @@ const isHandover = (error: unknown): boolean =>
 
 export class PhaseRunner {
   readonly #options: RunnerOptions;
+  #working = 0;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -63,7 +64,7 @@ export class PhaseRunner {
     token: string,
     signal: AbortSignal,
   ): Promise<{ phase: string; docs_migrated: number }> {
-    const { lease, slots, records, clock } = this.#options;
+    const { lease, slots, records } = this.#options;
     let move: MoveState | null = null;
     try {
       await lease.ready;
@@ -75,7 +76,7 @@ export class PhaseRunner {
         signal.throwIfAborted();
         if (!slots.tryEnter(move.id, move.index))
           throw new MoveWaitingError('process_full: as many moves as it may', SLOT_WAIT_MS);
-        await this.#step(job, token, move);
+        await this.#work(job, token, move);
         move = await records.move(data.move);
       }
       if (move === null || move.outcome !== undefined || isSwitched(move.phase)) slots.leave(data.move);
@@ -83,7 +84,21 @@ export class PhaseRunner {
     } catch (error) {
       if (move !== null) slots.leave(move.id);
       if (signal.aborted || isHandover(error)) return this.#handOver(job, token, error);
-      return this.#wait(job, token, move, error, clock.now());
+      return this.#waitOrHandOver(job, token, move, error);
+    }
+  }
+
+  /** Phases at work now: their requests may be under way. Jobs that only wait for Redis do not count. */
+  get working(): number {
+    return this.#working;
+  }
+
+  async #work(job: Job<PhaseJob>, token: string, move: MoveState): Promise<void> {
+    this.#working += 1;
+    try {
+      await this.#step(job, token, move);
+    } finally {
+      this.#working -= 1;
     }
   }
 
@@ -114,6 +129,16 @@ export class PhaseRunner {
     this.#options.logger.info({ job: job.name, why: messageOf(error) }, 'phase handed over');
     await job.moveToWait(token);
     throw new WaitingError();
+  }
+
+  /** Noting why and delaying are writes, too: where they are refused or get no answer, the job is handed over. */
+  async #waitOrHandOver(job: Job<PhaseJob>, token: string, move: MoveState | null, error: unknown): Promise<never> {
+    try {
+      return await this.#wait(job, token, move, error, this.#options.clock.now());
+    } catch (outcome) {
+      if (outcome instanceof DelayedError) throw outcome;
+      return this.#handOver(job, token, outcome);
+    }
   }
 
   async #wait(

@@ -1,7 +1,7 @@
 /** The mover: claims indexes, holds their leases, runs the phases of their moves. */
 import type { Redis } from 'ioredis';
 import type { Config } from '../config.ts';
-import { DocumentRejectedError, NodeTaskFailedError, NodeUnknownError } from '../errors.ts';
+import { DocumentRejectedError, NodeUnknownError } from '../errors.ts';
 import type { PhaseContext } from '../phases/context.ts';
 import { phases } from '../phases/index.ts';
 import { TargetLoads } from '../phases/target-load.ts';
@@ -88,7 +88,6 @@ function phaseWork(
     outcomeOf(error) {
       if (error instanceof OutdatedMove) return { outcome: 'cancelled', why: `${OUTDATED}: ${error.message}` };
       if (error instanceof DocumentRejectedError) return { outcome: 'failed', why: error.message };
-      if (error instanceof NodeTaskFailedError && !error.retryable) return { outcome: 'failed', why: error.message };
       return null;
     },
   };
