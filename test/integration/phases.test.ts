@@ -1,0 +1,340 @@
+// Single moves on a fleet that the tests of this file share: what is copied, what goes wrong, and how each ends. Each
+// test has an index of one shard and node switches of its own.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { IndexEntry } from '../../src/core/routing.ts';
+import type { MoveState } from '../../src/ports.ts';
+import { checkPlacement } from '../support/check.ts';
+import { type IndexOptions, type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
+import { type Asked, type NodeSwitches, switchesOf } from '../support/switches.ts';
+import { untilTrue } from '../support/until.ts';
+
+/** Longer than any test: a retiring copy is deleted only when a test wishes it. */
+const GRACE_MS = 600_000;
+
+let fleet: TestFleet;
+beforeAll(async () => {
+  fleet = await startTestFleet({ nodes: 2, config: { migration_batch_size: 500, grace_ms: GRACE_MS, lease_ttl_secs: 10 } });
+  await fleet.startWorker();
+}, 60_000);
+afterAll(() => fleet.stop());
+afterEach(async () => {
+  for (const node of fleet.nodes) {
+    await switchesOf(node).clearFaults();
+    await switchesOf(node).resume();
+  }
+});
+
+interface Scene {
+  readonly entry: IndexEntry;
+  readonly index: string;
+  readonly from: string;
+  readonly to: string;
+  readonly source: NodeSwitches;
+  readonly target: NodeSwitches;
+  move(): Promise<MoveState>;
+  /** Begins the move and returns its id when its windows wait in the target, which does not process them. */
+  stall(): Promise<string>;
+  /** The same, but what stalls is the comparing of source and target, after the copy. */
+  stallVerify(): Promise<string>;
+  /** Until the move is settled; then ends its grace, until it has ended. */
+  end(id: string): Promise<MoveState>;
+  check(): Promise<void>;
+  /** Writes of ours to the target, by what they did. */
+  sent(): Promise<Asked[]>;
+}
+
+let indexes = 0;
+/** An index of one shard on one node, and a move of it to the other that has not begun. */
+async function scene(options: Partial<IndexOptions> = {}): Promise<Scene> {
+  const index = `phases${(indexes += 1)}`;
+  const entry = await fleet.createIndex({ documents: someDocuments(100), shards: 1, ...options, uid: index });
+  const { route } = await fleet.base.records.route(index, 0);
+  const [from = ''] = route.owners;
+  const to = from === 'n1' ? 'n2' : 'n1';
+  const switches = (id: string): NodeSwitches => switchesOf(fleet.nodes.find((node) => node.id === id) ?? { url: '' });
+  const target = switches(to);
+  const sent = async (): Promise<Asked[]> =>
+    (await target.asked(`^/indexes/${index}/documents\\?`)).filter(({ method }) => method === 'POST');
+  const move = (): Promise<MoveState> => fleet.orderMove({ index, target: to });
+  const stall = async (): Promise<string> => {
+    await target.pause();
+    const { id } = await move();
+    await untilTrue(async () => (await sent()).some(({ status }) => status === 202));
+    return id;
+  };
+  return {
+    entry,
+    index,
+    from,
+    to,
+    source: switches(from),
+    target,
+    move,
+    sent,
+    stall,
+    async stallVerify() {
+      const id = await stall();
+      await target.fault({ match: { path: `^/indexes/${index}/documents/fetch` }, do: 'status', status: 503 });
+      await target.resume();
+      await fleet.untilMove(id, ({ lastOffset }) => lastOffset === 65_536);
+      return id;
+    },
+    async end(id) {
+      await fleet.untilMove(id, isInGrace, 20_000);
+      await endGrace(id);
+      return fleet.untilEnded(id);
+    },
+    async check() {
+      const table = await fleet.base.records.table(index);
+      if (table === null) throw new Error('no table');
+      const result = await checkPlacement(fleet.nodes, entry, table, fleet.documents.get(index) ?? new Map());
+      expect(result).toMatchObject({ lost: [], wrong: [], misplaced: [] });
+    },
+  };
+}
+
+const isInGrace = ({ phase, waiting }: MoveState): boolean =>
+  phase === 'DualWriteStopped' && waiting?.reason.startsWith('grace') === true;
+
+async function endGrace(id: string): Promise<void> {
+  await fleet.base.records.wish(id, 'now');
+  await fleet.moveQueue.promote(await fleet.untilMove(id, ({ wish }) => wish === 'now'));
+}
+
+const windowsOf = (asked: readonly Asked[]): string[] =>
+  asked.flatMap(({ tag }) => (tag?.window === undefined ? [] : [tag.window.join('-')]));
+
+const route = async ({ index }: Scene) => (await fleet.base.records.route(index, 0)).route;
+
+/** The shard is where it was, nothing of it is on the target, and nobody is in its way. */
+async function expectUndone(at: Scene): Promise<void> {
+  expect(await route(at)).toMatchObject({ state: 'stable', owners: [at.from], readers: [at.from] });
+  expect((await at.target.texts(at.index)).size).toBe(0);
+  await at.check();
+  expect(await fleet.base.redis.scard('{miroir}:node:n1:in')).toBe(0);
+  expect(await fleet.base.redis.scard('{miroir}:node:n2:in')).toBe(0);
+}
+
+describe('what is copied', () => {
+  it('numbers beyond 2^53, 1.0, key order, Unicode and u64 ids arrive as the node gives them out', async () => {
+    const documents = [
+      '{"zz":1,"id":18446744073709551615,"a":9007199254740993,"name":"largest id"}',
+      '{"id":9007199254740993,"float":1.0,"exp":1e21,"small":0.1,"name":"2^53 + 1"}',
+      '{"name":"Grüße, 世界 👩‍👩‍👧 \\u0000\\u2028 e\\u0301","id":1,"nested":{"b":[1.0,{"y":2,"x":18446744073709551614}],"a":null}}',
+      '{"id":2,"empty":{},"list":[],"text":"","yes":true,"quote":"\\"\\\\/\\b\\n","name":"-0: ","minus":-0.0}',
+      '{"id":3,"-":-9223372036854775808,"10":1,"2":2,"name":"numeric keys keep their order"}',
+    ];
+    const at = await scene({ documents });
+    const before = await at.source.texts(at.index);
+    expect([...before.keys()].sort()).toEqual(['1', '18446744073709551615', '2', '3', '9007199254740993']);
+    const move = await at.end((await at.move()).id);
+    expect(move).toMatchObject({ outcome: 'done', docsMigrated: 5, documents: 5, differences: 0 });
+    expect(new Map([...(await at.target.texts(at.index))].sort())).toEqual(new Map([...before].sort()));
+    expect((await at.source.texts(at.index)).size).toBe(0);
+  });
+
+  it('a page boundary loses nothing, and every slot is sent once', async () => {
+    const at = await scene({ documents: someDocuments(3_500) });
+    const move = await at.end((await at.move()).id);
+    expect(move).toMatchObject({ outcome: 'done', docsMigrated: 3_500, documents: 3_500, lastOffset: 65_536 });
+    await at.check();
+    const windows = (await at.sent()).map(({ tag }) => tag?.window ?? [0, 0]).sort((a, b) => a[0] - b[0]);
+    expect(windows.length).toBeGreaterThanOrEqual(8);
+    expect(windows.every(([from], n) => from > (windows[n - 1]?.[1] ?? -1))).toBe(true);
+  });
+
+  it('a window whose page is too large is cut in two', async () => {
+    const text = 'x'.repeat(60_000);
+    const at = await scene({ documents: Array.from({ length: 300 }, (_, id) => `{"id":${id},"name":"${text}"}`) });
+    const move = await at.end((await at.move()).id);
+    expect(move).toMatchObject({ outcome: 'done', docsMigrated: 300 });
+    await at.check();
+    // 18 MB of documents in windows of at most 8 MB.
+    expect(new Set(windowsOf(await at.sent())).size).toBeGreaterThanOrEqual(3);
+  });
+
+  it('leftovers of the shard on the target are cleared first', async () => {
+    const at = await scene();
+    const [text = ''] = (await at.source.texts(at.index)).values();
+    const found = JSON.parse(text) as Record<string, unknown>;
+    await at.target.put(at.index, { ...found, id: 'left-over', name: 'of an earlier move' });
+    await at.target.put(at.index, { ...found, name: 'an old version' });
+    expect(await at.end((await at.move()).id)).toMatchObject({ outcome: 'done', differences: 0 });
+    await at.check();
+    const [first] = await at.target.asked(`^/indexes/${at.index}/documents(/delete-batch)?\\?`);
+    expect(first?.path).toContain('delete-batch');
+  });
+
+  it('waits for what the source had accepted before, and copies that too', async () => {
+    const at = await scene();
+    await at.source.pause();
+    const late = '{"id":"late","name":"accepted, not applied"}';
+    const [text = ''] = (await at.source.texts(at.index)).values();
+    const { _miroir_shard, _miroir_slot } = JSON.parse(text) as Record<string, unknown>;
+    const written = at.source.write(at.index, [{ ...(JSON.parse(late) as object), _miroir_shard, _miroir_slot }]);
+    const { id } = await at.move();
+    await fleet.untilMove(id, (move) => move.waiting?.reason.startsWith('node_busy') === true);
+    expect((await fleet.base.records.move(id))?.phase).toBe('Idle');
+    expect(await at.sent()).toEqual([]);
+    await at.source.resume();
+    await written;
+    fleet.documents.get(at.index)?.set('late', late);
+    expect(await at.end(id)).toMatchObject({
+      outcome: 'done',
+      documents: 101,
+      docsMigrated: 101,
+      differences: 0,
+    });
+    await at.check();
+  });
+});
+
+describe('trouble at the target', () => {
+  it('a node that is full makes the move wait in the node’s words, and go on when there is room', async () => {
+    const at = await scene();
+    const message = 'No space left on device. 0 bytes free.';
+    const path = `/indexes/${at.index}/documents\\?`;
+    await at.target.fault({
+      match: { method: 'POST', path },
+      times: 1,
+      do: 'fail-task',
+      code: 'no_space_left_on_device',
+      message,
+    });
+    const { id } = await at.move();
+    const waiting = await fleet.untilMove(id, (move) => move.waiting !== null);
+    expect(waiting.waiting?.reason).toBe(`node_busy: ${at.to}: ${message}`);
+    expect(await route(at)).toMatchObject({ state: 'tracking', owners: [at.from] });
+    expect(await at.end(id)).toMatchObject({ outcome: 'done', docsMigrated: 100 });
+    await at.check();
+  });
+
+  it('a window that failed with somebody else’s batch is sent again alone, and counted once', async () => {
+    const at = await scene();
+    const path = `/indexes/${at.index}/documents\\?`;
+    await at.target.fault({
+      match: { method: 'POST', path },
+      times: 2,
+      do: 'fail-task',
+      code: 'internal',
+      message: 'another document',
+    });
+    expect(await at.end((await at.move()).id)).toMatchObject({ outcome: 'done', docsMigrated: 100 });
+    const sent = await at.sent();
+    expect(sent.map(({ tag }) => tag?.attempt)).toEqual([1, 2, 3]);
+    expect(new Set(windowsOf(sent)).size).toBe(1);
+    await at.check();
+  });
+
+  it('a document that the target rejects fails the move with its id; the source is untouched, the target clean', async () => {
+    const at = await scene({ documents: someDocuments(900), settings: { sortableAttributes: ['_geo'] } });
+    const texts = await at.source.texts(at.index);
+    const bad = { ...(JSON.parse(texts.get('417') ?? '') as Record<string, unknown>), _geo: 'nowhere' };
+    await at.source.put(at.index, bad);
+    fleet.documents.get(at.index)?.set('417', JSON.stringify(bad));
+    const before = await at.source.texts(at.index);
+    const move = await fleet.untilEnded((await at.move()).id);
+    expect(move).toMatchObject({ outcome: 'failed', phase: 'Idle' });
+    expect(move.error).toContain(`${at.to} rejects document 417: `);
+    expect(move.error).toContain('_geo');
+    expect(await at.source.texts(at.index)).toEqual(before);
+    await expectUndone(at);
+  });
+
+  it('a lost 202 sends nothing twice: the window is found by its tag', async () => {
+    const at = await scene({ documents: someDocuments(2_000) });
+    const path = `/indexes/${at.index}/documents\\?`;
+    await at.target.fault({ match: { method: 'POST', path }, times: 2, do: 'drop-after' });
+    expect(await at.end((await at.move()).id)).toMatchObject({ outcome: 'done', docsMigrated: 2_000 });
+    const windows = windowsOf(await at.sent());
+    expect(windows.length).toBeGreaterThanOrEqual(4);
+    expect(new Set(windows).size).toBe(windows.length);
+    await at.check();
+  });
+
+  it('a delete of leftovers that fails through the node is tried again, not the end of the move', async () => {
+    const at = await scene();
+    const [text = ''] = (await at.source.texts(at.index)).values();
+    await at.target.put(at.index, { ...(JSON.parse(text) as object), id: 'left-over' });
+    const path = `/indexes/${at.index}/documents/delete-batch`;
+    await at.target.fault({
+      match: { path },
+      times: 1,
+      do: 'fail-task',
+      code: 'internal',
+      message: 'another document',
+    });
+    const { id } = await at.move();
+    expect(await at.end(id)).toMatchObject({ outcome: 'done', error: null });
+    await at.check();
+  });
+
+  it('a target that was wiped after the copy pauses the move with the reason, and nothing on the source is deleted', async () => {
+    const at = await scene();
+    const id = await at.stallVerify();
+    await at.target.wipe();
+    await at.target.clearFaults();
+    const stopped = await fleet.untilMove(
+      id,
+      (move) => move.waiting?.reason.includes('came back with less than it had') === true,
+    );
+    expect(stopped.outcome).toBeUndefined();
+    expect(stopped.switchedAtMs).toBeNull();
+    expect((await at.source.texts(at.index)).size).toBe(100);
+    expect(await route(at)).toMatchObject({ owners: [at.from], readers: [at.from] });
+    await fleet.base.records.wish(id, 'cancel');
+    expect(await fleet.untilEnded(id, 20_000)).toMatchObject({ outcome: 'cancelled' });
+    await at.check();
+  });
+});
+
+describe('a wish', () => {
+  it('to cancel before the switch cleans the target and leaves the source as it was', async () => {
+    const at = await scene({ documents: someDocuments(2_000) });
+    const before = await at.source.texts(at.index);
+    const id = await at.stall();
+    await fleet.base.records.wish(id, 'cancel');
+    await at.target.resume();
+    expect(await fleet.untilEnded(id)).toMatchObject({
+      outcome: 'cancelled',
+      phase: 'Idle',
+      error: 'a cancel was wished',
+    });
+    expect(await at.source.texts(at.index)).toEqual(before);
+    await expectUndone(at);
+  });
+
+  it('to cancel after the switch is refused: a move only goes forward', async () => {
+    const at = await scene();
+    const { id } = await at.move();
+    await fleet.untilMove(id, ({ phase }) => phase === 'DualWriteStopped');
+    await expect(fleet.base.records.wish(id, 'cancel')).rejects.toThrow('phase');
+    expect(await at.end(id)).toMatchObject({ outcome: 'done' });
+    await at.check();
+  });
+});
+
+describe('the last copy', () => {
+  it('is not deleted when the target has lost the shard in the meantime', async () => {
+    const at = await scene();
+    const { id } = await at.move();
+    await fleet.untilMove(id, isInGrace);
+    const documents = [...(await at.target.texts(at.index)).values()].map((text) => JSON.parse(text) as { id: number });
+    for (const document of documents) await at.target.remove(at.index, document.id);
+    await endGrace(id);
+    await fleet.untilMove(id, ({ waiting }) => waiting?.reason.startsWith('last_copy') === true);
+    expect((await at.source.texts(at.index)).size).toBe(100);
+    for (const document of documents) await at.target.put(at.index, document);
+    expect(await fleet.untilEnded(id)).toMatchObject({ outcome: 'done' });
+    await at.check();
+  });
+
+  it('is deleted by explicit ids, never by a filter, in bounded steps', async () => {
+    const at = await scene({ documents: someDocuments(2_500) });
+    expect(await at.end((await at.move()).id)).toMatchObject({ outcome: 'done' });
+    const deletes = await at.source.asked(`^/indexes/${at.index}/documents/delete`);
+    expect(deletes.length).toBeGreaterThanOrEqual(3);
+    expect(deletes.every(({ path }) => path.startsWith(`/indexes/${at.index}/documents/delete-batch?`))).toBe(true);
+    expect((await at.source.texts(at.index)).size).toBe(0);
+  });
+});
