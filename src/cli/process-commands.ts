@@ -22,7 +22,7 @@ export interface UpOptions {
   readonly nodes: number;
   readonly urls?: readonly string[];
   /** Use the Redis of the configuration instead of a private one. */
-  readonly ownRedis: boolean;
+  readonly externalRedis: boolean;
   /** Where Redis and the nodes keep their data; without one it is gone at the end. */
   readonly dir?: string;
   /** Processes that move shards. */
@@ -94,7 +94,7 @@ export function addProcessCommands(program: Command): void {
     .description('run everything in one place: Redis, development nodes, planner, workers, board')
     .option('--nodes <count>', 'development nodes to start', whole, 3)
     .option('--urls <urls>', 'real nodes instead, e.g. http://10.0.0.1:7700,http://10.0.0.2:7700', list)
-    .option('--own-redis', 'use the Redis of the configuration instead of a private one', false)
+    .option('--external-redis', 'use the Redis of the configuration instead of a private one', false)
     .option('--dir <path>', 'keep data here over a restart')
     .option('--workers <count>', 'processes that move shards', whole, 1)
     .addHelpText('after', '\nExample:\n  miroir up --nodes 3 --workers 2')

@@ -78,6 +78,28 @@ describe('a planner that dies is healed by the next one', () => {
   });
 });
 
+describe('a plan that was cut off in writing, when what it was made from has changed since', () => {
+  it.each([
+    ['before script:moves-add', 'a second plan has all moves, and the first is done without one'],
+    ['after script:moves-add', 'the first runs with the moves it has'],
+  ])('%s: %s', async (point) => {
+    const first = fleet.startPlanner();
+    await first.worker.leading;
+    first.failpoint.breakAt(point);
+    await fleet.events.add('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    await untilTrue(() => first.failpoint.isBroken);
+    await first.abandon();
+    const { redis, records } = fleet.base;
+    const [cut] = await records.plans(0);
+    await redis.hincrby('{miroir}:routing:books', 'epoch', 1);
+    await fleet.startPlanner().worker.leading;
+    await expectHealed();
+    const moves = await records.unfinishedMoves();
+    expect(moves.every(({ planId }) => (planId === cut?.id) === point.startsWith('after'))).toBe(true);
+    await untilTrue(async () => (await records.plans(0)).length === 1);
+  });
+});
+
 describe('two planners', () => {
   it('exactly one works, and the other takes over when it closes or dies', async () => {
     const first = fleet.startPlanner();
