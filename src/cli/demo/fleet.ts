@@ -1,6 +1,6 @@
 /** What the demo runs on: a private Redis, nodes, a planner and two workers, each a process of its own. */
 import { loadConfig } from '../../config.ts';
-import { InvalidInputError } from '../../errors.ts';
+import { InvalidInputError, MiroirError } from '../../errors.ts';
 import { startDevNode } from '../../fleet/nodes.ts';
 import { type WorkerProcess, startWorker } from '../../fleet/processes.ts';
 import { startRedis } from '../../fleet/redis.ts';
@@ -26,15 +26,14 @@ export interface DemoFleet {
   readonly nodes: readonly DemoNode[];
   readonly planner: DemoWorker;
   readonly workers: readonly DemoWorker[];
-  readonly leaseTtlMs: number;
-  /** The MIROIR_* variables of every process. */
-  readonly environment: Readonly<Record<string, string>>;
   /** n4: started now, or the fourth of the given ones. */
   startFourth(): Promise<DemoNode>;
   /** The board, which the demo itself has no use for. */
   startBoard(): Promise<string>;
   /** Sends SIGKILL; the end of this one is no failure. */
   kill(worker: DemoWorker): void;
+  /** What planner and workers have logged last, for when something goes wrong. */
+  lastWords(): readonly string[];
 }
 
 export interface FleetOptions {
@@ -45,6 +44,12 @@ export interface FleetOptions {
   readonly signal: AbortSignal;
   /** Told when a process ends that nobody ended, with its last words. */
   readonly onDeath: (error: Error) => void;
+}
+
+/** A process of the demo ended that nobody had ended. Its last words say why; run the demo again, and report it. */
+export class ProcessDiedError extends MiroirError {
+  readonly code = 'miroir_process_died';
+  readonly retryable = false;
 }
 
 /** In this order: workers drain while nodes and Redis are still there; a stage's parts go at the same time. */
@@ -126,7 +131,9 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
   const watch = (name: string, exited: Promise<unknown>, tail: () => readonly string[], isFine = () => false): void => {
     void exited.then(() => {
       if (closers.isClosing || isFine()) return;
-      onDeath(new Error([`${name} ended by itself; its last words:`, ...tail().slice(-LAST_WORDS)].join('\n  ')));
+      onDeath(
+        new ProcessDiedError([`${name} ended by itself; its last words:`, ...tail().slice(-LAST_WORDS)].join('\n  ')),
+      );
     });
   };
   watch('Redis', redis.exited, () => redis.tail());
@@ -174,8 +181,6 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
     nodes,
     planner,
     workers,
-    leaseTtlMs: config.leaseTtlSecs * 1_000,
-    environment,
     startFourth: () => startNode(NODES_AT_START),
     async startBoard() {
       const board = await startOne('api', 'board');
@@ -185,6 +190,13 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
       killed.add(worker);
       worker.process.child.kill('SIGKILL');
     },
+    lastWords: () =>
+      [planner, ...workers].flatMap(({ name, process }) =>
+        process.child
+          .tail()
+          .slice(-LAST_WORDS)
+          .map((line) => `${name}: ${line}`),
+      ),
   };
 }
 
