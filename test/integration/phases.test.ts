@@ -1,19 +1,19 @@
 // Single moves on a fleet that the tests of this file share: what is copied, what goes wrong, and how each ends. Each
 // test has an index of one shard and node switches of its own.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { IndexEntry } from '../../src/core/routing.ts';
-import type { MoveState } from '../../src/ports.ts';
-import { checkPlacement } from '../support/check.ts';
 import { type IndexOptions, type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
-import { type Asked, type NodeSwitches, switchesOf } from '../support/switches.ts';
-import { untilTrue } from '../support/until.ts';
+import { type Scene, endGrace, isInGrace, scene as newScene, windowsOf } from '../support/scene.ts';
+import { switchesOf } from '../support/switches.ts';
 
 /** Longer than any test: a retiring copy is deleted only when a test wishes it. */
 const GRACE_MS = 600_000;
 
 let fleet: TestFleet;
 beforeAll(async () => {
-  fleet = await startTestFleet({ nodes: 2, config: { migration_batch_size: 500, grace_ms: GRACE_MS, lease_ttl_secs: 10 } });
+  fleet = await startTestFleet({
+    nodes: 2,
+    config: { migration_batch_size: 500, grace_ms: GRACE_MS, lease_ttl_secs: 10 },
+  });
   await fleet.startWorker();
 }, 60_000);
 afterAll(() => fleet.stop());
@@ -24,85 +24,7 @@ afterEach(async () => {
   }
 });
 
-interface Scene {
-  readonly entry: IndexEntry;
-  readonly index: string;
-  readonly from: string;
-  readonly to: string;
-  readonly source: NodeSwitches;
-  readonly target: NodeSwitches;
-  move(): Promise<MoveState>;
-  /** Begins the move and returns its id when its windows wait in the target, which does not process them. */
-  stall(): Promise<string>;
-  /** The same, but what stalls is the comparing of source and target, after the copy. */
-  stallVerify(): Promise<string>;
-  /** Until the move is settled; then ends its grace, until it has ended. */
-  end(id: string): Promise<MoveState>;
-  check(): Promise<void>;
-  /** Writes of ours to the target, by what they did. */
-  sent(): Promise<Asked[]>;
-}
-
-let indexes = 0;
-/** An index of one shard on one node, and a move of it to the other that has not begun. */
-async function scene(options: Partial<IndexOptions> = {}): Promise<Scene> {
-  const index = `phases${(indexes += 1)}`;
-  const entry = await fleet.createIndex({ documents: someDocuments(100), shards: 1, ...options, uid: index });
-  const { route } = await fleet.base.records.route(index, 0);
-  const [from = ''] = route.owners;
-  const to = from === 'n1' ? 'n2' : 'n1';
-  const switches = (id: string): NodeSwitches => switchesOf(fleet.nodes.find((node) => node.id === id) ?? { url: '' });
-  const target = switches(to);
-  const sent = async (): Promise<Asked[]> =>
-    (await target.asked(`^/indexes/${index}/documents\\?`)).filter(({ method }) => method === 'POST');
-  const move = (): Promise<MoveState> => fleet.orderMove({ index, target: to });
-  const stall = async (): Promise<string> => {
-    await target.pause();
-    const { id } = await move();
-    await untilTrue(async () => (await sent()).some(({ status }) => status === 202));
-    return id;
-  };
-  return {
-    entry,
-    index,
-    from,
-    to,
-    source: switches(from),
-    target,
-    move,
-    sent,
-    stall,
-    async stallVerify() {
-      const id = await stall();
-      await target.fault({ match: { path: `^/indexes/${index}/documents/fetch` }, do: 'status', status: 503 });
-      await target.resume();
-      await fleet.untilMove(id, ({ lastOffset }) => lastOffset === 65_536);
-      return id;
-    },
-    async end(id) {
-      await fleet.untilMove(id, isInGrace, 20_000);
-      await endGrace(id);
-      return fleet.untilEnded(id);
-    },
-    async check() {
-      const table = await fleet.base.records.table(index);
-      if (table === null) throw new Error('no table');
-      const result = await checkPlacement(fleet.nodes, entry, table, fleet.documents.get(index) ?? new Map());
-      expect(result).toMatchObject({ lost: [], wrong: [], misplaced: [] });
-    },
-  };
-}
-
-const isInGrace = ({ phase, waiting }: MoveState): boolean =>
-  phase === 'DualWriteStopped' && waiting?.reason.startsWith('grace') === true;
-
-async function endGrace(id: string): Promise<void> {
-  await fleet.base.records.wish(id, 'now');
-  await fleet.moveQueue.promote(await fleet.untilMove(id, ({ wish }) => wish === 'now'));
-}
-
-const windowsOf = (asked: readonly Asked[]): string[] =>
-  asked.flatMap(({ tag }) => (tag?.window === undefined ? [] : [tag.window.join('-')]));
+const scene = (options?: Partial<IndexOptions>): Promise<Scene> => newScene(fleet, options);
 
 const route = async ({ index }: Scene) => (await fleet.base.records.route(index, 0)).route;
 
@@ -205,6 +127,7 @@ describe('trouble at the target', () => {
     const waiting = await fleet.untilMove(id, (move) => move.waiting !== null);
     expect(waiting.waiting?.reason).toBe(`node_busy: ${at.to}: ${message}`);
     expect(await route(at)).toMatchObject({ state: 'tracking', owners: [at.from] });
+    await fleet.moveQueue.promote(waiting);
     expect(await at.end(id)).toMatchObject({ outcome: 'done', docsMigrated: 100 });
     await at.check();
   });
@@ -321,7 +244,7 @@ describe('the last copy', () => {
     await fleet.untilMove(id, isInGrace);
     const documents = [...(await at.target.texts(at.index)).values()].map((text) => JSON.parse(text) as { id: number });
     for (const document of documents) await at.target.remove(at.index, document.id);
-    await endGrace(id);
+    await endGrace(fleet, id);
     await fleet.untilMove(id, ({ waiting }) => waiting?.reason.startsWith('last_copy') === true);
     expect((await at.source.texts(at.index)).size).toBe(100);
     for (const document of documents) await at.target.put(at.index, document);
