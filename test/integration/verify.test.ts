@@ -2,6 +2,7 @@
 // the development nodes that no task list shows, or by writes past the routers, which it does.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type IndexOptions, type TestFleet, startTestFleet } from '../support/fleet.ts';
+import { readMetric } from '../support/metrics.ts';
 import { type Scene, scene as newScene } from '../support/scene.ts';
 import { switchesOf } from '../support/switches.ts';
 
@@ -21,16 +22,13 @@ afterEach(async () => {
 
 const scene = (options?: Partial<IndexOptions>): Promise<Scene> => newScene(fleet, options);
 
-async function metric(name: string): Promise<number> {
-  const text = await (await fetch(metricsUrl)).text();
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
-}
+const differences = (): Promise<number> => readMetric(metricsUrl, 'miroir_verify_differences_total');
 
 type Plain = Record<string, unknown> & { id: number };
 
 describe('a difference between source and target', () => {
   it('missing, extra and altered documents are found, repaired and counted, in the record and the metric', async () => {
-    const before = await metric('miroir_verify_differences_total');
+    const before = await differences();
     const at = await scene();
     const id = await at.stallVerify();
     const documents = [...(await at.source.texts(at.index)).values()].map((text) => JSON.parse(text) as Plain);
@@ -42,7 +40,7 @@ describe('a difference between source and target', () => {
     await at.target.clearFaults();
     expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 3, docsMigrated: 100 });
     await at.check();
-    expect((await metric('miroir_verify_differences_total')) - before).toBe(3);
+    expect((await differences()) - before).toBe(3);
   });
 
   it('is none when only the order of documents differs', async () => {

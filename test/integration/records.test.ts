@@ -1,0 +1,454 @@
+// The scripts that change our records, on a real Redis: what each refuses, and that a refusal changes nothing.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { IndexEntry } from '../../src/core/routing.ts';
+import { leaseTimings } from '../../src/core/timing.ts';
+import { RecordTooNewError, StaleFenceError } from '../../src/errors.ts';
+import { held, settled, settling, stable, tracking } from '../../src/phases/routes.ts';
+import type { Lease, MoveState, PlanWriter, Records } from '../../src/ports.ts';
+import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
+import { connect, untilReady } from '../../src/redis/connection.ts';
+import { PLANNER_SCOPE, keys, rebalanceScope } from '../../src/redis/keys.ts';
+import { watchLeases } from '../../src/redis/lease-watch.ts';
+import { createLeases } from '../../src/redis/lease.ts';
+import { createMoveWriter } from '../../src/redis/move-writer.ts';
+import { createFleetWriter, createPlanWriter } from '../../src/redis/plan-writer.ts';
+import { createRecords } from '../../src/redis/records.ts';
+import { createScripts } from '../../src/redis/scripts.ts';
+import { observed, said } from '../support/observed.ts';
+import { withRedis } from '../support/redis.ts';
+import { untilTrue } from '../support/until.ts';
+
+const redis = withRedis();
+const RUN_CHANGE_MS = 300;
+const AUDIT_MAX = 100;
+const MOVES_PER_NODE = 2;
+const ENTRY: IndexEntry = { uid: 'books', primaryKey: 'id', shards: 6, replicationFactor: 1, groups: [0] };
+
+type World = Awaited<ReturnType<typeof makeWorld>>;
+let world: World;
+
+/** Six shards on n1, a plan that moves each of them to n2, and the leases to do it. */
+async function makeWorld() {
+  const { logger } = said();
+  const connection = connect({ url: redis.url, kind: 'commands', logger });
+  await untilReady(connection, redis.url, 5_000);
+  await connection.flushall();
+  const { observer } = observed();
+  const refused: string[] = [];
+  const scripts = createScripts(connection, { hit: () => Promise.resolve() }, (reason) => refused.push(reason));
+  const timings = leaseTimings(10_000, 2_000);
+  const watch = watchLeases({ scripts, clock: systemClock, everyMs: 500, logger });
+  const leases = createLeases({ scripts, clock: systemClock, timings, holder: 'host/1', watch, logger, observer });
+  const grant = async (scope: string): Promise<Lease> => {
+    const answer = await leases.acquire(scope);
+    if (!('lease' in answer)) throw new Error(`${scope} is held`);
+    return answer.lease;
+  };
+  const records: Records = createRecords({ redis: connection, scripts, runChangeMs: RUN_CHANGE_MS });
+  const fleet = createFleetWriter(scripts, AUDIT_MAX);
+  const node = (id: string) => ({ id, url: `http://${id}`, group: 0, state: 'active' as const });
+  await fleet.initTopology([node('n1'), node('n2')]);
+  const owners = ['n1'];
+  const shards = Array.from({ length: ENTRY.shards }, (_, shard) => shard);
+  await fleet.createIndex(
+    1,
+    ENTRY,
+    shards.map((shard) => ({ shard, state: 'stable', owners, readers: owners, epoch: 1 })),
+  );
+  const planner = await grant(PLANNER_SCOPE);
+  const plans: PlanWriter = createPlanWriter({
+    scripts,
+    redis: connection,
+    lease: planner,
+    auditMaxEntries: AUDIT_MAX,
+    historyMax: 100,
+  });
+  const moves = shards.map((shard) => ({
+    id: `p1-${shard}`,
+    step: 0,
+    index: 'books',
+    shard,
+    group: 0,
+    source: 'n1',
+    target: 'n2',
+    retires: 'n1',
+    reason: 'balance' as const,
+  }));
+  await plans.openPlan(
+    { id: 'p1', topologyVersion: 1, moves, blocked: [], keep: [], cancel: [], finish: [] },
+    'a test',
+  );
+  await plans.addMoves('p1', moves);
+  await plans.runPlan('p1', 1, []);
+  const lease = await grant(rebalanceScope('books'));
+  const writer = createMoveWriter({ scripts, lease, movesPerNode: MOVES_PER_NODE, auditMaxEntries: AUDIT_MAX });
+  const move = async (shard: number): Promise<MoveState> => {
+    const found = await records.move(`p1-${shard}`);
+    if (found === null) throw new Error('no move');
+    return found;
+  };
+  const route = (shard: number) => records.route('books', shard);
+  const start = async (shard: number) => {
+    const [state, read] = await Promise.all([move(shard), route(shard)]);
+    return writer.start(state, tracking(read, state));
+  };
+  return {
+    connection,
+    scripts,
+    records,
+    fleet,
+    plans,
+    lease,
+    writer,
+    move,
+    route,
+    start,
+    refused,
+    grant,
+    /** All that the scripts may change, for `nothing changed`. */
+    async everything(): Promise<Record<string, unknown>> {
+      const out: Record<string, unknown> = {};
+      for (const key of (await connection.keys('{miroir}:*')).sort()) {
+        if (key.startsWith('{miroir}:rebalance') || key.startsWith('{miroir}:planner')) continue;
+        const type = await connection.type(key);
+        if (type === 'hash') out[key] = await connection.hgetall(key);
+        else if (type === 'set') out[key] = (await connection.smembers(key)).sort();
+        else if (type === 'zset') out[key] = await connection.zrange(key, '0', '-1', 'WITHSCORES');
+        else if (type === 'stream') out[key] = await connection.xlen(key);
+        else out[key] = type;
+      }
+      return out;
+    },
+    async stop() {
+      watch.stop();
+      await lease.release(true);
+      await planner.release(true);
+      connection.disconnect();
+    },
+  };
+}
+
+beforeEach(async () => {
+  world = await makeWorld();
+});
+afterEach(() => world.stop());
+
+/** The call is refused as told, and no record has changed. */
+async function expectRefused(call: () => Promise<unknown>, refused: string): Promise<void> {
+  const before = await world.everything();
+  expect(await call()).toEqual({ refused });
+  expect(await world.everything()).toEqual(before);
+}
+
+/** Brings a move to a phase without doing its work. */
+async function raise(shard: number, to: MoveState['phase']): Promise<void> {
+  await world.start(shard);
+  for (const phase of ['DualWriteStarted', 'MigrationInProgress', 'MigrationComplete'] as const) {
+    if ((await world.move(shard)).phase === to) return;
+    await world.writer.advance(await world.move(shard), { to: phase, what: phase });
+  }
+}
+
+describe('move-start', () => {
+  it('publishes tracking under the next epoch and takes a place at both nodes', async () => {
+    expect(await world.start(0)).toEqual({ epoch: 2 });
+    expect((await world.route(0)).route).toEqual({
+      shard: 0,
+      epoch: 2,
+      state: 'tracking',
+      owners: ['n1'],
+      readers: ['n1'],
+      moveId: 'p1-0',
+    });
+    expect(await world.connection.smembers(keys.nodeMoves('n1', 'out'))).toEqual(['p1-0']);
+    expect(await world.connection.smembers(keys.nodeMoves('n2', 'in'))).toEqual(['p1-0']);
+    expect((await world.move(0)).startedAtMs).not.toBeNull();
+  });
+
+  it('refuses one move more than moves_per_node out of the source', async () => {
+    await world.start(0);
+    await world.start(1);
+    await world.connection.del(keys.nodeMoves('n2', 'in'));
+    await expectRefused(() => world.start(2), 'source_full');
+  });
+
+  it('refuses one move more than moves_per_node into the target', async () => {
+    await world.start(0);
+    await world.start(1);
+    await world.connection.del(keys.nodeMoves('n1', 'out'));
+    await expectRefused(() => world.start(2), 'target_full');
+  });
+
+  it('refuses a move that began, one that is to be cancelled, and a route that changed meanwhile', async () => {
+    const [state, read] = await Promise.all([world.move(0), world.route(0)]);
+    await world.start(0);
+    await expectRefused(() => world.writer.start(state, tracking(read, state)), 'conflict');
+    await raise(0, 'DualWriteStarted');
+    await expectRefused(() => world.start(0), 'phase');
+    await world.records.wish('p1-1', 'cancel');
+    await expectRefused(() => world.start(1), 'wish');
+  });
+});
+
+describe('move-advance', () => {
+  it('raises phase and route in one step, the epoch by one', async () => {
+    await raise(0, 'MigrationComplete');
+    const read = await world.route(0);
+    const reply = await world.writer.advance(await world.move(0), {
+      route: held(read, await world.move(0), 2_000),
+      what: 'held',
+    });
+    expect(reply).toEqual({ epoch: 3 });
+    const now = await world.route(0);
+    expect(now.route).toMatchObject({ state: 'held', epoch: 3 });
+    expect((now.route.heldUntilMs ?? 0) - Date.now()).toBeGreaterThan(1_000);
+  });
+
+  it('refuses another phase than expected, and a move that has ended', async () => {
+    const stale = await world.move(0);
+    await raise(0, 'DualWriteStarted');
+    await expectRefused(() => world.writer.advance(stale, { to: 'DualWriteStarted', what: 'x' }), 'phase');
+    await world.writer.end(await world.move(0), 'cancelled', {});
+    const ended = await world.move(0);
+    await expectRefused(
+      () => world.writer.advance({ ...ended, phase: 'Idle' }, { to: 'DualWriteStarted', what: 'x' }),
+      'phase',
+    );
+  });
+
+  it('refuses a route that changed meanwhile, also one that it leaves alone', async () => {
+    const before = await world.route(0);
+    await raise(0, 'MigrationInProgress');
+    const move = await world.move(0);
+    await expectRefused(() => world.writer.advance(move, { route: settling(before, move), what: 'x' }), 'conflict');
+    await expectRefused(
+      () => world.writer.advance(move, { to: 'MigrationComplete', unchanged: before, what: 'x' }),
+      'conflict',
+    );
+  });
+
+  it('refuses the switch once a cancel is wished, and once the hold is over', async () => {
+    await raise(0, 'MigrationComplete');
+    const move = await world.move(0);
+    await world.writer.advance(move, { route: held(await world.route(0), move, 100), what: 'held' });
+    const read = await world.route(0);
+    const heldUntilMs = read.route.heldUntilMs ?? 0;
+    const change = { route: settling(read, move), holdUntilMs: heldUntilMs, unlessCancelled: true, what: 'settling' };
+    await untilTrue(() => Date.now() > heldUntilMs);
+    await expectRefused(() => world.writer.advance(move, change), 'hold_over');
+    await world.records.wish('p1-0', 'cancel');
+    await expectRefused(() => world.writer.advance(move, change), 'wish');
+  });
+});
+
+describe('hold-end', () => {
+  it('puts a hold back only after its end, once, and only the very hold that was read', async () => {
+    await raise(0, 'MigrationComplete');
+    const move = await world.move(0);
+    await world.writer.advance(move, { route: held(await world.route(0), move, 150), what: 'held' });
+    const read = await world.route(0);
+    expect(await world.records.endHold('books', read)).toBe(false);
+    expect((await world.route(0)).text).toBe(read.text);
+    await untilTrue(() => Date.now() > (read.route.heldUntilMs ?? 0));
+    expect(await world.records.endHold('books', read)).toBe(true);
+    expect((await world.route(0)).route).toMatchObject({
+      state: 'tracking',
+      moveId: 'p1-0',
+      epoch: read.route.epoch + 1,
+    });
+    expect(await world.records.endHold('books', read)).toBe(false);
+  });
+});
+
+describe('move-end', () => {
+  it('gives the places back and counts the plan down; the last move makes the plan done', async () => {
+    for (let shard = 0; shard < ENTRY.shards; shard += 1) {
+      expect(await world.records.plan('p1')).toMatchObject({ state: 'running', left: ENTRY.shards - shard });
+      await raise(shard, 'MigrationComplete');
+      const move = await world.move(shard);
+      await world.writer.advance(move, { route: settling(await world.route(shard), move), what: 'settling' });
+      await world.writer.advance(move, {
+        to: 'DualWriteStopped',
+        route: settled(await world.route(shard), move),
+        releasePlaces: true,
+        what: 'x',
+      });
+      expect(await world.connection.exists(keys.nodeMoves('n1', 'out'), keys.nodeMoves('n2', 'in'))).toBe(0);
+      expect(
+        await world.writer.end(await world.move(shard), 'done', { route: stable(await world.route(shard)) }),
+      ).toMatchObject({
+        epoch: expect.any(Number),
+      });
+      const ended = await world.move(shard);
+      expect(ended).toMatchObject({ phase: 'OldReplicaDeleted', outcome: 'done', error: null });
+      expect((await world.route(shard)).route).toMatchObject({ state: 'stable', owners: ['n2'], readers: ['n2'] });
+      const before = await world.everything();
+      expect(await world.writer.end(ended, 'done', {})).toEqual({ refused: 'phase' });
+      expect(await world.everything()).toEqual(before);
+    }
+    expect(await world.records.plan('p1')).toMatchObject({ state: 'done', left: 0 });
+    expect(await world.records.unfinishedMoves()).toEqual([]);
+    await world.plans.closePlan('p1');
+    expect(await world.records.plans(0)).toEqual([]);
+  });
+});
+
+describe('move-checkpoint', () => {
+  const target = {
+    moveId: 'p1-0',
+    jobKey: '{miroir}:rebalance.books:1',
+    lockKey: '{miroir}:rebalance.books:1:lock',
+    token: 't1',
+  };
+  const write = (lastOffset: number, change: { token?: string; fence?: string } = {}): Promise<void> =>
+    writeCheckpoint(
+      world.scripts,
+      { ...world.lease, scope: world.lease.scope, fence: change.fence ?? world.lease.fence },
+      { ...target, token: change.token ?? 't1', data: JSON.stringify({ last_offset: lastOffset }) },
+      { docsMigrated: lastOffset * 2, lastOffset, fields: { bytes: 5 } },
+    );
+  const state = async () => [
+    await world.connection.hget(target.jobKey, 'data'),
+    await world.connection.hgetall(keys.move('p1-0')),
+  ];
+
+  beforeEach(async () => {
+    await world.connection.set(target.lockKey, 't1');
+    await world.connection.hset(target.jobKey, 'data', '{}');
+  });
+
+  it('writes progress into the job’s data and the record together', async () => {
+    await write(5_000);
+    expect(await world.connection.hget(target.jobKey, 'data')).toBe('{"last_offset":5000}');
+    expect(await world.move(0)).toMatchObject({ docsMigrated: 10_000, lastOffset: 5_000, bytes: 5 });
+  });
+
+  it.each([
+    ['another job token', 6_000, { token: 't2' }, 'token'],
+    ['an older fence', 6_000, { fence: '1' }, 'fence'],
+    ['an offset below the one stored', 4_999, {}, 'backward'],
+  ])('refuses %s, and counts nothing', async (_name, offset, change, reason) => {
+    await write(5_000);
+    const before = await state();
+    const error = await write(offset, change).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(StaleFenceError);
+    expect((error as StaleFenceError).details['reason']).toBe(reason);
+    expect(await state()).toEqual(before);
+    expect(world.refused.at(-1)).toBe(reason);
+  });
+
+  it('refuses a job whose lock is gone', async () => {
+    await world.connection.del(target.lockKey);
+    await expect(write(1)).rejects.toBeInstanceOf(StaleFenceError);
+    expect(await world.connection.hget(target.jobKey, 'data')).toBe('{}');
+  });
+});
+
+describe('every change of a move is refused to an old fence', () => {
+  it('start, advance, end and note: nothing changes', async () => {
+    await raise(1, 'DualWriteStarted');
+    await world.lease.release(true);
+    const next = await world.grant(rebalanceScope('books'));
+    const [idle, begun, read] = await Promise.all([world.move(0), world.move(1), world.route(1)]);
+    const before = await world.everything();
+    for (const call of [
+      () => world.start(0),
+      () => world.writer.advance(begun, { to: 'MigrationInProgress', what: 'x' }),
+      () => world.writer.end(begun, 'cancelled', { route: stable(read) }),
+      () => world.writer.note(idle.id, { waiting: 'x' }),
+    ]) {
+      await expect(call()).rejects.toBeInstanceOf(StaleFenceError);
+    }
+    expect(await world.everything()).toEqual(before);
+    await next.release(true);
+  });
+});
+
+describe('a record of a newer version', () => {
+  it.each([
+    [
+      'a move',
+      () => world.connection.hset(keys.move('p1-0'), 'move', '{"v":2,"id":"p1-0"}'),
+      () => world.records.move('p1-0'),
+    ],
+    ['a plan', () => world.connection.hset(keys.plan('p1'), 'plan', '{"v":2}'), () => world.records.plan('p1')],
+    ['the topology', () => world.connection.hset(keys.topology, 'v', '2'), () => world.records.topology()],
+    [
+      'a routing table',
+      () => world.connection.hset(keys.routing('books'), 'v', '2'),
+      () => world.records.table('books'),
+    ],
+    [
+      'an index',
+      () => world.connection.hset(keys.indexes, 'books', '{"v":2,"uid":"books"}'),
+      () => world.records.index('books'),
+    ],
+  ])('%s is left alone, and said', async (_name, write, read) => {
+    await write();
+    const before = await world.everything();
+    await expect(read()).rejects.toBeInstanceOf(RecordTooNewError);
+    await expect(read()).rejects.toThrow('has version 2; this process reads up to 1');
+    expect(await world.everything()).toEqual(before);
+  });
+});
+
+describe('the barrier', () => {
+  const pass = (epoch: number) => world.records.barrier('books', epoch);
+  const router = (id: string, untilMs: number, acks: Record<string, number>) =>
+    world.connection.hset(keys.routers, id, JSON.stringify({ untilMs, acks }));
+
+  it('is open while no router is registered', async () => {
+    expect(await pass(9)).toEqual({ open: true, routers: 0 });
+  });
+
+  it('waits for every live router to acknowledge this epoch of this index', async () => {
+    await router('r1', Date.now() + 60_000, { books: 9, other: 12 });
+    await router('r2', Date.now() + 60_000, { books: 8 });
+    expect(await pass(9)).toMatchObject({ open: false, reason: 'router r2' });
+    await router('r2', Date.now() + 60_000, { other: 12 });
+    expect(await pass(9)).toMatchObject({ open: false, reason: 'router r2' });
+    await router('r2', Date.now() + 60_000, { books: 9 });
+    expect(await pass(9)).toEqual({ open: true, routers: 2 });
+    expect(await pass(10)).toMatchObject({ open: false });
+  });
+
+  it('does not wait for a router whose entry is over', async () => {
+    await router('r1', Date.now() - 1, {});
+    expect(await pass(9)).toEqual({ open: true, routers: 0 });
+  });
+
+  it('after Redis restarted passes only when routers had the time to register again', async () => {
+    expect(await pass(9)).toMatchObject({ open: true });
+    await world.connection.hset(keys.run, 'run', 'of another process');
+    const from = Date.now();
+    const first = await pass(9);
+    expect(first).toMatchObject({ open: false, reason: 'redis_restarted' });
+    await untilTrue(async () => (await pass(9)).open);
+    expect(Date.now() - from).toBeGreaterThanOrEqual(RUN_CHANGE_MS - 5);
+  });
+});
+
+describe('the audit stream', () => {
+  it('tells every change, and is bounded', async () => {
+    await world.start(0);
+    const [last] = await world.connection.xrevrange(keys.audit, '+', '-', 'COUNT', 1);
+    expect(last?.[1]).toEqual(['what', 'tracking', 'move', 'p1-0', 'epoch', '2', 'fence', world.lease.fence]);
+    for (let n = 0; n < 500; n += 1) {
+      await world.writer.advance(await world.move(0), { what: `step ${n}` });
+    }
+    const length = await world.connection.xlen(keys.audit);
+    // Redis trims whole nodes of 100 entries.
+    expect(length).toBeGreaterThanOrEqual(AUDIT_MAX);
+    expect(length).toBeLessThanOrEqual(AUDIT_MAX + 100);
+  });
+});
+
+describe('registering', () => {
+  it('an index twice, or a second first topology, is refused', async () => {
+    await expect(world.fleet.createIndex(1, ENTRY, [])).rejects.toThrow('registered already');
+    await expect(world.fleet.initTopology([])).rejects.toThrow('conflict');
+    await expect(world.fleet.createIndex(7, { ...ENTRY, uid: 'new' }, [])).rejects.toThrow('conflict');
+    expect(await world.records.index('new')).toBeNull();
+  });
+});

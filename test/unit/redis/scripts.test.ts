@@ -1,0 +1,62 @@
+// Every script says what it guarantees, and is used; what is used exists.
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { luaSource } from '../../support/lua-at.ts';
+
+const SRC = new URL('../../../src/', import.meta.url);
+const files = readdirSync(new URL('redis/lua/', SRC)).filter((name) => name.endsWith('.lua'));
+const names = files.map((file) => file.slice(0, -'.lua'.length)).sort();
+const includes = readdirSync(new URL('redis/lua/include/', SRC)).map((file) => file.slice(0, -'.lua'.length));
+
+const sources = (readdirSync(SRC, { recursive: true }) as string[])
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => readFileSync(new URL(file, SRC), 'utf8'));
+const used = new Set(
+  sources.flatMap((text) => [...text.matchAll(/\.(?:run|try)\(\s*'([a-z-]+)'/g)].map(([, name]) => name ?? '')),
+);
+
+describe('scripts', () => {
+  it('each file is run somewhere, and each that is run has a file', () => {
+    expect([...used].sort()).toEqual(names);
+  });
+
+  it('each include is used', () => {
+    const wanted = new Set(
+      names.flatMap((name) => [...luaSource(name).matchAll(/^-- @include (\S+)$/gm)].map(([, part]) => part)),
+    );
+    expect([...wanted].sort()).toEqual(includes.sort());
+  });
+
+  it.each(names)('%s begins with its guarantee, KEYS, ARGV where it has any, and what it returns', (name) => {
+    const source = luaSource(name);
+    const header = source
+      .split('\n')
+      .filter((line, at, lines) => lines.slice(0, at + 1).every((each) => each.startsWith('--')));
+    const text = header.join('\n');
+    expect(header[0]).toMatch(/^-- [A-Z].{30,}/);
+    expect(text).toMatch(/^-- KEYS\[1\]/m);
+    expect(/ARGV\[/.test(source)).toBe(/^-- ARGV\[1\]/m.test(text));
+    expect(text).toMatch(/^-- Returns /m);
+    const keysUsed = [...source.slice(text.length).matchAll(/KEYS\[(\d+)\]/g)].map(([, number]) => Number(number));
+    const described = [...text.matchAll(/KEYS\[(\d+)/g)].map(([, number]) => Number(number));
+    for (const key of keysUsed) expect(described, `KEYS[${key}]`).toContain(key);
+  });
+
+  it.each(names.filter((name) => /^(move|moves|plan|topology)-/.test(name)))(
+    '%s checks the fence, or says why anybody may run it',
+    (name) => {
+      const anybody = new Set(['move-wish', 'topology-init']);
+      expect(luaSource(name).includes('-- @include fence')).toBe(!anybody.has(name));
+    },
+  );
+
+  it('no script turns a fence into a number, except to make a larger one', () => {
+    for (const name of [
+      ...names.map((each) => luaSource(each)),
+      ...includes.map((part) => luaSource(`include/${part}`)),
+    ]) {
+      for (const line of name.split('\n').filter((text) => /tonumber\([^)]*fence/.test(text)))
+        expect(line).toContain('math.max');
+    }
+  });
+});
