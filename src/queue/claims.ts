@@ -137,6 +137,8 @@ export function startClaims(options: ClaimsOptions): Claims {
       concurrency: Math.min(options.indexesPerProcess, options.maxConcurrentMigrations),
       lockDuration: timings.jobLockMs,
       stalledInterval: timings.stalledMs,
+      // A frozen process still stands in line for Redis' word that a job is there, and keeps it to itself: look anyway.
+      drainDelay: timings.stalledMs / 1_000,
       maxStalledCount: STALLS_MAX,
     },
   );

@@ -76,6 +76,8 @@ export class IndexRun {
         concurrency: 1,
         lockDuration: timings.jobLockMs,
         stalledInterval: timings.stalledMs,
+        // A frozen process still stands in line for Redis' word that a job is there, and keeps it to itself: look anyway.
+        drainDelay: timings.stalledMs / 1_000,
         maxStalledCount: STALLS_MAX,
       },
     );
