@@ -19,7 +19,13 @@ const AFTERMATH_MS = 600;
 /** A frozen process tries exactly this write as soon as it wakes; whoever took over has made it void. */
 const FENCED_WRITE = /^\w+\/script:move-[a-z]+@before$/;
 
+/** There is work left to take over. */
+const IN_PHASE = /^\w/;
+/** Frozen for longer than this, somebody else must have the lease. */
+const LONG_MS = 2 * TTL_MS;
+
 interface LeaseSight {
+  /** '' when nobody holds it. */
   readonly holder: string;
   readonly fence: string;
 }
@@ -33,10 +39,10 @@ class Trap {
   /** Resolves when the mishap is over and its aftermath too, or when it is called off. */
   readonly over: Promise<void>;
   readonly #case: ProcessCase;
-  readonly #lease: () => Promise<LeaseSight | null>;
+  readonly #lease: () => Promise<LeaseSight>;
   #off = false;
 
-  constructor(process: Supervised, one: ProcessCase, lease: () => Promise<LeaseSight | null>) {
+  constructor(process: Supervised, one: ProcessCase, lease: () => Promise<LeaseSight>) {
     this.process = process;
     this.#case = one;
     this.#lease = lease;
@@ -66,9 +72,9 @@ class Trap {
   async #thaw(pid: number, freezeMs: number, ended: () => boolean): Promise<void> {
     const { process } = this;
     const before = await this.#lease();
-    const wasHolder = before?.holder.endsWith(`/${pid}`) === true;
+    const wasHolder = before.holder.endsWith(`/${pid}`);
     const linesBefore = process.lines.length;
-    const refusedBefore = process.refused;
+    const refusedBefore = process.refusedFor('fence');
     await sleep(freezeMs);
     const after = await this.#lease();
     process.kill('SIGCONT');
@@ -79,8 +85,11 @@ class Trap {
     if (!process.lines.slice(Math.max(0, linesBefore - 1)).some((line) => ending.test(line))) {
       this.faults.push(`${frozen} and did not stop itself`);
     }
-    const isVoid = after !== null && after.fence !== before?.fence;
-    if (isVoid && FENCED_WRITE.test(this.#case.point) && process.refused === refusedBefore) {
+    const isVoid = after.fence !== before.fence;
+    if (freezeMs > LONG_MS && !this.#case.twice && IN_PHASE.test(this.#case.point) && !isVoid) {
+      this.faults.push(`${frozen}, and nobody took over meanwhile`);
+    }
+    if (isVoid && FENCED_WRITE.test(this.#case.point) && process.refusedFor('fence') === refusedBefore) {
       this.faults.push(`${frozen}, a successor had fence ${after.fence}, and its write was not refused`);
     }
   }
@@ -176,9 +185,9 @@ export class Nemesis {
 
   #set(process: Supervised, one: ProcessCase): void {
     const scope = one.role === 'planner' ? 'planner' : `rebalance:${INDEX}`;
-    const lease = async (): Promise<LeaseSight | null> => {
+    const lease = async (): Promise<LeaseSight> => {
       const [holder, state, fence] = await this.#fleet.client.hmget(`{miroir}:${scope}`, 'holder', 'state', 'fence');
-      return state === 'held' ? { holder: holder ?? '', fence: fence ?? '' } : null;
+      return { holder: state === 'held' ? (holder ?? '') : '', fence: fence ?? '' };
     };
     this.#traps.push(new Trap(process, one, lease));
   }
