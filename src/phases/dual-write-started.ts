@@ -13,7 +13,7 @@ import { shardFilter } from './filters.ts';
 import { deleteShard } from './leftovers.ts';
 import { assertNoIndexOperation, preflight } from './preflight.ts';
 import { hasVectors } from './read-window.ts';
-import { assertAccepted, tracking } from './routes.ts';
+import { accepted, tracking, written } from './routes.ts';
 import { ensureSource } from './source.ts';
 import { OutdatedMove } from './undo.ts';
 import { settleWrites, takeWatermark } from './watermark.ts';
@@ -46,14 +46,13 @@ async function lookAgain(context: PhaseContext): Promise<RouteRead> {
 }
 
 async function publish(context: PhaseContext, read: RouteRead): Promise<number> {
-  const { move, records, writer } = context;
+  const { move, writer } = context;
   if (read.route.state === 'tracking') return read.route.epoch;
   const reply = await writer.start(move, tracking(read, move));
   if ('refused' in reply && (reply.refused === 'source_full' || reply.refused === 'target_full')) {
     throw new MoveWaitingError(`${reply.refused}: as many moves as a node may have at a time`, 250);
   }
-  assertAccepted(reply, 'tracking');
-  return reply.epoch ?? (await records.route(move.index, move.shard)).route.epoch;
+  return written(reply, 'tracking').route.epoch;
 }
 
 /** Facts of both nodes that later phases hold against what they find. */
@@ -101,6 +100,6 @@ export const dualWriteStarted: Phase = {
       fields: await facts(context, source, target),
       what: 'DualWriteStarted',
     });
-    assertAccepted(reply, 'the phase');
+    accepted(reply, 'the phase');
   },
 };

@@ -11,7 +11,7 @@ import { auditNodes } from './audit.ts';
 import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { verifyRest } from './migration-complete.ts';
-import { assertAccepted, held, settled, settling } from './routes.ts';
+import { accepted, held, settled, settling, written } from './routes.ts';
 import { ensureSource } from './source.ts';
 import { assertNodesIntact, settleWrites, takeWatermark } from './watermark.ts';
 
@@ -37,18 +37,17 @@ async function gate(context: PhaseContext, source: NodeClient, target: NodeClien
 }
 
 async function hold(context: PhaseContext, read: RouteRead): Promise<RouteRead> {
-  const { move, records, writer, settings } = context;
+  const { move, writer, settings } = context;
   const reply = await writer.advance(move, {
     route: held(read, move, settings.holdMs),
     unlessCancelled: true,
     what: 'held',
   });
-  assertAccepted(reply, 'the hold');
-  return records.route(move.index, move.shard);
+  return written(reply, 'the hold');
 }
 
 async function switchOwners(context: PhaseContext, read: RouteRead): Promise<RouteRead> {
-  const { move, records, writer, clock, observer } = context;
+  const { move, writer, clock, observer } = context;
   const startedMs = clock.monotonic();
   await passBarrier(context, read.route.epoch);
   const { heldUntilMs } = read.route;
@@ -61,14 +60,14 @@ async function switchOwners(context: PhaseContext, read: RouteRead): Promise<Rou
     fields: { switchedAt: '$now' },
     what: 'settling',
   });
-  assertAccepted(reply, 'the switch');
+  const switched = written(reply, 'the switch');
   observer.hold((clock.monotonic() - startedMs) / 1_000);
-  return records.route(move.index, move.shard);
+  return switched;
 }
 
 /** What the source had accepted before the switch is applied, then what the target had: readers may change over. */
 async function settle(context: PhaseContext, source: NodeClient, target: NodeClient, read: RouteRead): Promise<void> {
-  const { move, records, writer, entry, observer } = context;
+  const { move, writer, entry, observer } = context;
   await Promise.all([settleWrites(context, source), settleWrites(context, target)]);
   const retiring = move.retires === null ? -1 : await takeWatermark(context.node(move.retires), entry.uid);
   const reply = await writer.advance(move, {
@@ -78,9 +77,8 @@ async function settle(context: PhaseContext, source: NodeClient, target: NodeCli
     fields: { retiresFloor: retiring },
     what: 'DualWriteStopped',
   });
-  assertAccepted(reply, 'settled');
-  const now = await records.move(move.id);
-  if (now?.startedAtMs != null && now.phaseAtMs != null) observer.settled((now.phaseAtMs - now.startedAtMs) / 1_000);
+  const { startedAtMs, nowMs } = accepted(reply, 'settled');
+  observer.settled((nowMs - startedAtMs) / 1_000);
 }
 
 export const dualWriteStopped: Phase = {

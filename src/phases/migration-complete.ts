@@ -6,7 +6,7 @@
  */
 import { SLOTS } from '../core/windows.ts';
 import type { Phase, PhaseContext } from './context.ts';
-import { assertAccepted } from './routes.ts';
+import { accepted } from './routes.ts';
 import { ensureSource } from './source.ts';
 import { Verifier } from './verify.ts';
 import { assertNodesIntact } from './watermark.ts';
@@ -40,6 +40,6 @@ export const migrationComplete: Phase = {
       unlessCancelled: true,
       what: 'MigrationComplete',
     });
-    assertAccepted(reply, 'the phase');
+    accepted(reply, 'the phase');
   },
 };

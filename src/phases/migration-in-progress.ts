@@ -7,7 +7,7 @@
  */
 import type { Phase } from './context.ts';
 import { copyShard } from './copy.ts';
-import { assertAccepted } from './routes.ts';
+import { accepted } from './routes.ts';
 import { ensureSource } from './source.ts';
 import { assertNodesIntact } from './watermark.ts';
 
@@ -23,6 +23,6 @@ export const migrationInProgress: Phase = {
       unlessCancelled: true,
       what: 'MigrationInProgress',
     });
-    assertAccepted(reply, 'the phase');
+    accepted(reply, 'the phase');
   },
 };

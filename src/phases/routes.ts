@@ -1,7 +1,7 @@
 /** How a move changes its shard's route, state by state. */
 import type { ShardRoute } from '../core/routing.ts';
-import { MoveWaitingError } from '../errors.ts';
-import type { MoveReply, MoveState, RouteChange, RouteRead } from '../ports.ts';
+import { InvariantError, MoveWaitingError } from '../errors.ts';
+import type { MoveAccepted, MoveReply, MoveState, RouteChange, RouteRead } from '../ports.ts';
 
 type NewRoute = RouteChange['route'];
 
@@ -48,6 +48,14 @@ export const stable = (read: RouteRead): RouteChange => ({
 });
 
 /** A refusal that means "look again": the record or the route moved on, or a wish came in. */
-export function assertAccepted(reply: MoveReply, what: string): asserts reply is { epoch: number | null } {
+export function accepted(reply: MoveReply, what: string): MoveAccepted {
   if ('refused' in reply) throw new MoveWaitingError(`${reply.refused}: ${what} is tried again`, 50);
+  return reply;
+}
+
+/** The route that an accepted change has written. */
+export function written(reply: MoveReply, what: string): RouteRead {
+  const { route } = accepted(reply, what);
+  if (route === null) throw new InvariantError(`${what}: the script did not say what it wrote`);
+  return route;
 }

@@ -115,7 +115,14 @@ export interface AdvanceRequest {
 }
 
 export type MoveRefusal = 'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full' | 'hold_over';
-export type MoveReply = { readonly epoch: number | null } | { readonly refused: MoveRefusal };
+export interface MoveAccepted {
+  /** The shard's route as it stands now; null where it was not changed. */
+  readonly route: RouteRead | null;
+  /** When the move was started, and Redis time now (ms). */
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+}
+export type MoveReply = MoveAccepted | { readonly refused: MoveRefusal };
 
 /**
  * Changing a move: every call checks the fence in the same script. A stale fence throws `StaleFenceError`; refusals

@@ -1,5 +1,7 @@
 /** Where BullMQ keeps a job: the one place that knows, held by a contract test. */
 import type { Job, Queue } from 'bullmq';
+import type { Checkpoint } from '../ports.ts';
+import type { PhaseJob } from './jobs.ts';
 import type { Redis } from 'ioredis';
 
 /** The job's hash (field `data` is its data) and the lock that holds its worker's token. */
@@ -18,4 +20,14 @@ const DELAYED_SCALE = 4_096;
 export async function nextDueMs(queue: Queue, connection: Redis): Promise<number | null> {
   const [, score] = await connection.zrange(`${queue.qualifiedName}:delayed`, '0', '0', 'WITHSCORES');
   return score === undefined ? null : Math.floor(Number(score) / DELAYED_SCALE);
+}
+
+/** Puts progress into a job's data and says where and as what it is stored. */
+export function withProgress(
+  job: Job<PhaseJob>,
+  { docsMigrated, lastOffset }: Pick<Checkpoint, 'docsMigrated' | 'lastOffset'>,
+): { jobKey: string; lockKey: string; data: string } {
+  job.data = { ...job.data, docs_migrated: docsMigrated, last_offset: lastOffset };
+  const { job: jobKey, lock: lockKey } = jobKeys(job);
+  return { jobKey, lockKey, data: JSON.stringify(job.data) };
 }

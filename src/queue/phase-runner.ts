@@ -37,6 +37,8 @@ export interface RunnerOptions {
   readonly logger: Logger;
   /** Stores job data and record in one script. */
   readonly checkpoint: (job: Job<PhaseJob>, token: string, move: MoveState, progress: Checkpoint) => Promise<void>;
+  /** Shows the record's progress on a job that begins; only display depends on it. */
+  readonly show: (job: Job<PhaseJob>, token: string, move: MoveState) => Promise<void>;
   /** Asks for a claim of the index when the delayed job is due. */
   readonly claimAt: (index: string, dueMs: number) => Promise<void>;
 }
@@ -76,7 +78,9 @@ export class PhaseRunner {
         signal.throwIfAborted();
         if (!slots.tryEnter(move.id, move.index))
           throw new MoveWaitingError('process_full: as many moves as it may', SLOT_WAIT_MS);
-        await this.#work(job, token, move);
+        const reached = await this.#work(job, token, move);
+        // The phase just reached is this job's own in all but a late or repeated one: then there is nothing to read again.
+        if (reached === data.phase) return this.#reached(move, reached);
         move = await records.move(data.move);
       }
       if (move === null || move.outcome !== undefined || isSwitched(move.phase)) slots.leave(data.move);
@@ -93,23 +97,32 @@ export class PhaseRunner {
     return this.#working;
   }
 
-  async #work(job: Job<PhaseJob>, token: string, move: MoveState): Promise<void> {
+  /** The phase that was reached; null when the move was undone. */
+  async #work(job: Job<PhaseJob>, token: string, move: MoveState): Promise<JobPhase | null> {
     this.#working += 1;
     try {
-      await this.#step(job, token, move);
+      return await this.#step(job, token, move);
     } finally {
       this.#working -= 1;
     }
   }
 
-  async #step(job: Job<PhaseJob>, token: string, move: MoveState): Promise<void> {
+  #reached(move: MoveState, phase: JobPhase): { phase: string; docs_migrated: number } {
+    if (isSwitched(phase)) this.#options.slots.leave(move.id);
+    return { phase, docs_migrated: move.docsMigrated };
+  }
+
+  async #step(job: Job<PhaseJob>, token: string, move: MoveState): Promise<JobPhase | null> {
     const { work, checkpoint, clock, observer, logger } = this.#options;
     const log = logger.child({ move: move.id, index: move.index, shard: move.shard });
-    if (move.cancelWished && !isSwitched(move.phase)) return work.undo(move, 'cancelled', 'a cancel was wished');
+    if (move.cancelWished && !isSwitched(move.phase)) {
+      await work.undo(move, 'cancelled', 'a cancel was wished');
+      return null;
+    }
     const next = PHASES[phaseIndex(move.phase) + 1] as JobPhase;
     // Progress of the phases before is shown on every later job, too.
     if (job.data.docs_migrated !== move.docsMigrated || job.data.last_offset !== move.lastOffset) {
-      await checkpoint(job, token, move, { docsMigrated: move.docsMigrated, lastOffset: move.lastOffset });
+      await this.#options.show(job, token, move);
     }
     const startedMs = clock.monotonic();
     try {
@@ -118,10 +131,12 @@ export class PhaseRunner {
       const end = isSwitched(move.phase) ? null : work.outcomeOf(error);
       if (end === null) throw error;
       log.error({ problem: messageOf(error) }, `move ${end.outcome}`);
-      return work.undo(move, end.outcome, end.why);
+      await work.undo(move, end.outcome, end.why);
+      return null;
     }
     observer.phase(next, (clock.monotonic() - startedMs) / 1_000);
     log.info({ from: move.phase, to: next }, `${move.index}/${move.shard} ${move.phase} → ${next}`);
+    return next;
   }
 
   /** Back to the head of the queue, for whoever holds the index next. Without Redis the job's lock runs out instead. */

@@ -32,3 +32,11 @@ export async function writeCheckpoint(
     ],
   );
 }
+
+/** Shows progress on a job without touching the record. Throws `StaleFenceError` when the caller does not hold the job. */
+export async function showProgress(
+  scripts: Scripts,
+  job: Pick<CheckpointTarget, 'jobKey' | 'lockKey' | 'token' | 'data'>,
+): Promise<void> {
+  await scripts.run('job-progress', [job.jobKey, job.lockKey], [job.token, job.data]);
+}

@@ -3,16 +3,19 @@ import type { PlanMove } from '../core/planner.ts';
 import type { Lease, MoveReply, MoveState, MoveWriter, RouteChange } from '../ports.ts';
 import { RECORD_VERSION } from '../core/version.ts';
 import { keys } from './keys.ts';
-import { routeBody } from './route-text.ts';
+import { parseRoute, routeBody } from './route-text.ts';
 import { type Reply, type Scripts, refusalError } from './scripts.ts';
 
 const HANDLED = new Set(['phase', 'wish', 'conflict', 'source_full', 'target_full', 'hold_over']);
 
-function toReply(name: string, reply: Reply): MoveReply {
-  if (!('refused' in reply)) return { epoch: reply.values[1] === '' ? null : Number(reply.values[1]) };
-  if (HANDLED.has(reply.refused))
+function toReply(name: string, shard: number, reply: Reply): MoveReply {
+  if ('refused' in reply) {
+    if (!HANDLED.has(reply.refused)) throw refusalError(name, reply);
     return { refused: reply.refused as Extract<MoveReply, { refused: string }>['refused'] };
-  throw refusalError(name, reply);
+  }
+  const [, , startedAt = '', now = '', text = ''] = reply.values;
+  const route = text === '' ? null : { route: parseRoute(shard, text), text };
+  return { route, startedAtMs: Number(startedAt), nowMs: Number(now) };
 }
 
 const placeKeys = (move: MoveState): [string, string] => [
@@ -48,7 +51,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
         [leaseKey, keys.move(move.id), keys.routing(move.index), ...placeKeys(move), keys.audit],
         [lease.fence, move.id, move.shard, ...routeArgs(change), movesPerNode, auditMaxEntries],
       );
-      return toReply('move-start', reply);
+      return toReply('move-start', move.shard, reply);
     },
     async advance(move, request) {
       const [expected, body] =
@@ -73,7 +76,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           ...flat(request.fields),
         ],
       );
-      return toReply('move-advance', reply);
+      return toReply('move-advance', move.shard, reply);
     },
     async end(move, outcome, { route, error }) {
       const reply = await scripts.try(
@@ -100,7 +103,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           error ?? '',
         ],
       );
-      return toReply('move-end', reply);
+      return toReply('move-end', move.shard, reply);
     },
     async note(moveId, { waiting, fields }) {
       await scripts.run('move-note', [leaseKey, keys.move(moveId)], [lease.fence, waiting ?? '-', ...flat(fields)]);

@@ -7,31 +7,18 @@ import { assertReadable } from '../core/version.ts';
 import { InvariantError } from '../errors.ts';
 import type { MoveState, PlanRecord, Records } from '../ports.ts';
 import { keys } from './keys.ts';
-import { routeBody, routeField } from './route-text.ts';
+import { parseJson, parseRoute, routeBody, routeField } from './route-text.ts';
 import { type Scripts, refusalError } from './scripts.ts';
 
 type Fields = Record<string, string>;
 
 const numberOrNull = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
 
-function parseJson(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new InvariantError(`${what} does not parse`, { cause: error });
-  }
-}
-
 function versioned(text: string, what: string): unknown {
   const value = parseJson(text, what) as { v?: unknown };
   assertReadable(value.v, what);
   return value;
 }
-
-const parseRoute = (shard: number, text: string): ShardRoute => ({
-  shard,
-  ...(parseJson(text, `route of shard ${shard}`) as Omit<ShardRoute, 'shard'>),
-});
 
 interface StoredMove {
   v: number;

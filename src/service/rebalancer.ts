@@ -1,6 +1,7 @@
 /** The mover: claims indexes, holds their leases, runs the phases of their moves. */
 import type { Redis } from 'ioredis';
 import type { Config } from '../config.ts';
+import type { IndexEntry } from '../core/routing.ts';
 import { DocumentRejectedError, NodeUnknownError } from '../errors.ts';
 import type { PhaseContext } from '../phases/context.ts';
 import { phases } from '../phases/index.ts';
@@ -10,10 +11,10 @@ import { OUTDATED, OutdatedMove, undo } from '../phases/undo.ts';
 import type { Lease, MoveState, NodeClient, Permit } from '../ports.ts';
 import { type Claims, startClaims } from '../queue/claims.ts';
 import { createMoveQueue } from '../queue/flows.ts';
-import { jobKeys } from '../queue/job-keys.ts';
+import { withProgress } from '../queue/job-keys.ts';
 import { PhaseRunner, type PhaseWork } from '../queue/phase-runner.ts';
 import { MoveSlots } from '../queue/slots.ts';
-import { writeCheckpoint } from '../redis/checkpoint.ts';
+import { showProgress, writeCheckpoint } from '../redis/checkpoint.ts';
 import { connect } from '../redis/connection.ts';
 import { rebalanceScope } from '../redis/keys.ts';
 import { createMoveWriter } from '../redis/move-writer.ts';
@@ -38,9 +39,12 @@ function phaseWork(
     auditMaxEntries: config.auditMaxEntries,
   });
   const watches = new Map<string, TaskWatch>();
+  let entry: IndexEntry | null = null;
 
   const contextFor = async (move: MoveState, checkpoint: PhaseContext['checkpoint']): Promise<PhaseContext> => {
-    const [entry, topology] = await Promise.all([records.index(move.index), records.topology()]);
+    const topology = await records.topology();
+    // What the registry says of an index never changes.
+    entry ??= await records.index(move.index);
     if (entry === null) throw new NodeUnknownError(`index ${move.index} is not registered any more`);
     const permit: Permit = { signal: stopping(), budgetMs: () => lease.budgetMs() };
     const clients = new Map<string, NodeClient>();
@@ -127,11 +131,9 @@ function openClaims(base: Base, connection: Redis): { claims: Claims; close(): P
         observer,
         logger,
         checkpoint: async (job, token, move, progress) => {
-          const { job: jobKey, lock: lockKey } = jobKeys(job);
-          job.data = { ...job.data, docs_migrated: progress.docsMigrated, last_offset: progress.lastOffset };
-          const target = { moveId: move.id, jobKey, lockKey, token, data: JSON.stringify(job.data) };
-          await writeCheckpoint(scripts, lease, target, progress);
+          await writeCheckpoint(scripts, lease, { moveId: move.id, token, ...withProgress(job, progress) }, progress);
         },
+        show: async (job, token, move) => showProgress(scripts, { token, ...withProgress(job, move) }),
         claimAt: (index, dueMs) => claims.claimAt(index, dueMs),
       }),
     onUnsettled: (index) => {

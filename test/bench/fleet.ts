@@ -5,7 +5,6 @@ import { untilTrue } from '../support/until.ts';
 import { type BenchResult, round, say } from './print.ts';
 import { openStage } from './stage.ts';
 
-const INDEXES = 200;
 const SHARDS = 64;
 const WORKERS = 4;
 /** 64 shards on three nodes give a fourth 16 on average. */
@@ -23,24 +22,26 @@ async function counters(redis: { info(section: string): Promise<string> }): Prom
   return { sent: commandCount(await redis.info('stats')), all };
 }
 
-export async function benchFleet(): Promise<BenchResult> {
-  const stage = await openStage({ config: { grace_ms: 0 } });
+/** `--docs` is the number of indexes here. */
+export async function benchFleet(indexes: number, config: Readonly<Record<string, string>>): Promise<BenchResult> {
+  const stage = await openStage({ config: { grace_ms: 0, ...config } });
   try {
     const old = ['n1', 'n2', 'n3'];
     for (const id of [...old, 'n4']) await stage.startNode(id, FREE);
-    const entries: IndexEntry[] = Array.from({ length: INDEXES }, (_, at) => ({
+    const entries: IndexEntry[] = Array.from({ length: indexes }, (_, at) => ({
       uid: `index-${at}`,
       primaryKey: 'id',
       shards: SHARDS,
       replicationFactor: 1,
       groups: [0],
     }));
-    say(`creating ${INDEXES} indexes on 4 nodes`);
+    say(`creating ${indexes} indexes on 4 nodes`);
     for (const entry of entries) await Promise.all([...old, 'n4'].map((id) => stage.prepareIndex(id, entry)));
     await stage.register(old, entries);
     await stage.startWorkers(['planner', ...Array.from({ length: WORKERS }, () => 'rebalancer')]);
     const { records, redis } = stage.base;
     const producer = createProducer({ redis: stage.env['MIROIR_REDIS_URL'] ?? '' });
+    await redis.config('RESETSTAT');
     const before = await counters(redis);
     await producer.nodeAdded({ nodeId: 'n4', replicaGroup: 0, url: stage.nodes.get('n4')?.url ?? '' });
     let planId = '';
@@ -65,6 +66,7 @@ export async function benchFleet(): Promise<BenchResult> {
       redis_commands_per_phase_sent: round((after.sent - before.sent) / moves / PHASES, 1),
       redis_commands_per_phase_all: round((after.all - before.all) / moves / PHASES, 1),
     };
+    if (process.env['BENCH_TRACE'] !== undefined) say(await redis.info('commandstats'));
     say(JSON.stringify(figures));
     return { valid: true, figures };
   } finally {

@@ -18,7 +18,7 @@ const BENCHES = {
   move: async () =>
     (await import('./move.ts')).benchMove({ pairs: Number(values.pairs), documents: docs(135_233), config }),
   planner: async () => (await import('./planner.ts')).benchPlanner(),
-  fleet: async () => (await import('./fleet.ts')).benchFleet(),
+  fleet: async () => (await import('./fleet.ts')).benchFleet(docs(200), config),
   takeover: async () => (await import('./takeover.ts')).benchTakeover(),
   memory: async () => (await import('./memory.ts')).benchMemory(docs(1_000_000)),
 } as const;

@@ -3,9 +3,9 @@
 -- KEYS[1] router registry (hash: id -> JSON {untilMs, acks: {index: epoch}}), KEYS[2] hash of the run seen last
 -- ARGV[1] index, ARGV[2] epoch, ARGV[3] wait after a change of run id, ms
 -- Returns {'open', live routers} or {'wait', reason, ms}
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local info = redis.call('INFO', 'server')
+local now = math.floor(tonumber(string.match(info, 'server_time_usec:(%d+)')) / 1000)
+local run = string.match(info, 'run_id:(%x+)')
 local seen = redis.call('HMGET', KEYS[2], 'run', 'since')
 local since = tonumber(seen[2] or '0')
 if seen[1] ~= run then

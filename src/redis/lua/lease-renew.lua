@@ -2,9 +2,9 @@
 -- KEYS[1] lease hash
 -- ARGV[1] fence, ARGV[2] TTL ms
 -- Returns {'ok'} or {'refused', 'fence' | 'server' | 'expired', fence now}
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local info = redis.call('INFO', 'server')
+local now = math.floor(tonumber(string.match(info, 'server_time_usec:(%d+)')) / 1000)
+local run = string.match(info, 'run_id:(%x+)')
 local old = redis.call('HMGET', KEYS[1], 'fence', 'state', 'until', 'run')
 if old[1] ~= ARGV[1] or old[2] ~= 'held' then
   return { 'refused', 'fence', old[1] or '' }

@@ -6,7 +6,7 @@
 -- ARGV[6] expected route ('' = not looked at), ARGV[7] new route without epoch ('' = stays), ARGV[8] hold ms or '0',
 -- ARGV[9] end of the hold that must not be over ('' = none), ARGV[10] '1' = refuse when a cancel is wished,
 -- ARGV[11] '1' = gives the places at both nodes back, ARGV[12] audit length, ARGV[13] what, ARGV[14..] field, value, ...
--- Returns {'ok', epoch, time of the move's start} or {'refused', 'phase' | 'wish' | 'conflict' | 'hold_over', detail}
+-- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'conflict' | 'hold_over', detail}
 -- @include fence
 -- @include route
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt')
@@ -19,9 +19,9 @@ end
 if ARGV[9] ~= '' and tonumber(now) > tonumber(ARGV[9]) then
   return refused('hold_over', '')
 end
-local epoch = ''
+local epoch, text = '', ''
 if ARGV[7] ~= '' then
-  epoch = write_route(KEYS[3], ARGV[3], ARGV[6], ARGV[7], ARGV[8])
+  epoch, text = write_route(KEYS[3], ARGV[3], ARGV[6], ARGV[7], ARGV[8])
   if not epoch then
     return refused('conflict', '')
   end
@@ -45,4 +45,4 @@ if ARGV[11] == '1' then
   redis.call('SREM', KEYS[5], ARGV[2])
 end
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[12], '*', 'what', ARGV[13], 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
-return { 'ok', epoch, move[4] or '' }
+return { 'ok', epoch, move[4] or '', now, text }

@@ -4,7 +4,7 @@
 -- KEYS[6] audit stream, KEYS[7] set of unfinished moves, KEYS[8] ended moves by time, KEYS[9] plan hash
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected phase, ARGV[5] phase, ARGV[6] outcome,
 -- ARGV[7] expected route ('' = not touched), ARGV[8] new route without epoch, ARGV[9] audit length, ARGV[10] error text
--- Returns {'ok', epoch} or {'refused', 'phase' | 'conflict', detail}
+-- Returns {'ok', epoch, '', time, ''} or {'refused', 'phase' | 'conflict', detail}
 -- @include fence
 -- @include route
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome')
@@ -34,4 +34,4 @@ if redis.call('HINCRBY', KEYS[9], 'left', -1) == 0 then
   redis.call('HSET', KEYS[9], 'state', 'done', 'endedAt', now)
 end
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[9], '*', 'what', ARGV[6], 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
-return { 'ok', epoch }
+return { 'ok', epoch, '', now, '' }

@@ -3,7 +3,7 @@
 -- KEYS[6] audit stream
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected route, ARGV[5] new route without epoch,
 -- ARGV[6] moves per node, ARGV[7] audit length
--- Returns {'ok', epoch} or {'refused', 'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full', detail}
+-- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full', detail}
 -- @include fence
 -- @include route
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish')
@@ -13,20 +13,37 @@ end
 if move[3] == 'cancel' then
   return refused('wish', '')
 end
-local limit = tonumber(ARGV[6])
-if redis.call('SISMEMBER', KEYS[4], ARGV[2]) == 0 and redis.call('SCARD', KEYS[4]) >= limit then
+-- Takes a place and says so, or leaves everything as it was.
+local function enter(places)
+  local new = redis.call('SADD', places, ARGV[2]) == 1
+  if new and redis.call('SCARD', places) > tonumber(ARGV[6]) then
+    redis.call('SREM', places, ARGV[2])
+    return nil
+  end
+  return new
+end
+local out = enter(KEYS[4])
+if out == nil then
   return refused('source_full', '')
 end
-if redis.call('SISMEMBER', KEYS[5], ARGV[2]) == 0 and redis.call('SCARD', KEYS[5]) >= limit then
+local into = enter(KEYS[5])
+if into == nil then
+  if out then
+    redis.call('SREM', KEYS[4], ARGV[2])
+  end
   return refused('target_full', '')
 end
-local epoch = write_route(KEYS[3], ARGV[3], ARGV[4], ARGV[5], '0')
+local epoch, text = write_route(KEYS[3], ARGV[3], ARGV[4], ARGV[5], '0')
 if not epoch then
+  if out then
+    redis.call('SREM', KEYS[4], ARGV[2])
+  end
+  if into then
+    redis.call('SREM', KEYS[5], ARGV[2])
+  end
   return refused('conflict', '')
 end
-redis.call('SADD', KEYS[4], ARGV[2])
-redis.call('SADD', KEYS[5], ARGV[2])
 redis.call('HSET', KEYS[2], 'startedAt', now)
 redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[7], '*', 'what', 'tracking', 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
-return { 'ok', epoch }
+return { 'ok', epoch, now, now, text }

@@ -7,8 +7,9 @@ local lease = redis.call('HMGET', KEYS[1], 'fence', 'state', 'run')
 if lease[1] ~= ARGV[1] or lease[2] ~= 'held' then
   return refused('fence', lease[1] or '')
 end
-if lease[3] ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then
+local info = redis.call('INFO', 'server')
+if lease[3] ~= string.match(info, 'run_id:(%x+)') then
   return refused('server', '')
 end
-local time = redis.call('TIME')
-local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+-- Redis time in ms, as text; it stands beside the run id, which saves a command in every script.
+local now = string.sub(string.match(info, 'server_time_usec:(%d+)'), 1, -4)

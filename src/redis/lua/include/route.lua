@@ -1,4 +1,5 @@
--- Writes one shard's route and raises the table's epoch by one; nil when the route is not the expected text any more.
+-- Writes one shard's route and raises the table's epoch by one: returns the epoch and the text as written, or nil when
+-- the route is not the expected text any more.
 -- `body` is a JSON object without epoch, `hold` the length of a hold in ms or '0'.
 local function write_route(key, shard, expected, body, hold)
   local field = 's:' .. shard
@@ -10,6 +11,7 @@ local function write_route(key, shard, expected, body, hold)
   if hold ~= '0' then
     head = head .. '"heldUntilMs":' .. string.format('%.0f', tonumber(now) + tonumber(hold)) .. ','
   end
-  redis.call('HSET', key, field, head .. string.sub(body, 2))
-  return epoch
+  local text = head .. string.sub(body, 2)
+  redis.call('HSET', key, field, text)
+  return epoch, text
 end
