@@ -1,0 +1,16 @@
+// Writes the tables of docs/ anew from the code: node --import tsx test/docs/write.ts
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GENERATED, ROOT, markdownOf, textOf, withGenerated } from './tables.ts';
+
+const files = new Set<string>();
+for (const [name, make] of Object.entries(GENERATED)) {
+  const table = make();
+  writeFileSync(join(ROOT, table.file), withGenerated(textOf(table.file), name, markdownOf(table)));
+  files.add(table.file);
+}
+execFileSync(join(ROOT, 'node_modules/.bin/prettier'), ['--write', '--log-level', 'warn', ...files], {
+  cwd: ROOT,
+  stdio: 'inherit',
+});
