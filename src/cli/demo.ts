@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { InvalidInputError } from '../errors.ts';
 import { readCities } from './demo/cities.ts';
-import { Closers, type DemoFleet, assertUrls, startFleet } from './demo/fleet.ts';
+import { type DemoFleet, assertUrls, startFleet } from './demo/fleet.ts';
+import { COMMAND, Closers, listenForSignals } from './lifetime.ts';
 import { type Screen, createScreen } from './demo/screen.ts';
 import { type Stage, INDEX, SHARDS, tellStory } from './demo/story.ts';
 import { seconds } from './demo/table.ts';
@@ -19,11 +20,6 @@ export interface DemoOptions {
   /** Leave everything running at the end, until Ctrl-C. */
   readonly keep?: boolean;
 }
-
-/** A second Ctrl-C within this is the first one, told by npm as well. */
-const ECHO_MS = 1_000;
-/** In a checkout this file is TypeScript, and the command is npm's. */
-const COMMAND = import.meta.url.endsWith('.ts') ? 'npm run -s miroir --' : 'npx miroir';
 
 /** Resolves to the exit code: 0 when every document is where it belongs, 1 when not, 130 after Ctrl-C. */
 export async function runDemo(options: DemoOptions): Promise<ExitCode> {
@@ -81,20 +77,6 @@ function apiKeyOf({ apiKeyEnv }: DemoOptions): string | undefined {
     field: '--api-key-env',
     remedy: `put the nodes' API key into ${apiKeyEnv}`,
   });
-}
-
-/** The first signal stops the demo in order, a second one at once. */
-function listenForSignals(stop: AbortController): () => boolean {
-  let firstMs: number | null = null;
-  const onSignal = (): void => {
-    if (firstMs !== null && performance.now() - firstMs > ECHO_MS) process.exit(EXIT.detached);
-    firstMs ??= performance.now();
-    stop.abort(new Error('interrupted'));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  // `miroir demo | head`: nobody reads any more.
-  process.stdout.on('error', onSignal);
-  return () => firstMs !== null;
 }
 
 function introduce({ fleet, screen, isReal }: Stage, startedMs: number): void {

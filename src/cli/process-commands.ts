@@ -1,33 +1,9 @@
 /** Commands that run until a signal: the parts of the system, a development node, everything at once, the demo. */
 import { Option, type Command } from 'commander';
-import type { Config } from '../config.ts';
-import { configOf } from './context.ts';
-import { list, whole } from './values.ts';
-
-/** What `./demo.ts` is asked for. */
-export interface DemoOptions {
-  /** URLs of real nodes; without them development nodes are started. */
-  readonly nodes?: readonly string[];
-  /** Name of the environment variable with the API key of these nodes. */
-  readonly apiKeyEnv?: string;
-  /** Load only this many documents. */
-  readonly docs?: number;
-  /** Leave everything running at the end. */
-  readonly keep?: true;
-}
-
-/** What `./up.ts` is asked for. */
-export interface UpOptions {
-  /** Development nodes to start, when `urls` names none. */
-  readonly nodes: number;
-  readonly urls?: readonly string[];
-  /** Use the Redis of the configuration instead of a private one. */
-  readonly externalRedis: boolean;
-  /** Where Redis and the nodes keep their data; without one it is gone at the end. */
-  readonly dir?: string;
-  /** Processes that move shards. */
-  readonly workers: number;
-}
+import { configOf, globalsOf } from './context.ts';
+import type { DemoOptions } from './demo.ts';
+import type { UpOptions } from './up.ts';
+import { countOrList, list, whole } from './values.ts';
 
 interface DevnodeFlags {
   readonly port?: number;
@@ -41,10 +17,6 @@ interface DevnodeFlags {
   readonly docsPerS?: number;
   readonly switches?: boolean;
 }
-
-/** Loaded only when asked for: a worker has no use for what they bring along. */
-const UP: string = './up.ts';
-const DEMO: string = './demo.ts';
 
 export function addProcessCommands(program: Command): void {
   program
@@ -92,30 +64,34 @@ export function addProcessCommands(program: Command): void {
   program
     .command('up')
     .description('run everything in one place: Redis, development nodes, planner, workers, board')
-    .option('--nodes <count>', 'development nodes to start', whole, 3)
-    .option('--urls <urls>', 'real nodes instead, e.g. http://10.0.0.1:7700,http://10.0.0.2:7700', list)
-    .option('--external-redis', 'use the Redis of the configuration instead of a private one', false)
+    .option('--nodes <count or urls>', 'development nodes to start, or the URLs of real ones', countOrList, 3)
+    .option('--api-key-env <name>', 'environment variable with the API key of real nodes')
     .option('--dir <path>', 'keep data here over a restart')
-    .option('--workers <count>', 'processes that move shards', whole, 1)
-    .addHelpText('after', '\nExample:\n  miroir up --nodes 3 --workers 2')
-    .action(async (flags: UpOptions, command: Command) => {
-      const { runUp } = (await import(UP)) as { runUp(this: void, options: UpOptions, config: Config): Promise<void> };
-      await runUp(flags, configOf(command));
+    .option('--workers <count>', 'processes that move shards', whole, 2)
+    .addHelpText(
+      'after',
+      '\nA private Redis is started, unless --redis names one.\n\nExamples:\n  miroir up\n  miroir up --dir ./miroir-data\n  miroir up --nodes http://10.0.0.1:7700,http://10.0.0.2:7700 --api-key-env MEILI_KEY',
+    )
+    .action(async (flags: Omit<UpOptions, 'externalRedis'>, command: Command) => {
+      // Loaded only when asked for: a worker has no use for what it brings along.
+      const { runUp } = await import('./up.ts');
+      const externalRedis = globalsOf(command).redis !== undefined;
+      process.exitCode = await runUp({ ...flags, externalRedis }, configOf(command));
     });
 
   program
     .command('demo')
     .description('move 135,233 documents to a new node, kill a worker on the way, check every one of them')
-    .option('--nodes <urls>', 'real nodes instead of development nodes', list)
+    .option('--nodes <urls>', 'four real nodes instead of development nodes', list)
     .option('--api-key-env <name>', 'environment variable with the API key of these nodes')
     .option('--docs <count>', 'load only this many documents', whole)
     .option('--keep', 'leave everything running at the end')
     .addHelpText(
       'after',
-      '\nExamples:\n  miroir demo\n  miroir demo --docs 20000\n  miroir demo --nodes http://10.0.0.1:7700,http://10.0.0.2:7700 --api-key-env MEILI_KEY',
+      '\nExamples:\n  miroir demo\n  miroir demo --docs 20000\n  miroir demo --nodes http://a:7700,http://b:7700,http://c:7700,http://d:7700 --api-key-env MEILI_KEY',
     )
     .action(async (flags: DemoOptions) => {
-      const { runDemo } = (await import(DEMO)) as { runDemo(this: void, options: DemoOptions): Promise<number> };
+      const { runDemo } = await import('./demo.ts');
       process.exitCode = await runDemo(flags);
     });
 }

@@ -26,6 +26,9 @@ export function list(text: string): string[] {
   return parts;
 }
 
+/** `3`, or `http://a:7700, http://b:7700`. */
+export const countOrList = (text: string): number | string[] => (/^\d+$/.test(text) ? whole(text) : list(text));
+
 export const wholes = (text: string): number[] => list(text).map(whole);
 
 export function json(text: string): unknown {

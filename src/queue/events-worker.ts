@@ -204,8 +204,11 @@ class LeadingWorker implements EventsWorker {
           isIdle = true;
         });
         ended.catch((error: unknown) => logger.debug({ problem: messageOf(error) }, 'events worker not closed'));
-        await Promise.race([ended, clock.sleep(CLOSE_MS)]);
-        if (!isIdle) await Promise.race([worker.close(true), clock.sleep(CLOSE_MS)]);
+        // Called off at the end: a timer that is left would keep a process alive that has nothing else to do.
+        const late = new AbortController();
+        await Promise.race([ended, pause(clock, CLOSE_MS, late.signal)]);
+        if (!isIdle) await Promise.race([worker.close(true), pause(clock, CLOSE_MS, late.signal)]);
+        late.abort();
         return isIdle && !lease.signal.aborted;
       },
     };

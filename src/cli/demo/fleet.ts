@@ -1,10 +1,11 @@
 /** What the demo runs on: a private Redis, nodes, a planner and two workers, each a process of its own. */
 import { loadConfig } from '../../config.ts';
-import { InvalidInputError, MiroirError } from '../../errors.ts';
+import { InvalidInputError } from '../../errors.ts';
 import { startDevNode } from '../../fleet/nodes.ts';
 import { type WorkerProcess, startWorker } from '../../fleet/processes.ts';
 import { startRedis } from '../../fleet/redis.ts';
 import { type Control, openControl } from '../../service.ts';
+import { type Closers, ProcessDiedError } from '../lifetime.ts';
 
 export interface DemoNode {
   readonly id: string;
@@ -44,42 +45,6 @@ export interface FleetOptions {
   readonly signal: AbortSignal;
   /** Told when a process ends that nobody ended, with its last words. */
   readonly onDeath: (error: Error) => void;
-}
-
-/** A process of the demo ended that nobody had ended. Its last words say why; run the demo again, and report it. */
-export class ProcessDiedError extends MiroirError {
-  readonly code = 'miroir_process_died';
-  readonly retryable = false;
-}
-
-/** In this order: workers drain while nodes and Redis are still there; a stage's parts go at the same time. */
-const STAGES = ['workers', 'connections', 'nodes', 'redis'] as const;
-
-/** What is to be closed. Everything is put here as soon as it runs, so an interrupted start leaves nothing behind. */
-export class Closers {
-  readonly #steps: { readonly stage: (typeof STAGES)[number]; readonly close: () => Promise<unknown> }[] = [];
-  #isClosing = false;
-
-  get isClosing(): boolean {
-    return this.#isClosing;
-  }
-
-  add(stage: (typeof STAGES)[number], close: () => Promise<unknown>): void {
-    this.#steps.push({ stage, close });
-  }
-
-  /** Each part is tried, whatever becomes of the others. */
-  async close(): Promise<void> {
-    this.#isClosing = true;
-    const failures: unknown[] = [];
-    for (const stage of STAGES) {
-      const closing = this.#steps.filter((step) => step.stage === stage).map(({ close }) => close());
-      for (const result of await Promise.allSettled(closing)) {
-        if (result.status === 'rejected') failures.push(result.reason);
-      }
-    }
-    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped');
-  }
 }
 
 const KEY_REF = 'demo';

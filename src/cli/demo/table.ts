@@ -59,7 +59,7 @@ export function holdingsAfter(
 export function planTable(before: Holdings, after: Holdings): string {
   const nodes = [...new Set([...before.keys(), ...after.keys()])].sort();
   const bytes = (value: number): string =>
-    prettyBytes(Math.max(0, Math.round(value)), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    value < 1 ? '0' : prettyBytes(Math.round(value), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   return columns([
     ['node', 'shards', 'then', 'documents', 'then', 'bytes', 'then'],
     ...nodes.map((node) => {
