@@ -11,8 +11,8 @@ import { LeaseLostError, RecordTooNewError, messageOf } from '../errors.ts';
 import type { Clock, Failpoint, Lease, Leases, Logger } from '../ports.ts';
 import { addJobs } from './add.ts';
 import { IndexRun, STALLS_MAX, hasWork, queueOptions } from './index-run.ts';
-import { type ClaimJob, claimJob } from './jobs.ts';
-import { CLAIMS_QUEUE, QUEUE_PREFIX, dueClaimId, indexQueue } from './names.ts';
+import { type ClaimJob, type PhaseJob, claimJob } from './jobs.ts';
+import { CLAIMS_QUEUE, QUEUE_PREFIX, dueClaimId, indexQueue, isDueClaim } from './names.ts';
 import type { PhaseRunner } from './phase-runner.ts';
 import type { MoveSlots } from './slots.ts';
 
@@ -21,6 +21,10 @@ const DRAIN_MS = 3_000;
 /** After a lost lease: what does not settle by then may act on old state, so the process ends. */
 const SETTLE_MS = 2_000;
 const RETRY_MS = 1_000;
+/** An index whose next move finds no place is woken when one is free; this is for when nobody wakes it. */
+const FULL_WAIT_MS = 5_000;
+/** Claims looked through for one to wake. */
+const WAKE_LOOK = 50;
 /** Claims due within the same quarter of a second are one claim. */
 const DUE_STEP_MS = 250;
 
@@ -28,7 +32,15 @@ export interface ClaimsOptions {
   readonly connection: Redis;
   readonly leases: Leases;
   readonly scopeOf: (index: string) => string;
-  readonly runnerFor: (index: string, lease: Lease, stopping: () => AbortSignal) => PhaseRunner;
+  readonly runnerFor: (
+    index: string,
+    lease: Lease,
+    hooks: { readonly stopping: () => AbortSignal; readonly onFull: () => void; readonly onFree: () => void },
+  ) => PhaseRunner;
+  /** Whether both nodes of a move have a place for it. */
+  readonly hasPlaces: (moveId: string) => Promise<boolean>;
+  /** Places of a node: as many indexes are woken when one gives its places back. */
+  readonly movesPerNode: number;
   readonly slots: MoveSlots;
   readonly maxConcurrentMigrations: number;
   readonly indexesPerProcess: number;
@@ -77,18 +89,53 @@ export function startClaims(options: ClaimsOptions): Claims {
     }
   };
 
-  const serve = async (index: string, lease: Lease, signal: AbortSignal): Promise<void> => {
+  /** False when all that the index wants is to begin a move, and a node of the next one is full. */
+  const mayBegin = async (index: string): Promise<boolean> => {
+    const indexJobs = new Queue<PhaseJob>(indexQueue(index), queueOptions(connection));
+    try {
+      const counts = await indexJobs.getJobCounts('wait', 'active', 'prioritized');
+      if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) > 0 || counts['prioritized'] === 0) return true;
+      const [next] = await indexJobs.getPrioritized(0, 0);
+      return next === undefined || (await options.hasPlaces(next.data.move));
+    } finally {
+      await indexJobs.close();
+    }
+  };
+
+  /** Makes claims that were put off due now, the longest waiting first; those due at a time of their own are left alone. */
+  const wake = async (count: number): Promise<void> => {
+    const ids = await queue.getRanges(['delayed'], 0, WAKE_LOOK - 1, true);
+    for (const id of ids.filter((one) => !isDueClaim(one)).slice(0, count)) {
+      const job = await queue.getJob(id);
+      await job
+        ?.promote()
+        .catch((error: unknown) => logger.debug({ problem: messageOf(error) }, 'claim woke by itself'));
+    }
+  };
+  const wakeQuietly = (count: number): void => {
+    wake(count).catch((error: unknown) => logger.debug({ problem: messageOf(error) }, 'nobody woken'));
+  };
+
+  const serve = async (index: string, lease: Lease, signal: AbortSignal): Promise<'idle' | 'full' | 'over'> => {
     const log = logger.child({ index, fence: lease.fence });
     let run: IndexRun | undefined;
-    const stopping = (): AbortSignal =>
-      run === undefined ? lease.signal : AbortSignal.any([lease.signal, run.stopping]);
-    const runner = options.runnerFor(index, lease, stopping);
+    const runner = options.runnerFor(index, lease, {
+      stopping: () => (run === undefined ? lease.signal : AbortSignal.any([lease.signal, run.stopping])),
+      onFull: () => run?.full(),
+      onFree: () => {
+        // A place that this index has a use for stays with it: going from index to index costs a lease each time.
+        run?.hasWaiting().then(
+          (waiting) => (waiting ? undefined : wakeQuietly(1)),
+          (error: unknown) => logger.debug({ problem: messageOf(error) }, 'nobody woken'),
+        );
+      },
+    });
     run = new IndexRun({ ...options, index, lease, runner, logger: log });
     runs.set(index, run);
     serving.add(index);
     share();
     try {
-      await run.untilIdle(signal);
+      return await run.untilIdle(signal);
     } finally {
       const lost = lease.signal.aborted;
       const settled = await run.close(
@@ -114,9 +161,12 @@ export function startClaims(options: ClaimsOptions): Claims {
       try {
         assertReadable(job.data.v, `claim ${job.id}`);
         if (!(await somethingToDo(index))) return;
+        if (!(await mayBegin(index))) return await putOff(job, token, FULL_WAIT_MS * (0.8 + 0.4 * clock.random()));
         const answer = await leases.acquire(scopeOf(index));
         if ('busy' in answer) return await putOff(job, token, Math.min(answer.busy.remainingMs + 10, timings.watchMs));
-        await serve(index, answer.lease, signal);
+        const ended = await serve(index, answer.lease, signal);
+        if (ended === 'full') return await putOff(job, token, FULL_WAIT_MS * (0.8 + 0.4 * clock.random()));
+        if (ended === 'idle') await wake(options.movesPerNode);
       } catch (error) {
         if (error instanceof DelayedError || error instanceof WaitingError) throw error;
         logger.warn({ index, problem: messageOf(error) }, 'claim put off');

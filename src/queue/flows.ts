@@ -27,7 +27,7 @@ const LOOKS_AT_A_TIME = 100;
 /** Entries of a queue's event stream; BullMQ's default keeps 577 kB for every index. */
 const EVENTS_KEPT = 500;
 /** Ended jobs stay for people to look at; ids of ended jobs are never added again (`flow`). */
-const KEEP_COMPLETED = { age: 3_600, count: 1_000 };
+const KEEP_COMPLETED = { count: 1_000 };
 /** Only a move that has not begun waits in line by reason: later phases come first, so that what runs ends. */
 const PRIORITY: Readonly<Record<MoveReason, number>> = { restore: 1, drain: 2, balance: 3 };
 

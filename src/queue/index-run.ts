@@ -51,6 +51,7 @@ export class IndexRun {
   #active = 0;
   #places = 1;
   #isCopying = false;
+  #isFull = false;
 
   constructor(options: IndexRunOptions) {
     const { index, connection, runner, timings, holder, lease, logger } = options;
@@ -110,15 +111,32 @@ export class IndexRun {
     this.places = this.#places;
   }
 
-  /** Resolves when the index has no work left, or when it must not be served any more. */
-  async untilIdle(signal: AbortSignal): Promise<void> {
+  /**
+   * A node has no place for a move of this index. Where none of its moves runs, trying the others one by one would only
+   * cost: the index gives way, and is claimed again when a place is free.
+   */
+  full(): void {
+    if (this.#options.runner.working > 0 || this.#isFull) return;
+    this.#isFull = true;
+    void this.#worker.pause(true);
+  }
+
+  /** Whether a move of the index waits to begin. */
+  async hasWaiting(): Promise<boolean> {
+    return (await this.#queue.getPrioritizedCount()) > 0;
+  }
+
+  /** Resolves when the index has no work left, is full, or must not be served any more. */
+  async untilIdle(signal: AbortSignal): Promise<'idle' | 'full' | 'over'> {
     const { clock, connection, lease } = this.#options;
     const over = AbortSignal.any([signal, lease.signal]);
     while (!over.aborted) {
       await clock.sleep(IDLE_LOOK_MS, over).catch(() => undefined); // aborted: looked at above
       if (over.aborted || this.#active > 0) continue;
-      if (!(await hasWork(this.#queue, connection, clock.now()))) return;
+      if (this.#isFull) return 'full';
+      if (!(await hasWork(this.#queue, connection, clock.now()))) return 'idle';
     }
+    return 'over';
   }
 
   /** Ends the phases (they hand over) and the worker. True when everything came to an end in time. */

@@ -16,6 +16,10 @@ export const indexQueue = (index: string): string => `rebalance.${index}`;
 export const phaseJobId = (moveId: string, flow: number, phase: JobPhase): string =>
   `${moveId}-f${flow}-${PHASES.indexOf(phase)}`;
 
+const DUE = 'due-';
+
 /** Id under which a claim due at a time is added once, however many moves ask for it. */
 export const dueClaimId = (index: string, dueMs: number): string =>
-  `due-${createHash('sha1').update(index).digest('hex').slice(0, 12)}-${dueMs}`;
+  `${DUE}${createHash('sha1').update(index).digest('hex').slice(0, 12)}-${dueMs}`;
+
+export const isDueClaim = (jobId: string): boolean => jobId.startsWith(DUE);

@@ -39,6 +39,10 @@ export interface RunnerOptions {
   readonly checkpoint: (job: Job<PhaseJob>, token: string, move: MoveState, progress: Checkpoint) => Promise<void>;
   /** Shows the record's progress on a job that begins; only display depends on it. */
   readonly show: (job: Job<PhaseJob>, token: string, move: MoveState) => Promise<void>;
+  /** A node has no place for another move. */
+  readonly onFull: () => void;
+  /** A move gave its places at two nodes back. */
+  readonly onFree: () => void;
   /** Asks for a claim of the index when the delayed job is due. */
   readonly claimAt: (index: string, dueMs: number) => Promise<void>;
 }
@@ -49,6 +53,8 @@ const WAIT_MAX_MS = 15_000;
 /** Delays up to this keep the index's run alive; longer ones ask for a claim of their own. */
 export const SHORT_WAIT_MS = 1_000;
 const SLOT_WAIT_MS = 100;
+/** Reasons that no move of this index into or out of that node can get around. */
+const FULL = /^(?:source|target)_full/;
 
 const isHandover = (error: unknown): boolean =>
   error instanceof LeaseLostError || error instanceof StaleFenceError || (error as Error | null)?.name === 'AbortError';
@@ -109,6 +115,7 @@ export class PhaseRunner {
 
   #reached(move: MoveState, phase: JobPhase): { phase: string; docs_migrated: number } {
     if (isSwitched(phase)) this.#options.slots.leave(move.id);
+    if (phase === 'DualWriteStopped') this.#options.onFree();
     return { phase, docs_migrated: move.docsMigrated };
   }
 
@@ -163,10 +170,11 @@ export class PhaseRunner {
     error: unknown,
     nowMs: number,
   ): Promise<never> {
-    const { writer, claimAt, logger } = this.#options;
+    const { writer, claimAt, logger, onFull } = this.#options;
     const known = isMiroirError(error);
     const reason =
       error instanceof MoveWaitingError ? error.reason : `${known ? error.code : 'unexpected'}: ${messageOf(error)}`;
+    if (FULL.test(reason)) onFull();
     const waitedMs = move?.waiting == null ? 0 : nowMs - move.waiting.sinceMs;
     const asked = error instanceof MoveWaitingError ? error.afterMs : undefined;
     const afterMs = asked ?? Math.min(WAIT_MAX_MS, Math.max(WAIT_MIN_MS, waitedMs / 4));

@@ -5,6 +5,7 @@ import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { TopologyNode } from '../core/topology.ts';
 import { RECORD_VERSION } from '../core/version.ts';
 import type { FleetWriter, Lease, PlanWriter } from '../ports.ts';
+import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { storedMove } from './move-writer.ts';
 import { routeText } from './route-text.ts';
@@ -57,7 +58,7 @@ export function createPlanWriter(options: {
       );
     },
     async unplanned() {
-      const fields = await redis.hgetall(keys.topology);
+      const fields = await reading('unplanned', () => redis.hgetall(keys.topology));
       return Object.entries(fields)
         .filter(([name]) => name.startsWith('unplanned:'))
         .map(([name, why]) => ({ index: name.slice('unplanned:'.length), why }));
@@ -108,8 +109,8 @@ export function createPlanWriter(options: {
     },
     async trimHistory() {
       // Ended records only, oldest first; nothing refers to them any more.
-      const moves = await redis.zrange(keys.movesEnded, '0', String(-(historyMax + 1)));
-      const plans = await redis.zrange(keys.plansEnded, '0', String(-(historyMax + 1)));
+      const moves = await reading('history', () => redis.zrange(keys.movesEnded, '0', String(-(historyMax + 1))));
+      const plans = await reading('history', () => redis.zrange(keys.plansEnded, '0', String(-(historyMax + 1))));
       if (moves.length > 0)
         await redis
           .pipeline()

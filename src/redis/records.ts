@@ -6,6 +6,7 @@ import type { TopologyNode } from '../core/topology.ts';
 import { assertReadable } from '../core/version.ts';
 import { InvariantError } from '../errors.ts';
 import type { MoveState, PlanRecord, Records } from '../ports.ts';
+import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { parseJson, parseRoute, routeBody, routeField } from './route-text.ts';
 import { type Scripts, refusalError } from './scripts.ts';
@@ -112,6 +113,15 @@ export interface RecordsOptions {
   readonly runChangeMs: number;
 }
 
+/** Every read with its trouble told as what it is. */
+const withFaults = (records: Records): Records =>
+  Object.fromEntries(
+    Object.entries(records).map(([name, read]: [string, (...args: unknown[]) => Promise<unknown>]) => [
+      name,
+      (...args: unknown[]) => reading(name, () => read(...args)),
+    ]),
+  ) as unknown as Records;
+
 export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): Records {
   const hashes = async <T>(
     ids: readonly string[],
@@ -134,7 +144,7 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
   };
   const moves = (ids: readonly string[]): Promise<MoveState[]> => hashes(ids, keys.move, toMove);
 
-  return {
+  return withFaults({
     async topology() {
       const fields = await redis.hgetall(keys.topology);
       if (fields['v'] !== undefined) assertReadable(fields['v'], 'topology');
@@ -174,6 +184,15 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       return toMove(id, await redis.hgetall(keys.move(id)));
     },
     moves,
+    async hasPlaces(moveId, movesPerNode) {
+      const move = toMove(moveId, await redis.hgetall(keys.move(moveId)));
+      if (move === null || move.phase !== 'Idle' || move.startedAtMs !== null) return true;
+      const [out, into] = await Promise.all([
+        redis.scard(keys.nodeMoves(move.plannedSource, 'out')),
+        redis.scard(keys.nodeMoves(move.target, 'in')),
+      ]);
+      return out < movesPerNode && into < movesPerNode;
+    },
     async unfinishedMoves() {
       return moves((await redis.smembers(keys.moves)).sort());
     },
@@ -211,5 +230,5 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       if (reply.refused === 'hold' || reply.refused === 'conflict') return false;
       throw refusalError('hold-end', reply);
     },
-  };
+  });
 }

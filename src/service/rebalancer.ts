@@ -115,7 +115,8 @@ function openClaims(base: Base, connection: Redis): { claims: Claims; close(): P
     failpoint,
     holder,
     logger,
-    runnerFor: (_index, lease, stopping) =>
+    hasPlaces: (moveId) => records.hasPlaces(moveId, config.movesPerNode),
+    runnerFor: (_index, lease, { stopping, onFull, onFree }) =>
       new PhaseRunner({
         records,
         writer: createMoveWriter({
@@ -134,6 +135,8 @@ function openClaims(base: Base, connection: Redis): { claims: Claims; close(): P
           await writeCheckpoint(scripts, lease, { moveId: move.id, token, ...withProgress(job, progress) }, progress);
         },
         show: async (job, token, move) => showProgress(scripts, { token, ...withProgress(job, move) }),
+        onFull,
+        onFree,
         claimAt: (index, dueMs) => claims.claimAt(index, dueMs),
       }),
     onUnsettled: (index) => {
