@@ -3,8 +3,8 @@ export const ACTIONS = ['kill', 'term', 'stop-0.8', 'stop-3'] as const;
 /** SIGKILL, SIGTERM, SIGSTOP for 0.8 and for 3 lease TTLs. */
 export type Action = (typeof ACTIONS)[number];
 
-/** Killed and started again; `redis-long` stays away for longer than a lease lasts. */
-const RESTARTED = ['redis', 'redis-long', 'node-source', 'node-target'] as const;
+/** Killed and started again, `redis-long` after longer than a lease lasts; `redis-slow` answers nobody for half a TTL. */
+const SERVERS = ['redis', 'redis-long', 'redis-slow', 'node-source', 'node-target'] as const;
 /**
  * What only one mechanism stands against: a document lost on the target without a word (verify), a job taken from its
  * worker by the queue (the token at the checkpoint), a write that arrives late (the wait before a takeover).
@@ -15,7 +15,7 @@ const SINGLE = {
   // A longer lease, so that what the wait adds is longer than what taking over costs by itself.
   'late-arrival': { point: 'MigrationInProgress/node:putDocuments@before', ttlMs: 3_000 },
 } as const;
-export type Server = (typeof RESTARTED)[number] | keyof typeof SINGLE;
+export type Server = (typeof SERVERS)[number] | keyof typeof SINGLE;
 
 export interface ProcessCase {
   readonly kind: 'process';
@@ -34,7 +34,9 @@ export interface ServerCase {
   readonly kind: 'server';
   readonly name: string;
   readonly server: Server;
-  /** Where the working process is when it happens. */
+  /** Whose point it is. */
+  readonly role: 'planner' | 'rebalancer';
+  /** Where that process is when it happens. */
   readonly point: string;
   readonly pass: number;
   /** Lease TTL, when another than usual. */
@@ -55,7 +57,7 @@ export const phaseOf = (point: string): string => point.slice(0, point.indexOf('
 
 /** What a case is about, for tables: `planner`, or the phase that its point lies in. */
 export const placeOf = (one: Case): string => {
-  if (one.kind === 'process' && one.role === 'planner') return 'planner';
+  if (one.role === 'planner') return 'planner';
   const phase = phaseOf(one.point);
   return phase === '-' ? 'between phases' : phase;
 };
@@ -83,19 +85,40 @@ export function enumerate(recording: Recording): Case[] {
   for (const [point, passes] of recording.rebalancer) {
     const known = phases.get(phaseOf(point));
     // The busiest point of a phase lies in the middle of its work.
-    if (point.endsWith('@before') && (known === undefined || passes > known[1])) phases.set(phaseOf(point), [point, passes]);
+    if (point.endsWith('@before') && (known === undefined || passes > known[1]))
+      phases.set(phaseOf(point), [point, passes]);
   }
   for (const [phase, [point, passes]] of phases) {
     if (phase === '-') continue;
-    for (const server of RESTARTED) {
-      cases.push({ kind: 'server', name: `${server}/${phase}`, server, point, pass: middle(passes) });
+    for (const server of SERVERS) {
+      cases.push({
+        kind: 'server',
+        name: `${server}/${phase}`,
+        server,
+        role: 'rebalancer',
+        point,
+        pass: middle(passes),
+      });
     }
+  }
+  for (const [point, passes] of recording.planner) {
+    if (!/script:(?!lease)/.test(point)) continue;
+    const name = `redis-slow/${point}`;
+    cases.push({ kind: 'server', name, server: 'redis-slow', role: 'planner', point, pass: middle(passes) });
   }
   for (const [server, { point, ttlMs }] of Object.entries(SINGLE)) {
     const passes = recording.rebalancer.get(point);
     if (passes === undefined) continue;
     const more = ttlMs === undefined ? {} : { ttlMs };
-    cases.push({ kind: 'server', name: `${server}/${phaseOf(point)}`, server: server as Server, point, pass: middle(passes), ...more });
+    cases.push({
+      kind: 'server',
+      name: `${server}/${phaseOf(point)}`,
+      server: server as Server,
+      role: 'rebalancer',
+      point,
+      pass: middle(passes),
+      ...more,
+    });
   }
   return cases;
 }

@@ -9,7 +9,8 @@ const LOOK_MS = 40;
 const KEY = '{miroir}:';
 const LEASES = [`rebalance:${INDEX}`, 'planner'];
 /** A move from its first word in the audit stream to its last; a hold may end without a switch and come again. */
-const COURSE = /^tracking DualWriteStarted MigrationInProgress MigrationComplete (?:held )+settling DualWriteStopped done$/;
+const COURSE =
+  /^tracking DualWriteStarted MigrationInProgress MigrationComplete (?:held )+settling DualWriteStopped done$/;
 const SHOWN = 5;
 
 interface AuditEntry {
@@ -94,7 +95,11 @@ export interface Verdict {
 }
 
 const some = (what: string, items: readonly string[]): string[] =>
-  items.length === 0 ? [] : [`${what}: ${items.slice(0, SHOWN).join('; ')}${items.length > SHOWN ? ` and ${items.length - SHOWN} more` : ''}`];
+  items.length === 0
+    ? []
+    : [
+        `${what}: ${items.slice(0, SHOWN).join('; ')}${items.length > SHOWN ? ` and ${items.length - SHOWN} more` : ''}`,
+      ];
 
 async function audit(fleet: Fleet): Promise<AuditEntry[]> {
   return (await fleet.client.xrange(`${KEY}audit`, '-', '+')).map(([id, fields]) => toEntry(id, fields));
@@ -113,9 +118,11 @@ function checkAudit(entries: readonly AuditEntry[], grants: ReadonlySet<bigint>)
     fence = now;
     // A fence is the time of its grant in microseconds: whoever wrote under an older one after that was not stopped.
     const newer = [...grants].find((grant) => grant > now && Number(grant / 1_000n) < entry.atMs);
-    if (newer !== undefined) faults.push(`${entry.what} of ${entry.move} under fence ${now} while ${newer} held the lease`);
+    if (newer !== undefined)
+      faults.push(`${entry.what} of ${entry.move} under fence ${now} while ${newer} held the lease`);
     if (entry.epoch === undefined || entry.epoch === '') continue;
-    if (Number(entry.epoch) <= epoch) faults.push(`${entry.what} of ${entry.move} in epoch ${entry.epoch} after ${epoch}`);
+    if (Number(entry.epoch) <= epoch)
+      faults.push(`${entry.what} of ${entry.move} in epoch ${entry.epoch} after ${epoch}`);
     epoch = Number(entry.epoch);
   }
   for (const [move, words] of courses) {
@@ -135,7 +142,10 @@ async function writesOn(url: string): Promise<WriteTask[]> {
     .map(({ uid, status, customMetadata }) => ({
       uid,
       status,
-      tag: customMetadata?.startsWith('{"move":') === true ? (JSON.parse(customMetadata) as NonNullable<WriteTask['tag']>) : null,
+      tag:
+        customMetadata?.startsWith('{"move":') === true
+          ? (JSON.parse(customMetadata) as NonNullable<WriteTask['tag']>)
+          : null,
     }))
     .sort((a, b) => a.uid - b.uid);
 }
@@ -192,8 +202,15 @@ async function checkRecords(fleet: Fleet): Promise<string[]> {
     }
   }
   const table = await client.hgetall(`${KEY}routing:${INDEX}`);
-  const unstable = Object.entries(table).filter(([name, text]) => name.startsWith('s:') && !text.includes('"state":"stable"'));
-  faults.push(...some('shards not stable', unstable.map(([name, text]) => `${name} ${text}`)));
+  const unstable = Object.entries(table).filter(
+    ([name, text]) => name.startsWith('s:') && !text.includes('"state":"stable"'),
+  );
+  faults.push(
+    ...some(
+      'shards not stable',
+      unstable.map(([name, text]) => `${name} ${text}`),
+    ),
+  );
   return faults;
 }
 
@@ -218,14 +235,23 @@ export async function judge(fleet: Fleet, watch: Watch, mayBeSentAgain: number):
     const writes = await writesOn(node.url);
     faults.push(...checkFences(node.id, writes));
     sentAgain += countSentAgain(writes);
-    faults.push(...some(`unfinished tasks on ${node.id}`, writes.filter(({ status }) => status === 'enqueued').map(({ uid }) => String(uid))));
+    faults.push(
+      ...some(
+        `unfinished tasks on ${node.id}`,
+        writes.filter(({ status }) => status === 'enqueued').map(({ uid }) => String(uid)),
+      ),
+    );
   }
   if (sentAgain > mayBeSentAgain) faults.push(`${sentAgain} windows sent again, at most ${mayBeSentAgain} may be`);
   const table = await fleet.base.records.table(INDEX);
   if (table === null) faults.push('no routing table');
   else {
     const placed = await checkPlacement(fleet.nodes, fleet.entry, table, fleet.documents);
-    faults.push(...some('lost or twice', placed.lost), ...some('changed', placed.wrong), ...some('misplaced', placed.misplaced));
+    faults.push(
+      ...some('lost or twice', placed.lost),
+      ...some('changed', placed.wrong),
+      ...some('misplaced', placed.misplaced),
+    );
   }
   faults.push(...(await checkQueues(fleet)), ...(await checkRecords(fleet)), ...(await checkLease(fleet)));
   return { faults, sentAgain, moves };

@@ -1,4 +1,4 @@
-// `npm run chaos -- [--matrix | --sample [--seconds N] [--seed N] | --case NAME] [--json FILE] [--only TEXT] [--keep] [--list]`
+// `npm run chaos -- [--matrix [--seconds N] | --sample [--seconds N] [--seed N] | --case NAME] [--json FILE] [--only TEXT] [--keep] [--list]`
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     sample: { type: 'boolean' },
     case: { type: 'string' },
     only: { type: 'string' },
-    seconds: { type: 'string', default: String(SAMPLE_SECONDS) },
+    seconds: { type: 'string' },
     seed: { type: 'string' },
     json: { type: 'string' },
     list: { type: 'boolean' },
@@ -80,20 +80,19 @@ async function main(): Promise<number> {
       return USAGE;
     }
     await runner.run(one);
-  } else if (values.matrix === true) {
-    for (const one of cases) await runner.run(one);
   } else {
+    const seconds = Number(values.seconds ?? (values.matrix === true ? Infinity : SAMPLE_SECONDS));
     const { order, needed } = sampleOrder(cases, seed);
-    console.log(`sample with --seed ${seed}: ${needed} cases that cover all kinds and places, then more`);
+    console.log(`in the order of --seed ${seed}: ${needed} cases that cover all kinds and places, then more`);
     for (const [at, one] of order.entries()) {
-      if (at >= needed && elapsed() + CASE_SECONDS > Number(values.seconds)) break;
+      if (at >= needed && elapsed() + CASE_SECONDS > seconds) break;
       await runner.run(one);
     }
   }
   await runner.stop();
   const { results } = runner;
   const failed = results.filter(({ outcome }) => outcome === 'failed');
-  const text = `${table(results)}\n\n${summary(results)}, ${elapsed().toFixed(0)} s.`;
+  const text = `${table(results)}\n\n${summary(results)}, of ${cases.length} in the matrix, ${elapsed().toFixed(0)} s.`;
   console.log(`\n${text}\n`);
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
   if (values.matrix === true && values.only === undefined) await writeBetweenMarkers(DOCS, text);

@@ -8,8 +8,18 @@ import type { Role, Supervised } from './supervised.ts';
 import { type Fleet, INDEX, TTL_MS } from './workload.ts';
 
 /** The failpoint freezes the process for whatever has to be timed; a SIGTERM meets it frozen, too. */
-const FAILPOINT: Readonly<Record<Action, string>> = { kill: 'kill', term: 'stop', 'stop-0.8': 'stop', 'stop-3': 'stop' };
-const FREEZE_MS: Readonly<Record<Action, number>> = { kill: 0, term: 0, 'stop-0.8': 0.8 * TTL_MS, 'stop-3': 3 * TTL_MS };
+const FAILPOINT: Readonly<Record<Action, string>> = {
+  kill: 'kill',
+  term: 'stop',
+  'stop-0.8': 'stop',
+  'stop-3': 'stop',
+};
+const FREEZE_MS: Readonly<Record<Action, number>> = {
+  kill: 0,
+  term: 0,
+  'stop-0.8': 0.8 * TTL_MS,
+  'stop-3': 3 * TTL_MS,
+};
 const LOOK_MS = 10;
 const START_MS = 20_000;
 /** SIGTERM has to be over by then. */
@@ -106,7 +116,7 @@ class Trap {
 }
 
 /** Whose processes are struck, and whose only help. */
-export const roleOf = (one: Case): Role => (one.kind === 'server' ? 'rebalancer' : one.role);
+export const roleOf = (one: Case): Role => one.role;
 export const helperOf = (one: Case): Role => (roleOf(one) === 'planner' ? 'rebalancer' : 'planner');
 
 export interface Mishaps {

@@ -18,6 +18,7 @@ const COLUMNS = [
   'stop-3 twice',
   'redis',
   'redis-long',
+  'redis-slow',
   'node-source',
   'node-target',
   'silent-loss',

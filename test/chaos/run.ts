@@ -94,7 +94,15 @@ export async function runCase(fleet: Fleet, one: Case, keep = false): Promise<Ca
   faults.push(...watch.faults);
   if (faults.length > 0) outcome = 'failed';
   const seconds = (performance.now() - startedAt) / 1_000;
-  const result = { case: one, outcome, seconds, sentAgain, mishaps: mishapCount, refused: refusedOf(fleet, roleOf(one)), faults };
+  const result = {
+    case: one,
+    outcome,
+    seconds,
+    sentAgain,
+    mishaps: mishapCount,
+    refused: refusedOf(fleet, roleOf(one)),
+    faults,
+  };
   const kept = outcome === 'failed' || keep ? { evidence: await keepEvidence(fleet, one, faults) } : {};
   return { ...result, ...kept };
 }

@@ -53,6 +53,13 @@ const redisFor =
     return nothingMore;
   };
 
+/** Redis holds every answer back for a while: longer than a command waits, shorter than a lease lasts. */
+const redisSlow: Strike = async ({ fleet, worker, ttlMs }) => {
+  await fleet.client.call('CLIENT', 'PAUSE', String(Math.round(0.5 * ttlMs)), 'ALL');
+  worker.kill('SIGCONT');
+  return nothingMore;
+};
+
 const nodeOf =
   (end: 'source' | 'target'): Strike =>
   async (scene) => {
@@ -87,7 +94,9 @@ const silentLoss: Strike = async (scene) => {
     worker.kill('SIGCONT');
     return async () => {
       const after = await fleet.base.records.move(move.id);
-      return (after?.differences ?? 0) > 0 ? [] : [`document ${last.id} was lost on ${move.target} and no difference was counted`];
+      return (after?.differences ?? 0) > 0
+        ? []
+        : [`document ${last.id} was lost on ${move.target} and no difference was counted`];
     };
   }
   throw new Error('nothing was copied and not yet verified');
@@ -134,6 +143,7 @@ const lateArrival: Strike = async (scene) => {
 const STRIKES: Readonly<Record<Server, Strike>> = {
   redis: redisFor(() => REDIS_AWAY_MS),
   'redis-long': redisFor((ttlMs) => 1.5 * ttlMs),
+  'redis-slow': redisSlow,
   'node-source': nodeOf('source'),
   'node-target': nodeOf('target'),
   'silent-loss': silentLoss,
@@ -142,7 +152,11 @@ const STRIKES: Readonly<Record<Server, Strike>> = {
 };
 
 /** Waits until the worker stands still, then strikes; null when it never did. */
-export async function strike(server: Server, scene: Scene, isOff: () => boolean): Promise<(() => Promise<string[]>) | null> {
+export async function strike(
+  server: Server,
+  scene: Scene,
+  isOff: () => boolean,
+): Promise<(() => Promise<string[]>) | null> {
   const { worker } = scene;
   while (!worker.isStopped) {
     if (isOff() || worker.generation > 1) return null;

@@ -72,7 +72,11 @@ export class Fleet {
     const redis = await startRedis({ aof: 'always' });
     const node = { batchMs: BATCH_MS, docsPerS: DOCS_PER_S, switches: true };
     const nodes = await Promise.all(['n1', 'n2', 'n3', NEW_NODE].map((id) => startDevNode({ ...node, id })));
-    const client = new Redis(redis.url, { maxRetriesPerRequest: 0, enableOfflineQueue: false, retryStrategy: () => 50 });
+    const client = new Redis(redis.url, {
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      retryStrategy: () => 50,
+    });
     client.on('error', () => undefined); // gone now and then: that is what this is about
     const base = await openBase(loadConfig({ MIROIR_REDIS_URL: redis.url, MIROIR_LOG_LEVEL: 'silent' }), 'chaos');
     await untilTrue(() => client.status === 'ready');

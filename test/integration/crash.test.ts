@@ -33,11 +33,18 @@ it('SIGSTOP for three TTLs: a successor finishes, and the woken process is refus
 });
 
 it('Redis killed and restarted mid-copy: the moves go on', async () => {
-  await pass({ kind: 'server', name: 'redis', server: 'redis', point: copying, pass: 8 });
+  await pass({ kind: 'server', role: 'rebalancer', name: 'redis', server: 'redis', point: copying, pass: 8 });
 });
 
 it('the target node killed and restarted mid-copy: the moves go on', async () => {
-  await pass({ kind: 'server', name: 'node-target', server: 'node-target', point: copying, pass: 8 });
+  await pass({
+    kind: 'server',
+    role: 'rebalancer',
+    name: 'node-target',
+    server: 'node-target',
+    point: copying,
+    pass: 8,
+  });
 });
 
 it('the planner killed between the plan’s record and its jobs: the other one gives the moves their jobs', async () => {
