@@ -66,7 +66,7 @@ describe('P4.2 and P4.3', () => {
     await fleet.createIndex({ documents: someDocuments(2_000), shards: 64 });
     await fleet.startWorker();
     await fleet.startNode();
-    const { moves = 0 } = await fleet.addNode('n4');
+    const { moves } = await fleet.addNode('n4');
     const { records } = fleet.base;
     const inGrace = async () => (await records.unfinishedMoves()).filter(({ phase }) => phase === 'DualWriteStopped');
     await untilTrue(async () => (await inGrace()).length === moves, 25_000);

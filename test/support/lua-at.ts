@@ -1,4 +1,4 @@
-// Runs a script of ours at a time that the test chooses: Redis has no settable clock, but a script asks for it by TIME.
+// Runs a script of ours at a time that the test chooses: Redis has no settable clock, but a script asks for it by TIME or INFO.
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
@@ -18,9 +18,14 @@ export async function runAt(
   args: readonly (string | number)[],
 ): Promise<string[]> {
   const time = `{ '${Math.floor(atMs / 1_000)}', '${(atMs % 1_000) * 1_000}' }`;
+  const info = `string.gsub(real.call(command, ...), 'server_time_usec:%d+', 'server_time_usec:${atMs * 1_000}')`;
   const source = [
     'local real = redis',
-    `local redis = { call = function(command, ...) if command == 'TIME' then return ${time} end return real.call(command, ...) end }`,
+    'local redis = { call = function(command, ...)',
+    `  if command == 'TIME' then return ${time} end`,
+    `  if command == 'INFO' then return (${info}) end`,
+    '  return real.call(command, ...)',
+    'end }',
     whole(name),
   ].join('\n');
   const reply: unknown = await redis.eval(source, keys.length, ...keys, ...args);

@@ -11,9 +11,9 @@ export function observed(): Observed {
   const told: string[] = [];
   const note =
     (what: string) =>
-    (...values: readonly unknown[]): void => {
+    (...values: readonly (string | number | object)[]): void => {
       told.push(
-        [what, ...values.map((value) => (typeof value === 'object' ? JSON.stringify(value) : String(value)))].join(' '),
+        [what, ...values.map((value) => (typeof value === 'object' ? JSON.stringify(value) : value))].join(' '),
       );
     };
   const observer: Observer = {
