@@ -70,8 +70,8 @@ class Trap {
     void process.exited.then(() => {
       ended = true;
     });
-    const isStop = FAILPOINT[action] === 'stop';
-    while (!this.#off && !ended && !(isStop && process.isStopped)) await sleep(LOOK_MS);
+    const isWaiting = (): boolean => !this.#off && !ended && !(FAILPOINT[action] === 'stop' && process.isStopped);
+    while (isWaiting()) await sleep(LOOK_MS);
     if (this.#off && !ended) return;
     this.sprung = true;
     if (ended) return;
