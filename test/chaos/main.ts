@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Case, enumerate, sampleOrder } from './cases.ts';
+import { type Case, caseNamed, enumerate, sampleOrder } from './cases.ts';
 import { caseLine, howToRun, summary, table, writeBetweenMarkers } from './report.ts';
 import { type CaseResult, record, runCase } from './run.ts';
 import { Fleet } from './workload.ts';
@@ -73,7 +73,7 @@ async function main(): Promise<number> {
   if (values.list === true) {
     for (const { name } of cases) console.log(name);
   } else if (values.case !== undefined) {
-    const one = cases.find(({ name }) => name === values.case);
+    const one = caseNamed(values.case, cases);
     if (one === undefined) {
       console.error(`no case ${values.case}; --list names them`);
       await runner.stop();
