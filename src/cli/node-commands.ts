@@ -57,7 +57,10 @@ export function addNodeCommands(program: Command): void {
     });
 
   withWait(node.command('drain <id>').description('move every shard of a node to the others'))
-    .addHelpText('after', '\nExample:\n  miroir node drain n1 --wait --timeout 10m && miroir node remove n1')
+    .addHelpText(
+      'after',
+      '\nExample:\n  miroir node drain n1 --wait --until cleaned --timeout 30m && miroir node remove n1',
+    )
     .action(async (id: string, flags: WaitFlags, command: Command) => {
       await planned(command, flags, 'NodeDraining', { node_id: id });
     });

@@ -159,6 +159,8 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
       [planner, ...workers].flatMap(({ name, process }) =>
         process.child
           .tail()
+          // Its ready line is no news.
+          .filter((line) => !line.startsWith('{"role"'))
           .slice(-LAST_WORDS)
           .map((line) => `${name}: ${line}`),
       ),
