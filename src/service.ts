@@ -6,11 +6,11 @@ import type { Config } from './config.ts';
 import type { Running } from './service/base.ts';
 import type { AllOptions, RunningAll } from './service/all.ts';
 
-export { type Base, type Running, closeBase, openBase, openLeases, serveMetrics } from './service/base.ts';
+export { type Base, type Running, closeBase, openBase, openLeases } from './service/base.ts';
 export { type Control, openControl } from './service/control.ts';
 export { startPlanner } from './service/planner.ts';
 export { startRebalancer } from './service/rebalancer.ts';
-export { failureText, runProcess } from './service/run.ts';
+export { runProcess } from './service/run.ts';
 export type { AllOptions, RunningAll } from './service/all.ts';
 
 /** A process that serves the read-only board and does nothing else. */

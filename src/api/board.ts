@@ -32,7 +32,7 @@ export interface Board {
 }
 
 /** The board's port is taken or may not be listened on. Choose another one with MIROIR_API_PORT; 0 is any free one. */
-export class BoardPortError extends MiroirError {
+class BoardPortError extends MiroirError {
   readonly code = 'miroir_board_port';
   readonly retryable = false;
 }

@@ -36,7 +36,6 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   miroir_queue_full: EXIT.blocked,
   miroir_preflight: EXIT.blocked,
   miroir_timeout: EXIT.timeout,
-  miroir_move_cancelled: EXIT.cancelled,
 };
 
 export const exitCodeOf = (error: unknown): ExitCode =>

@@ -1,8 +1,7 @@
 /** The mover: claims indexes, holds their leases, runs the phases of their moves. */
-import type { Redis } from 'ioredis';
 import type { Config } from '../config.ts';
 import type { IndexEntry } from '../core/routing.ts';
-import { DocumentRejectedError, NodeUnknownError } from '../errors.ts';
+import { DocumentRejectedError, IndexUnknownError, NodeUnknownError } from '../errors.ts';
 import type { PhaseContext } from '../phases/context.ts';
 import { phases } from '../phases/index.ts';
 import { TargetLoads } from '../phases/target-load.ts';
@@ -45,7 +44,7 @@ function phaseWork(
     const topology = await records.topology();
     // What the registry says of an index never changes.
     entry ??= await records.index(move.index);
-    if (entry === null) throw new NodeUnknownError(`index ${move.index} is not registered any more`);
+    if (entry === null) throw new IndexUnknownError(`index ${move.index} is not registered any more`);
     const permit: Permit = { signal: stopping(), budgetMs: () => lease.budgetMs() };
     const clients = new Map<string, NodeClient>();
     return {
@@ -98,7 +97,7 @@ function phaseWork(
 }
 
 /** The claims of a process: takes indexes, holds their leases, runs their phases. */
-function openClaims(base: Base, connection: Redis): { claims: Claims; close(): Promise<void> } {
+function openClaims(base: Base, connection: ReturnType<typeof connect>): { claims: Claims; close(): Promise<void> } {
   const { config, records, clock, observer, timings, failpoint, logger, scripts, holder } = base;
   const { watch, leases } = openLeases(base);
   const loads = new TargetLoads({ ...config, windowDocs: config.migrationBatchSize }, observer);

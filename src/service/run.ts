@@ -29,7 +29,7 @@ export interface ReadyLine {
 export type RunningProcess = Running & { readonly boardUrl?: string };
 
 /** An error as a person at a terminal needs it: what, and what to do; a stack only for what is not ours. */
-export function failureText(error: unknown): string {
+function failureText(error: unknown): string {
   if (!isMiroirError(error)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
   return error.remedy === undefined ? error.message : `${error.message}\n  what to do: ${error.remedy}`;
 }

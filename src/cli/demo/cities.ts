@@ -10,7 +10,7 @@ export interface City {
 }
 
 /** The package with the demo's documents is not installed. It is no dependency: 2 MB that only the demo needs. */
-export class DemoDataError extends MiroirError {
+class DemoDataError extends MiroirError {
   readonly code = 'miroir_demo_data';
   readonly retryable = false;
 }

@@ -5,7 +5,7 @@ import type { Findings } from './check.ts';
 import { type Watched, count } from './watch.ts';
 
 /** A table with its first column to the left and the others to the right: numbers are compared by their ends. */
-export function columns(rows: readonly (readonly string[])[], indent = '  '): string {
+function columns(rows: readonly (readonly string[])[], indent = '  '): string {
   const widths: number[] = [];
   for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
   return rows
