@@ -15,7 +15,9 @@ export async function passBarrier(context: PhaseContext, epoch: number): Promise
       return answer.routers;
     }
     if (answer.ms > PATIENCE_MS || context.clock.monotonic() > giveUpAtMs) {
-      throw new MoveWaitingError(`barrier: ${answer.reason} has not acknowledged epoch ${epoch}`, answer.ms);
+      // Without a time of its own, unless Redis gave one: short waits are not told, and this one may need a person.
+      const afterMs = answer.ms > PATIENCE_MS ? answer.ms : undefined;
+      throw new MoveWaitingError(`barrier: ${answer.reason}, epoch ${epoch} is not acknowledged by all`, afterMs);
     }
     await context.clock.sleep(answer.ms, context.permit.signal);
   }
