@@ -6,7 +6,7 @@
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
 export interface MiroirErrorOptions {
-  /** The input field at fault, in the words of whoever sent it (`node_id`, `MIROIR_LEASE_TTL_MS`). */
+  /** The input field at fault, in the words of whoever sent it (`node_id`, `MIROIR_LEASE_TTL_SECS`). */
   field?: string;
   /** What to do about it: one sentence in the imperative. */
   remedy?: string;
@@ -208,12 +208,6 @@ export class ConfigError extends MiroirError {
 export class TimeoutError extends MiroirError {
   readonly code = 'miroir_timeout';
   readonly retryable = true;
-}
-
-/** The move was cancelled by a wish (`miroir` or a newer plan). Its partial copy is removed; the source is untouched. */
-export class MoveCancelledError extends MiroirError {
-  readonly code = 'miroir_move_cancelled';
-  readonly retryable = false;
 }
 
 /** A phase cannot go on now. Normal: its job is delayed, the reason is shown, and it tries again by itself. */

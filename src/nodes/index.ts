@@ -5,6 +5,7 @@ import type { TopologyNode } from '../core/topology.ts';
 import type { Clock, Failpoint, Nodes, Permit } from '../ports.ts';
 import { MeilisearchClient } from './client.ts';
 import { Keyring } from './keys.ts';
+import { assertPatterns } from './origins.ts';
 import type { KeyConfig } from './keys.ts';
 import type { NodeLog, NodeMeters, RequestParts } from './requests.ts';
 
@@ -26,6 +27,9 @@ const CONNECT_MS = 4_000;
 const NO_FAILPOINT: Failpoint = { hit: () => Promise.resolve() };
 
 export function createNodes({ config, clock, logger, metrics, failpoint }: NodesOptions): Nodes {
+  // A wrong pattern is told at the start, not by the first event that meets it.
+  assertPatterns(config.nodeOrigins);
+  for (const origins of config.nodeKeyOrigins.values()) assertPatterns(origins);
   const dispatcher = new Agent({
     connections: CONNECTIONS_PER_NODE,
     pipelining: 1,

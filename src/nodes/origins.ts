@@ -46,6 +46,11 @@ export function assertOriginAllowed(url: string, patterns: readonly string[], fi
   });
 }
 
+/** Throws `ConfigError` for the first pattern that is none. */
+export function assertPatterns(patterns: readonly string[]): void {
+  for (const pattern of patterns) ruleOf(pattern);
+}
+
 function matches(url: URL, rule: OriginRule): boolean {
   if (url.protocol !== rule.protocol || (rule.port !== null && url.port !== rule.port)) return false;
   if (!rule.isWildcard) return url.hostname === rule.host;

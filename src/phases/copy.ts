@@ -48,6 +48,7 @@ class Copy {
   readonly #running = new Set<Promise<void>>();
   readonly #checkpoint: () => Promise<void>;
   #bytes: number;
+  #repeated: number;
   /** What the last accepted checkpoint said: metrics count what was accepted, so a window sent again counts once. */
   #accepted: { docs: number; bytes: number };
   #wakeVerifier: () => void = () => undefined;
@@ -62,6 +63,7 @@ class Copy {
     this.#progress = new Progress({ lastOffset: move.lastOffset, docsMigrated: move.docsMigrated });
     this.#verifier = new Verifier(context);
     this.#bytes = move.bytes;
+    this.#repeated = move.windowsRepeated;
     this.#accepted = { docs: move.docsMigrated, bytes: move.bytes };
     this.#signal = AbortSignal.any([context.permit.signal, this.#stop.signal]);
     this.#checkpoint = coalesce(() => this.#writeCheckpoint());
@@ -159,7 +161,7 @@ class Copy {
     if (task.status !== 'succeeded') {
       // Read again rather than kept: a window that waits holds no memory, and failures are rare.
       const documents = await this.#reread(window);
-      await settleTask(this.#context, this.#target, { task, documents, window });
+      this.#repeated += await settleTask(this.#context, this.#target, { task, documents, window });
     }
     this.#load.learnTask(task, page.total);
     await this.#done(window, page.total, page.documents.length);
@@ -168,7 +170,8 @@ class Copy {
   async #adopt({ window, task, documents }: SentWindow): Promise<void> {
     const ended = task.status === 'succeeded' ? task : await this.#context.tasks(this.#target).ended(task.uid);
     if (ended.status !== 'succeeded') {
-      await settleTask(this.#context, this.#target, { task: ended, documents: await this.#reread(window), window });
+      const again = await this.#reread(window);
+      this.#repeated += await settleTask(this.#context, this.#target, { task: ended, documents: again, window });
     }
     this.#context.log.info({ window, documents, task: task.uid }, 'window of an earlier holder taken over');
     await this.#done(window, documents, 0);
@@ -205,7 +208,7 @@ class Copy {
     await this.#context.checkpoint({
       docsMigrated,
       lastOffset,
-      fields: { bytes, verifiedOffset, windowsVerified, differences },
+      fields: { bytes, windowsRepeated: this.#repeated, verifiedOffset, windowsVerified, differences },
     });
     this.#context.observer.migrated(docsMigrated - this.#accepted.docs, bytes - this.#accepted.bytes);
     this.#accepted = { docs: docsMigrated, bytes };

@@ -5,6 +5,8 @@
  * go on; a hold that is over goes back to tracking.
  * Meanwhile: old owners are written until the switch, new ones after it; old owners are read until `settled`.
  */
+import type { ShardRoute } from '../core/routing.ts';
+import { mayBeSource } from '../core/topology.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { NodeClient, RouteRead } from '../ports.ts';
 import { auditNodes } from './audit.ts';
@@ -65,11 +67,27 @@ async function switchOwners(context: PhaseContext, read: RouteRead): Promise<Rou
   return switched;
 }
 
-/** What the source had accepted before the switch is applied, then what the target had: readers may change over. */
-async function settle(context: PhaseContext, source: NodeClient, target: NodeClient, read: RouteRead): Promise<void> {
-  const { move, writer, entry, observer } = context;
-  await Promise.all([settleWrites(context, source), settleWrites(context, target)]);
-  const retiring = move.retires === null ? -1 : await takeWatermark(context.node(move.retires), entry.uid);
+/**
+ * The owner whose accepted writes have to be applied before readers change over: the source, or another old owner when
+ * it has failed. Null when none is left: then the target, found equal before the switch, has all there is.
+ */
+function settlingSource(context: PhaseContext, route: ShardRoute): NodeClient | null {
+  const { move, topology, log } = context;
+  const alive = (id: string): boolean => topology.nodes.some((node) => node.id === id && mayBeSource(node.state));
+  const owner = [move.source, ...route.readers].find((id) => id !== move.target && alive(id));
+  if (owner === undefined)
+    log.warn({ source: move.source }, 'every old owner has failed: the target has what was verified');
+  return owner === undefined ? null : context.node(owner);
+}
+
+/** What old owners had accepted before the switch is applied, then what the target had: readers may change over. */
+async function settle(context: PhaseContext, target: NodeClient, read: RouteRead): Promise<void> {
+  const { move, writer, entry, observer, topology } = context;
+  const source = settlingSource(context, read.route);
+  await Promise.all([source === null ? null : settleWrites(context, source), settleWrites(context, target)]);
+  const retiringAlive = topology.nodes.some((node) => node.id === move.retires && mayBeSource(node.state));
+  const retiring =
+    move.retires === null || !retiringAlive ? -1 : await takeWatermark(context.node(move.retires), entry.uid);
   const reply = await writer.advance(move, {
     to: 'DualWriteStopped',
     route: settled(read, move),
@@ -98,6 +116,6 @@ export const dualWriteStopped: Phase = {
       read = await switchOwners(context, read);
     }
     if (read.route.state !== 'settling') throw new InvariantError(`shard ${move.shard} is ${read.route.state}`);
-    await settle(context, source, target, read);
+    await settle(context, target, read);
   },
 };

@@ -77,27 +77,31 @@ async function findRejected(context: PhaseContext, target: NodeClient, documents
 }
 
 /**
- * Returns when the window is applied. Throws `MoveWaitingError` with the node's own words when the node is full or
+ * Returns when the window is applied, and how often it was sent again for that. Throws `MoveWaitingError` with the node's own words when the node is full or
  * busy, `DocumentRejectedError` when a document of the window is to blame.
  */
 export async function settleTask(
   context: PhaseContext,
   target: NodeClient,
   sent: { readonly task: NodeTask; readonly documents: Buffer; readonly window: Window | null },
-): Promise<void> {
+): Promise<number> {
   let { task } = sent;
-  for (let attempt = 1; outcome(task) === 'again' && attempt < ATTEMPTS_ALONE; attempt += 1) {
+  let attempt = 1;
+  for (; outcome(task) === 'again' && attempt < ATTEMPTS_ALONE; attempt += 1) {
     context.log.warn({ window: sent.window, error: task.error }, 'window failed with its batch: sending it again');
     task = await sendOnce(context, target, sent.documents, sent.window, attempt + 1);
     context.observer.window('repeated');
   }
   switch (outcome(task)) {
     case 'applied':
-      return;
+      return attempt - 1;
     case 'trouble':
-      return assertRoom(target, task);
+      context.loads.of(target.node.id).learnRefusal();
+      await assertRoom(target, task);
+      return attempt - 1;
     case 'again':
     case 'rejected':
-      return findRejected(context, target, sent.documents.toString('utf8'));
+      await findRejected(context, target, sent.documents.toString('utf8'));
+      return attempt;
   }
 }

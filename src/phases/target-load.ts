@@ -178,8 +178,8 @@ export class TargetLoad {
   }
 
   #tell(): void {
-    const { windowDocs } = allowance(this.#pace);
-    this.#observer.target(this.#node, { tasks: this.#tasks.used, bytes: this.#bytes.used, windowDocs });
+    const { docsInFlight } = allowance(this.#pace);
+    this.#observer.target(this.#node, { tasks: this.#tasks.used, bytes: this.#bytes.used, paceDocs: docsInFlight });
   }
 }
 

@@ -1,5 +1,6 @@
 /** The planner: one process at a time turns events into plans, and keeps what was planned going. */
-import type { Plan } from '../core/planner.ts';
+import type { PlannedMove } from '../core/move.ts';
+import type { Plan, PlanMove } from '../core/planner.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 import { ConflictError } from '../errors.ts';
 import type { EventOutcome, Planner } from '../ports.ts';
@@ -13,6 +14,8 @@ const TRIES = 5;
 /** An index is planned again this often within the time below when its moves keep being out of date. */
 const REPLANS = 5;
 const REPLANS_WITHIN_MS = 600_000;
+
+const moveOf = ({ index, shard, target }: PlannedMove): string => `${index}/${shard}/${target}`;
 
 class LeadingPlanner implements Planner {
   readonly #parts: PlanningParts;
@@ -79,8 +82,8 @@ class LeadingPlanner implements Planner {
     return { change: 'changed', plan: moves.length > 0 ? id : null, moves: moves.length, blocked: blocked.length };
   }
 
-  async #replan(names: readonly string[], why: string): Promise<Plan> {
-    const plan = await replan(this.#parts, names, why);
+  async #replan(names: readonly string[], why: string, wanted?: (move: PlanMove) => boolean): Promise<Plan> {
+    const plan = await replan(this.#parts, names, why, wanted);
     this.#behind = new Set([...this.#behind, ...plan.moves.map(({ id }) => id), ...plan.cancel]);
     return plan;
   }
@@ -116,7 +119,9 @@ class LeadingPlanner implements Planner {
       const outdated = [...new Set(ended.filter(isOutdated).map(({ index }) => index))].filter((index) =>
         this.#mayReplan(index),
       );
-      if (outdated.length > 0) await this.#replan(outdated, `again after ${id}`);
+      // A move that failed is not tried again until an event asks.
+      const failed = new Set(ended.filter(({ outcome }) => outcome === 'failed').map(moveOf));
+      if (outdated.length > 0) await this.#replan(outdated, `again after ${id}`, (move) => !failed.has(moveOf(move)));
       await writer.closePlan(id);
       logger.info({ plan: id, moves, why }, 'plan done');
     }

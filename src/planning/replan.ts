@@ -10,7 +10,7 @@
  * has, and a second one is made for what is missing: no move is ever withdrawn by a crash. After 4: sweeps find moves
  * without a job.
  */
-import { planMoves, type Plan } from '../core/planner.ts';
+import { planMoves, type Plan, type PlanMove } from '../core/planner.ts';
 import { ConflictError, isMiroirError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
 import { dispatch } from './dispatch.ts';
@@ -19,11 +19,16 @@ import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.
 /** Somebody may register an index meanwhile; more often than this nobody does. */
 const TRIES = 5;
 
-/** Plans the named indexes (`*` for every) and gives the plan's first moves their jobs. */
-export async function replan(parts: PlanningParts, names: readonly string[], why: string): Promise<Plan> {
+/** Plans the named indexes (`*` for every), as far as `wanted` lets moves pass, and gives the plan's first moves their jobs. */
+export async function replan(
+  parts: PlanningParts,
+  names: readonly string[],
+  why: string,
+  wanted: (move: PlanMove) => boolean = () => true,
+): Promise<Plan> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await replanOnce(parts, names, why);
+      return await replanOnce(parts, names, why, wanted);
     } catch (error) {
       if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
       parts.logger.info({ why, attempt }, 'records changed while planning, planning again');
@@ -31,10 +36,16 @@ export async function replan(parts: PlanningParts, names: readonly string[], why
   }
 }
 
-async function replanOnce(parts: PlanningParts, names: readonly string[], why: string): Promise<Plan> {
+async function replanOnce(
+  parts: PlanningParts,
+  names: readonly string[],
+  why: string,
+  wanted: (move: PlanMove) => boolean,
+): Promise<Plan> {
   const fleet = await readFleet(parts, names.includes(EVERY_INDEX) ? null : names);
   const { topology, indexes, unfinished } = fleet;
-  const plan = planMoves({ topology, indexes, pending: unfinished });
+  const whole = planMoves({ topology, indexes, pending: unfinished });
+  const plan = { ...whole, moves: whole.moves.filter(wanted) };
   await cancelMoves(parts, plan, unfinished);
   if (plan.moves.length === 0) {
     await parts.writer.runPlan(null, topology.version, names);

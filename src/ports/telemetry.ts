@@ -24,6 +24,6 @@ export interface Observer {
   hold(seconds: number): void;
   /** A write of ours was refused, by the fence, the lease's own clock or the job's token. */
   refused(reason: string): void;
-  target(node: string, load: { tasks: number; bytes: number; windowDocs: number }): void;
+  target(node: string, load: { tasks: number; bytes: number; paceDocs: number }): void;
   event(type: string, result: 'planned' | 'repeated' | 'failed'): void;
 }

@@ -11,6 +11,7 @@ import { LeaseLostError, RecordTooNewError, messageOf } from '../errors.ts';
 import type { Clock, Failpoint, Lease, Leases, Logger } from '../ports.ts';
 import { addJobs } from './add.ts';
 import { IndexRun, STALLS_MAX, hasWork, queueOptions } from './index-run.ts';
+import { nextDueMs } from './job-keys.ts';
 import { type ClaimJob, type PhaseJob, claimJob } from './jobs.ts';
 import { CLAIMS_QUEUE, QUEUE_PREFIX, dueClaimId, indexQueue, isDueClaim } from './names.ts';
 import type { PhaseRunner } from './phase-runner.ts';
@@ -93,9 +94,12 @@ export function startClaims(options: ClaimsOptions): Claims {
   const mayBegin = async (index: string): Promise<boolean> => {
     const indexJobs = new Queue<PhaseJob>(indexQueue(index), queueOptions(connection));
     try {
-      const counts = await indexJobs.getJobCounts('wait', 'active', 'prioritized');
-      if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) > 0 || counts['prioritized'] === 0) return true;
-      const [next] = await indexJobs.getPrioritized(0, 0);
+      const counts = await indexJobs.getJobCounts('wait', 'active', 'prioritized', 'delayed');
+      if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) > 0) return true;
+      // What is due may hold the very places that the next move waits for, or end a grace: it always goes on.
+      const dueMs = counts['delayed'] === 0 ? null : await nextDueMs(indexJobs, connection);
+      if (dueMs !== null && dueMs <= clock.now()) return true;
+      const [next] = counts['prioritized'] === 0 ? [] : await indexJobs.getPrioritized(0, 0);
       return next === undefined || (await options.hasPlaces(next.data.move));
     } finally {
       await indexJobs.close();

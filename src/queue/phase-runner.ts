@@ -86,7 +86,7 @@ export class PhaseRunner {
           throw new MoveWaitingError('process_full: as many moves as it may', SLOT_WAIT_MS);
         const reached = await this.#work(job, token, move);
         // The phase just reached is this job's own in all but a late or repeated one: then there is nothing to read again.
-        if (reached === data.phase) return this.#reached(move, reached);
+        if (reached === data.phase) return this.#reached(job, move, reached);
         move = await records.move(data.move);
       }
       if (move === null || move.outcome !== undefined || isSwitched(move.phase)) slots.leave(data.move);
@@ -113,10 +113,10 @@ export class PhaseRunner {
     }
   }
 
-  #reached(move: MoveState, phase: JobPhase): { phase: string; docs_migrated: number } {
+  #reached(job: Job<PhaseJob>, move: MoveState, phase: JobPhase): { phase: string; docs_migrated: number } {
     if (isSwitched(phase)) this.#options.slots.leave(move.id);
     if (phase === 'DualWriteStopped') this.#options.onFree();
-    return { phase, docs_migrated: move.docsMigrated };
+    return { phase, docs_migrated: job.data.docs_migrated };
   }
 
   async #step(job: Job<PhaseJob>, token: string, move: MoveState): Promise<JobPhase | null> {

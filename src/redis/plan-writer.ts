@@ -108,23 +108,15 @@ export function createPlanWriter(options: {
       await scripts.run('move-note', [leaseKey, keys.move(moveId)], [lease.fence, waiting ?? '-', ...args]);
     },
     async trimHistory() {
-      // Ended records only, oldest first; nothing refers to them any more.
-      const moves = await reading('history', () => redis.zrange(keys.movesEnded, '0', String(-(historyMax + 1))));
-      const plans = await reading('history', () => redis.zrange(keys.plansEnded, '0', String(-(historyMax + 1))));
-      if (moves.length > 0)
-        await redis
-          .pipeline()
-          .del(...moves.map(keys.move))
-          .zrem(keys.movesEnded, ...moves)
-          .exec();
-      if (plans.length > 0) {
-        const gone = plans.flatMap((id) => [keys.plan(id), keys.planMoves(id)]);
-        await redis
-          .pipeline()
-          .del(...gone)
-          .zrem(keys.plansEnded, ...plans)
-          .exec();
-      }
+      const trim = async (ended: string, keysOf: (id: string) => string[]): Promise<void> => {
+        const over = await redis.zrange(ended, '0', String(-(historyMax + 1)));
+        for (let at = 0; at < over.length; at += MOVES_PER_SCRIPT) {
+          const part = over.slice(at, at + MOVES_PER_SCRIPT);
+          await scripts.run('history-trim', [leaseKey, ended, ...part.flatMap(keysOf)], [lease.fence, ...part]);
+        }
+      };
+      await trim(keys.movesEnded, (id) => [keys.move(id)]);
+      await trim(keys.plansEnded, (id) => [keys.plan(id), keys.planMoves(id)]);
     },
   };
 }

@@ -169,18 +169,6 @@ export const METRICS = {
     help: 'Topology events taken from the queue, by type and what came of them',
     labels: { type: null, result: null },
   },
-  eventsWaiting: {
-    name: 'miroir_events_waiting',
-    type: 'gauge',
-    help: 'Topology events that wait in the queue',
-    labels: NONE,
-  },
-  queueJobs: {
-    name: 'miroir_queue_jobs',
-    type: 'gauge',
-    help: 'Jobs by kind of queue (not by index) and state',
-    labels: { queue: null, state: null },
-  },
   eventLoopDelay: {
     name: 'miroir_event_loop_delay_p99_seconds',
     type: 'gauge',

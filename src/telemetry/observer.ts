@@ -3,7 +3,13 @@ import type { Observer, Records } from '../ports.ts';
 import { PHASES } from '../core/move.ts';
 import type { Metrics } from './metrics.ts';
 
-const REFUSALS: Readonly<Record<string, string>> = { fence: 'fence', server: 'fence', expired: 'fence', lease: 'lease', token: 'token' };
+const REFUSALS: Readonly<Record<string, string>> = {
+  fence: 'fence',
+  server: 'fence',
+  expired: 'fence',
+  lease: 'lease',
+  token: 'token',
+};
 
 export function createObserver(metrics: Metrics): Observer {
   return {
@@ -36,10 +42,10 @@ export function createObserver(metrics: Metrics): Observer {
       const known = REFUSALS[reason];
       if (known !== undefined) metrics.refusedWrites.inc({ reason: known });
     },
-    target(node, { tasks, bytes, windowDocs }) {
+    target(node, { tasks, bytes, paceDocs }) {
       metrics.targetTasksInFlight.set({ node_id: node }, tasks);
       metrics.targetBytesInFlight.set({ node_id: node }, bytes);
-      metrics.paceDocuments.set({ node_id: node }, windowDocs);
+      metrics.paceDocuments.set({ node_id: node }, paceDocs);
     },
     event(type, result) {
       metrics.events.inc({ type, result });
