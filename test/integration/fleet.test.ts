@@ -183,12 +183,17 @@ describe('startChild', () => {
 
 describe('the watchdog', () => {
   const fleet = pathToFileURL(join(import.meta.dirname, '../../src/fleet/child.ts')).href;
+  const folders = pathToFileURL(join(import.meta.dirname, '../../src/fleet/folder.ts')).href;
   let dir: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'miroir-watchdog-'));
     await writeFile(
       join(dir, 'owner.mts'),
       `import { startChild } from ${JSON.stringify(fleet)};
+       import { openFolder } from ${JSON.stringify(folders)};
+       const [left, given] = [await openFolder('miroir left-', {}), await openFolder('miroir-given-', {})];
+       await given.remove();
+       console.log('folder ' + left.path);
        const child = await startChild({ command: 'sleep', args: ['1000'] }, { name: 'sleeper' });
        const gone = await startChild({ command: 'true', args: [] }, { name: 'gone' });
        await gone.exited;
@@ -199,7 +204,7 @@ describe('the watchdog', () => {
   });
   afterAll(() => rm(dir, { recursive: true }));
 
-  const startOwner = async (how: string): Promise<{ owner: Child; sleeper: number }> => {
+  const startOwner = async (how: string): Promise<{ owner: Child; sleeper: number; folder: string }> => {
     // Any entry will do: only the way to run TypeScript is of interest.
     const { command: program, args } = entryCommand('src/fleet/child');
     const owner = await startChild(
@@ -210,16 +215,22 @@ describe('the watchdog', () => {
     );
     const pidLine = (): string | undefined => owner.tail().find((line) => line.startsWith('sleeper '));
     await vi.waitFor(() => expect(pidLine(), owner.tail().join('\n')).toBeDefined(), { timeout: 15_000 });
-    return { owner, sleeper: Number(pidLine()?.split(' ')[1]) };
+    const folder = owner.tail().find((line) => line.startsWith('folder ')) ?? '';
+    return { owner, sleeper: Number(pidLine()?.split(' ')[1]), folder: folder.slice('folder '.length) };
   };
 
-  it.each(['SIGKILL', 'SIGTERM'] as const)('ends the children of a process that went by %s', async (signal) => {
-    const { owner, sleeper } = await startOwner('stay');
-    expect(isAlive(sleeper)).toBe(true);
-    owner.kill(signal);
-    await owner.exited;
-    await vi.waitFor(() => expect(isAlive(sleeper)).toBe(false), { timeout: 5_000 });
-  });
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    'ends the children of a process that went by %s, and removes its temporary folders',
+    async (signal) => {
+      const { owner, sleeper, folder } = await startOwner('stay');
+      expect(isAlive(sleeper)).toBe(true);
+      await access(folder);
+      owner.kill(signal);
+      await owner.exited;
+      await vi.waitFor(() => expect(isAlive(sleeper)).toBe(false), { timeout: 5_000 });
+      await vi.waitFor(() => expect(access(folder)).rejects.toThrow('ENOENT'), { timeout: 5_000 });
+    },
+  );
 
   it('ends the children of a process that exits by itself, and does not hold it up', async () => {
     const { owner, sleeper } = await startOwner('exit');

@@ -150,7 +150,7 @@ async function kill(
     index: INDEX,
     onKill({ name, process }, running) {
       screen.say(`  ✂ kill -9 ${process.child.pid}: ${name} held the lease and ran ${running} moves`);
-      remark(`${name} is dead, its lease runs out`);
+      remark(`${name} is dead, lease runs out`);
     },
   });
   remark(null);
