@@ -28,6 +28,8 @@ export interface ProcessCase {
   readonly action: Action;
   /** Whether it happens to the successor as well. */
   readonly twice: boolean;
+  /** Whether the node is drained again while shards move to it. */
+  readonly turns: boolean;
 }
 
 export interface ServerCase {
@@ -53,6 +55,9 @@ export interface Recording {
   readonly rebalancer: Passes;
 }
 
+/** Where cases of a node that is drained again are told from the others. */
+const TURNS = 'turn:';
+
 export const phaseOf = (point: string): string => point.slice(0, point.indexOf('/'));
 
 /** What a case is about, for tables: `planner`, or the phase that its point lies in. */
@@ -68,19 +73,28 @@ export const columnOf = (one: Case): string =>
 /** The middle of the passes: what is half done is harder than what has just begun. */
 const middle = (passes: number): number => Math.max(1, Math.ceil(passes / 2));
 
-/** Every case that the recorded run gives rise to. */
-export function enumerate(recording: Recording): Case[] {
+function ofProcesses(recording: Recording, turns: boolean): Case[] {
   const cases: Case[] = [];
   for (const role of ['rebalancer', 'planner'] as const) {
     for (const [point, passes] of recording[role]) {
       for (const twice of [false, true]) {
         for (const action of ACTIONS) {
-          const name = `${role}/${point}/${action}${twice ? '/twice' : ''}`;
-          cases.push({ kind: 'process', name, role, point, pass: middle(passes), action, twice });
+          const name = `${turns ? TURNS : ''}${role}/${point}/${action}${twice ? '/twice' : ''}`;
+          cases.push({ kind: 'process', name, role, point, pass: middle(passes), action, twice, turns });
         }
       }
     }
   }
+  return cases;
+}
+
+/** Every case that the recorded runs give rise to: one that adds a node, one that turns back half-way. */
+export function enumerate(recording: Recording, turning: Recording): Case[] {
+  const cases = [...ofProcesses(recording, false)];
+  // Of the second run only what the first has not: undoing a move, and asking for it.
+  const beyond = (role: 'planner' | 'rebalancer'): Passes =>
+    new Map([...turning[role]].filter(([point]) => !recording[role].has(point)));
+  cases.push(...ofProcesses({ planner: beyond('planner'), rebalancer: beyond('rebalancer') }, true));
   const phases = new Map<string, [string, number]>();
   for (const [point, passes] of recording.rebalancer) {
     const known = phases.get(phaseOf(point));
@@ -123,12 +137,12 @@ export function enumerate(recording: Recording): Case[] {
   return cases;
 }
 
-const PROCESS_NAME = /^(planner|rebalancer)\/(.+@(?:before|after))\/(kill|term|stop-0\.8|stop-3)(\/twice)?$/;
+const PROCESS_NAME = /^(turn:)?(planner|rebalancer)\/(.+@(?:before|after))\/(kill|term|stop-0\.8|stop-3)(\/twice)?$/;
 
 /** The case of a name, also when today's recording did not pass its point: some points need a certain timing. */
 export function caseNamed(name: string, cases: readonly Case[]): Case | undefined {
   const known = cases.find((one) => one.name === name);
-  const [, role, point = '', action, twice] = PROCESS_NAME.exec(name) ?? [];
+  const [, turns, role, point = '', action, twice] = PROCESS_NAME.exec(name) ?? [];
   if (known !== undefined || role === undefined) return known;
   return {
     kind: 'process',
@@ -138,6 +152,7 @@ export function caseNamed(name: string, cases: readonly Case[]): Case | undefine
     pass: 1,
     action: action as Action,
     twice: twice !== undefined,
+    turns: turns !== undefined,
   };
 }
 

@@ -28,6 +28,15 @@ const { values } = parseArgs({
   },
 });
 
+/** Ctrl-C ends after the case at hand, with the table of those that ran; a second one ends at once. */
+function untilInterrupted(): () => boolean {
+  let asked = false;
+  process.once('SIGINT', () => {
+    asked = true;
+  });
+  return () => asked;
+}
+
 /** A fleet that a failed case has left behind is not used again. */
 class Runner {
   readonly results: CaseResult[] = [];
@@ -64,11 +73,13 @@ function provesRefusals(results: readonly CaseResult[]): boolean {
 
 async function main(): Promise<number> {
   const runner = new Runner();
+  const interrupted = untilInterrupted();
   const began = performance.now();
   const elapsed = (): number => (performance.now() - began) / 1_000;
   const seed = Number(values.seed ?? Date.now() % 1_000_000);
-  let cases = enumerate(await record(await runner.fleet()));
-  console.log(`${cases.length} cases from the recorded run`);
+  const fleet = await runner.fleet();
+  let cases = enumerate(await record(fleet, false), await record(fleet, true));
+  console.log(`${cases.length} cases from the recorded runs`);
   if (values.only !== undefined) cases = cases.filter(({ name }) => name.includes(values.only ?? ''));
   if (values.list === true) {
     for (const { name } of cases) console.log(name);
@@ -85,7 +96,7 @@ async function main(): Promise<number> {
     const { order, needed } = sampleOrder(cases, seed);
     console.log(`in the order of --seed ${seed}: ${needed} cases that cover all kinds and places, then more`);
     for (const [at, one] of order.entries()) {
-      if (at >= needed && elapsed() + CASE_SECONDS > seconds) break;
+      if (interrupted() || (at >= needed && elapsed() + CASE_SECONDS > seconds)) break;
       await runner.run(one);
     }
   }

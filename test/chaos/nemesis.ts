@@ -51,12 +51,19 @@ class Trap {
   readonly #case: ProcessCase;
   readonly #lease: () => Promise<LeaseSight>;
   #off = false;
+  #isDraining = false;
 
   constructor(process: Supervised, one: ProcessCase, lease: () => Promise<LeaseSight>) {
     this.process = process;
     this.#case = one;
     this.#lease = lease;
     this.over = this.#watch(process.pid);
+  }
+
+  /** Ends the process in good order, which may bring it to the point at last. */
+  terminate(): void {
+    this.#isDraining = true;
+    this.process.kill('SIGTERM');
   }
 
   callOff(): void {
@@ -111,7 +118,10 @@ class Trap {
     process.kill('SIGCONT');
     const exit = await Promise.race([exited, sleep(DRAIN_MS).then(() => null)]);
     if (exit === null) this.faults.push(`${process.label} was still there ${DRAIN_MS} ms after SIGTERM`);
-    else if (exit.code !== 0) this.faults.push(`${process.label} ended with ${exit.signal ?? exit.code} after SIGTERM`);
+    // A second SIGTERM means: at once, whatever is open.
+    else if (exit.code !== 0 && !(this.#isDraining && exit.code === 1)) {
+      this.faults.push(`${process.label} ended with ${exit.signal ?? exit.code} after SIGTERM`);
+    }
   }
 }
 
@@ -167,9 +177,10 @@ export class Nemesis {
     const twice = one.kind === 'process' && one.twice;
     const second = fleet.launch(role, twice ? spec(1) : '', ttlMs);
     if (role === 'planner') await second;
-    await fleet.sendEvent();
-    const successor = await second;
-    if (twice) this.#set(successor, one);
+    const successor = second.then((process) => {
+      if (twice) this.#set(process, one);
+    });
+    await Promise.all([successor, fleet.sendEvents(one.kind === 'process' && one.turns)]);
   }
 
   /** When the moves are over: a process that is still armed ends in good order, which is one more way to spring. */
@@ -179,7 +190,7 @@ export class Nemesis {
       if (trap.sprung) continue;
       const { process } = trap;
       if (process.generation === 1 && process.isReady) {
-        process.kill('SIGTERM');
+        trap.terminate();
         await Promise.race([process.exited, untilTrue(() => trap.sprung, DRAIN_MS).catch(() => undefined)]);
       }
       trap.callOff();

@@ -82,7 +82,12 @@ export async function runCase(fleet: Fleet, one: Case, keep = false): Promise<Ca
     const mishaps = await nemesis.settle();
     await until(fleet, DEADLINE_MS);
     // What a process leaves on the target is found there by its tags; only a node or Redis may take that knowledge along.
-    const verdict = await judge(fleet, watch, one.kind === 'server' ? TARGET_TASKS : 0);
+    const verdict = await judge(
+      fleet,
+      watch,
+      one.kind === 'server' ? TARGET_TASKS : 0,
+      one.kind === 'process' && one.turns,
+    );
     sentAgain = verdict.sentAgain;
     faults.push(...mishaps.faults, ...verdict.faults);
     mishapCount = mishaps.count;
@@ -118,7 +123,7 @@ function readPasses(files: readonly string[]): Passes {
 }
 
 /** An undisturbed run with one process of each kind, both ended by SIGTERM: the points that it passes. */
-export async function record(fleet: Fleet): Promise<Recording> {
+export async function record(fleet: Fleet, turns: boolean): Promise<Recording> {
   const folder = await mkdtemp(join(tmpdir(), 'miroir-chaos-'));
   try {
     await fleet.reset();
@@ -127,12 +132,12 @@ export async function record(fleet: Fleet): Promise<Recording> {
     const roles: Role[] = ['planner', 'rebalancer'];
     const processes = await Promise.all(roles.map((role) => fleet.launch(role, `record=${file(role)}`)));
     await untilTrue(() => processes.every(({ isReady }) => isReady), DEADLINE_MS);
-    await fleet.sendEvent();
+    await fleet.sendEvents(turns);
     await until(fleet, DEADLINE_MS);
     await sleep(1_000); // whatever is done in quiet times
     for (const process of processes) process.kill('SIGTERM');
     await Promise.all(processes.map((process) => process.exited));
-    const { faults } = await judge(fleet, watch, 0);
+    const { faults } = await judge(fleet, watch, 0, turns);
     await watch.end();
     if (faults.length > 0) throw new Error(`the undisturbed run is not right:\n  ${faults.join('\n  ')}`);
     return { planner: readPasses([file('planner')]), rebalancer: readPasses([file('rebalancer')]) };

@@ -58,7 +58,7 @@ export class Fleet {
   readonly documents: ReadonlyMap<string, string>;
   processes: Supervised[] = [];
   readonly #base: Base;
-  #eventJob = '';
+  #eventJobs: readonly string[] = [];
 
   private constructor(redis: RedisProcess, nodes: readonly DevNodeProcess[], client: Redis, base: Base) {
     this.redis = redis;
@@ -136,26 +136,32 @@ export class Fleet {
     return supervised;
   }
 
-  async sendEvent(): Promise<void> {
+  /**
+   * A node is added. With `turns`, it is to be drained again as soon as something is copied to it: what has not switched by
+   * then is undone, what has switched moves back.
+   */
+  async sendEvents(turns = false): Promise<void> {
     const producer = createProducer({ redis: this.redis.url });
     try {
-      const { jobId } = await producer.nodeAdded({ nodeId: NEW_NODE, replicaGroup: 0, url: this.node(NEW_NODE).url });
-      this.#eventJob = jobId;
+      const added = await producer.nodeAdded({ nodeId: NEW_NODE, replicaGroup: 0, url: this.node(NEW_NODE).url });
+      this.#eventJobs = [added.jobId];
+      if (!turns) return;
+      await untilTrue(async () =>
+        (await this.#base.records.unfinishedMoves()).some(({ docsMigrated }) => docsMigrated > 0),
+      );
+      const drained = await producer.nodeDraining({ nodeId: NEW_NODE });
+      this.#eventJobs = [added.jobId, drained.jobId];
     } finally {
       await producer.close();
     }
   }
 
-  /** Whether the event was planned, every move has ended and its plan is closed. */
+  /** Whether the events were planned, every move has ended and its plan is closed. */
   async isQuiet(): Promise<boolean> {
-    const replies = await this.client
-      .pipeline()
-      .hget(`{miroir}:topology-events:${this.#eventJob}`, 'finishedOn')
-      .scard('{miroir}:moves')
-      .scard('{miroir}:plans')
-      .exec();
-    const [finished, moves, plans] = (replies ?? []).map(([error, value]) => (error === null ? value : undefined));
-    return finished != null && moves === 0 && plans === 0;
+    for (const job of this.#eventJobs) {
+      if ((await this.client.hget(`{miroir}:topology-events:${job}`, 'finishedOn')) === null) return false;
+    }
+    return (await this.client.scard('{miroir}:moves')) + (await this.client.scard('{miroir}:plans')) === 0;
   }
 
   /** A process of this role that runs since an earlier case, or a new one. */

@@ -18,7 +18,7 @@ async function run(one: Case): Promise<CaseResult> {
 }
 const passed = { outcome: 'passed', faults: [] };
 
-const worker = { kind: 'process', role: 'rebalancer', twice: false } as const;
+const worker = { kind: 'process', role: 'rebalancer', twice: false, turns: false } as const;
 const copying = 'MigrationInProgress/node:putDocuments@after';
 
 it('SIGKILL mid-copy: another process resumes and sends at most the windows in flight again', async () => {
