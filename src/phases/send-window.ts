@@ -97,7 +97,7 @@ export async function settleTask(
       return attempt - 1;
     case 'trouble':
       context.loads.of(target.node.id).learnRefusal();
-      await assertRoom(target, task);
+      assertRoom(target, task);
       return attempt - 1;
     case 'again':
     case 'rejected':
