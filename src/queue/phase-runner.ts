@@ -59,9 +59,17 @@ const FULL = /^(?:source|target)_full/;
 const isHandover = (error: unknown): boolean =>
   error instanceof LeaseLostError || error instanceof StaleFenceError || (error as Error | null)?.name === 'AbortError';
 
+/**
+ * Whether a newer generation of jobs was asked for. A planner that was frozen before it added the first wakes and adds them
+ * beside its successor's: queues know no fence, so these are passed over here.
+ */
+const isOfOlderFlow = (job: Job<PhaseJob>, move: MoveState): boolean =>
+  Number(/-f(\d+)-\d+$/.exec(job.id ?? '')?.[1] ?? move.flow) < move.flow;
+
 export class PhaseRunner {
   readonly #options: RunnerOptions;
-  #working = 0;
+  /** Moves with a phase at work: a second job of one waits, since both would send the same windows. */
+  readonly #atWork = new Set<string>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -79,9 +87,12 @@ export class PhaseRunner {
       assertReadable(job.data.v, `job ${job.id}`);
       const data = phaseJobSchema.parse(job.data);
       move = await records.move(data.move);
+      if (move !== null && isOfOlderFlow(job, move)) return { phase: move.phase, docs_migrated: move.docsMigrated };
       const wanted = phaseIndex(data.phase);
       while (move !== null && move.outcome === undefined && phaseIndex(move.phase) < wanted) {
         signal.throwIfAborted();
+        if (this.#atWork.has(move.id))
+          throw new MoveWaitingError('move_busy: another job of this move is at work', SLOT_WAIT_MS);
         if (!slots.tryEnter(move.id, move.index))
           throw new MoveWaitingError('process_full: as many moves as it may', SLOT_WAIT_MS);
         const reached = await this.#work(job, token, move);
@@ -92,7 +103,7 @@ export class PhaseRunner {
       if (move === null || move.outcome !== undefined || isSwitched(move.phase)) slots.leave(data.move);
       return { phase: move?.phase ?? 'gone', docs_migrated: move?.docsMigrated ?? 0 };
     } catch (error) {
-      if (move !== null) slots.leave(move.id);
+      if (move !== null && !this.#atWork.has(move.id)) slots.leave(move.id);
       if (signal.aborted || isHandover(error)) return this.#handOver(job, token, error);
       return this.#waitOrHandOver(job, token, move, error);
     }
@@ -100,16 +111,16 @@ export class PhaseRunner {
 
   /** Phases at work now: their requests may be under way. Jobs that only wait for Redis do not count. */
   get working(): number {
-    return this.#working;
+    return this.#atWork.size;
   }
 
   /** The phase that was reached; null when the move was undone. */
   async #work(job: Job<PhaseJob>, token: string, move: MoveState): Promise<JobPhase | null> {
-    this.#working += 1;
+    this.#atWork.add(move.id);
     try {
       return await this.#step(job, token, move);
     } finally {
-      this.#working -= 1;
+      this.#atWork.delete(move.id);
     }
   }
 
