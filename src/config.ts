@@ -229,7 +229,7 @@ export function environmentOf(config: Config): Record<string, string> {
   return Object.fromEntries([
     // A list is written with commas, a flag as true or false.
     ...names.map((name) => [environmentName(name), String(value[camel(name)])]),
-    ...[...config.nodeKeys].map(([reference, key]) => [`${KEY_PREFIX}${reference}`, key]),
+    ...[...config.nodeKeys].map(([reference, secret]) => [`${KEY_PREFIX}${reference}`, secret]),
     ...[...config.nodeKeyOrigins].map(([reference, origins]) => [`${ORIGINS_PREFIX}${reference}`, origins.join(',')]),
   ]) as Record<string, string>;
 }

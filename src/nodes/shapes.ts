@@ -78,7 +78,7 @@ export const batchesShape = z.object({ results: z.array(batchShape) }).transform
 const DURATION = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
 
 /** An ISO 8601 duration as nodes write it (`PT1M2.5S`), in ms; null for what is none. */
-export function parseDurationMs(text: string): number | null {
+function parseDurationMs(text: string): number | null {
   const parts = DURATION.exec(text);
   if (parts === null) return null;
   const [days = 0, hours = 0, minutes = 0, seconds = 0] = parts.slice(1).map((part) => Number(part ?? 0));

@@ -17,7 +17,7 @@ const STEPS_IN_FLIGHT = 4;
 const ID_BYTES = 600;
 
 /** The JSON texts of the primary keys in a page of documents: numbers as numbers, strings quoted. */
-export function keyTexts(documents: string, primaryKey: string): string[] {
+function keyTexts(documents: string, primaryKey: string): string[] {
   return splitArray(documents).flatMap(({ start, end }) => {
     const key = fieldSpan(documents, start, end, primaryKey);
     return key === undefined ? [] : [documents.slice(key.start, key.end)];

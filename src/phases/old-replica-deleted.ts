@@ -16,7 +16,7 @@ import { accepted, stable } from './routes.ts';
 import { assertNotRegressed } from './watermark.ts';
 
 /** Reason of a move that only waits for its grace to end: it holds no claim, lease or place. */
-export const GRACE = 'grace';
+const GRACE = 'grace';
 
 async function waitForGrace(context: PhaseContext): Promise<void> {
   const { move, settings, clock } = context;

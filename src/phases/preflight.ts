@@ -14,7 +14,7 @@ const BATCHES = 50;
 const OPERATIONS_LOOKED_AT = 100;
 
 /** Canonical text of settings: object keys sorted at every level, arrays as they are (their order matters). */
-export function settingsText(value: unknown): string {
+function settingsText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(settingsText).join(',')}]`;
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

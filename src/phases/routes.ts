@@ -25,7 +25,7 @@ export const held = (read: RouteRead, move: MoveState, holdMs: number): RouteCha
 });
 
 /** The target's place among the owners is that of the one that retires, so that tables read alike. */
-export function newOwners(route: ShardRoute, move: MoveState): string[] {
+function newOwners(route: ShardRoute, move: MoveState): string[] {
   const owners = route.owners.filter((owner) => owner !== move.retires && owner !== move.target);
   const at = move.retires === null ? -1 : route.owners.indexOf(move.retires);
   owners.splice(at < 0 ? owners.length : at, 0, move.target);

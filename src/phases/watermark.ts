@@ -16,7 +16,7 @@ export async function takeWatermark(node: NodeClient, index: string): Promise<nu
   return newest?.uid ?? -1;
 }
 
-export async function isApplied(node: NodeClient, index: string, watermark: number): Promise<boolean> {
+async function isApplied(node: NodeClient, index: string, watermark: number): Promise<boolean> {
   const [oldest] = await node.tasks({ index, statuses: ['enqueued', 'processing'], limit: 1, reverse: true });
   return oldest === undefined || oldest.uid > watermark;
 }

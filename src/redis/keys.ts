@@ -2,7 +2,7 @@
  * Every Redis key of ours, in one place. All begin with the hash tag `{miroir}`, so that scripts stay in one slot of a
  * cluster; BullMQ's keys share the prefix. What people see as scope (`rebalance:<index>`) is the key without it.
  */
-export const PREFIX = '{miroir}';
+const PREFIX = '{miroir}';
 
 export const keys = {
   /** Lease hash of a scope such as `rebalance:<index>`. */

@@ -7,7 +7,7 @@ import { TRANSITIONS, advance, isSwitched, type Move, type MoveEvent } from '../
 import { assignShard, initialRoutes } from '../../src/core/placement.ts';
 import { assertDrainable, planMoves, type Plan, type PlannerIndex, type PlannerInput } from '../../src/core/planner.ts';
 import type { IndexEntry, RoutingTable } from '../../src/core/routing.ts';
-import { startable } from '../../src/core/schedule.ts';
+import { startable } from '../support/schedule.ts';
 import { mayBeSource, mayOwn, type NodeState, type Topology } from '../../src/core/topology.ts';
 import { isMiroirError } from '../../src/errors.ts';
 

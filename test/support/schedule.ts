@@ -2,7 +2,7 @@
  * Which waiting moves may start: one of a shard at a time and in the order of its steps, and few enough per node that
  * neither a node that many shards leave nor one that many arrive at is swamped.
  */
-import type { PlanMove } from './plan.ts';
+import type { PlanMove } from '../../src/core/plan.ts';
 
 /**
  * Most moves into and most out of one node at a time. A node's queue is filled by four (its batches are shared, so more
