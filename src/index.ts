@@ -1,6 +1,6 @@
 /** The public surface: named exports only. */
 export { createProducer, type Producer, type ProducerOptions } from './queue/producer.ts';
-export { QUEUE_PREFIX, EVENTS_QUEUE } from './queue/names.ts';
+export { QUEUE_PREFIX, EVENTS_QUEUE, indexOfTaskId, taskIdOf } from './queue/names.ts';
 export { phaseJobSchema, claimJobSchema, type PhaseJob, type ClaimJob } from './queue/jobs.ts';
 export {
   TOPOLOGY_EVENTS,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { JOB_PHASES, type JobPhase, type Move } from '../core/move.ts';
 import { RECORD_VERSION } from '../core/version.ts';
+import { taskIdOf } from './names.ts';
 
 export const phaseJobSchema = z.object({
   v: z.number().int().positive(),
@@ -15,10 +16,15 @@ export const phaseJobSchema = z.object({
 });
 export type PhaseJob = z.infer<typeof phaseJobSchema>;
 
-export const claimJobSchema = z.object({ v: z.number().int().positive(), index: z.string().min(1) });
+export const claimJobSchema = z.object({
+  v: z.number().int().positive(),
+  index: z.string().min(1),
+  /** `rebalance:<index>`, the original's id of an index's job. */
+  miroir_task_id: z.string().optional(),
+});
 export type ClaimJob = z.infer<typeof claimJobSchema>;
 
-export const claimJob = (index: string): ClaimJob => ({ v: RECORD_VERSION, index });
+export const claimJob = (index: string): ClaimJob => ({ v: RECORD_VERSION, index, miroir_task_id: taskIdOf(index) });
 
 /** What a person reads in Bull Board: `cities/17 n1→n4 MigrationInProgress`. */
 export const phaseJobName = (move: Pick<Move, 'index' | 'shard' | 'source' | 'target'>, phase: JobPhase): string =>

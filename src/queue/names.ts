@@ -17,9 +17,16 @@ export const phaseJobId = (moveId: string, flow: number, phase: JobPhase): strin
   `${moveId}-f${flow}-${PHASES.indexOf(phase)}`;
 
 const DUE = 'due-';
+const TASK = 'rebalance:';
 
 /** Id under which a claim due at a time is added once, however many moves ask for it. */
 export const dueClaimId = (index: string, dueMs: number): string =>
   `${DUE}${createHash('sha1').update(index).digest('hex').slice(0, 12)}-${dueMs}`;
 
 export const isDueClaim = (jobId: string): boolean => jobId.startsWith(DUE);
+
+/** What people and the original's clients call an index's work; BullMQ ids may hold no colon, so it is shown, not used. */
+export const taskIdOf = (index: string): string => `${TASK}${index}`;
+/** The index of a task id; null for a text that is none. */
+export const indexOfTaskId = (taskId: string): string | null =>
+  taskId.startsWith(TASK) && taskId.length > TASK.length ? taskId.slice(TASK.length) : null;

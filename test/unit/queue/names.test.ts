@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { JOB_PHASES, PHASES } from '../../../src/core/move.ts';
 import { claimJob, claimJobSchema, phaseJobName, phaseJobSchema } from '../../../src/queue/jobs.ts';
-import { dueClaimId, indexQueue, phaseJobId } from '../../../src/queue/names.ts';
+import { dueClaimId, indexOfTaskId, indexQueue, phaseJobId, taskIdOf } from '../../../src/queue/names.ts';
 import { keys, rebalanceScope } from '../../../src/redis/keys.ts';
 
 const INDEXES = ['cities', 'a-b', 'a_b', 'A', '0', 'x'.repeat(400)];
 
 describe('job id ↔ index', () => {
+  it('shows an index as the original names its job, and reads the index back', () => {
+    expect(taskIdOf('test-index')).toBe('rebalance:test-index');
+    expect(indexOfTaskId('rebalance:test-index')).toBe('test-index');
+    expect(['rebalance:', 'reshard:test-index', 'test-index'].map(indexOfTaskId)).toEqual([null, null, null]);
+    expect(claimJob('test-index').miroir_task_id).toBe('rebalance:test-index');
+  });
+
   it('`rebalance:<index>` is the lease’s scope, and its key is that under our hash tag', () => {
     expect(rebalanceScope('test-index')).toBe('rebalance:test-index');
     expect(keys.lease(rebalanceScope('test-index'))).toBe('{miroir}:rebalance:test-index');
@@ -60,7 +67,11 @@ describe('what jobs hold', () => {
   });
 
   it('claims survive JSON', () => {
-    expect(claimJobSchema.parse(JSON.parse(JSON.stringify(claimJob('cities'))))).toEqual({ v: 1, index: 'cities' });
+    expect(claimJobSchema.parse(JSON.parse(JSON.stringify(claimJob('cities'))))).toEqual({
+      v: 1,
+      index: 'cities',
+      miroir_task_id: 'rebalance:cities',
+    });
   });
 
   it.each([
