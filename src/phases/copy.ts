@@ -12,6 +12,7 @@ import { settleTask } from './send-window.ts';
 import { writeTag } from './tags.ts';
 import type { PageRoom, TargetLoad } from './target-load.ts';
 import { Verifier } from './verify.ts';
+import { assertNodesIntact } from './watermark.ts';
 
 /** Runs one checkpoint at a time; asking meanwhile makes one more, with the newest progress. */
 function coalesce(write: () => Promise<void>): () => Promise<void> {
@@ -97,7 +98,10 @@ class Copy {
 
   async #copyAll(): Promise<void> {
     const { move, settings, clock } = this.#context;
-    const sent = await findSent(this.#context, this.#target, move.lastOffset);
+    const [sent] = await Promise.all([
+      findSent(this.#context, this.#target, move.lastOffset),
+      assertNodesIntact(this.#context),
+    ]);
     for (const one of sent) this.#beside(this.#adopt(one));
     let width = firstWidth(move.documents ?? 0, this.#load.windowDocs);
     let offset = move.lastOffset;

@@ -93,11 +93,15 @@ export const dualWriteStarted: Phase = {
     if (leftovers > 0) log.info({ leftovers }, 'leftovers of the shard removed from the target');
     const epoch = await publish(context, read);
     await passBarrier(context, epoch);
-    await Promise.all([assertNoIndexOperation(context, source), assertNoIndexOperation(context, target)]);
+    const [fields] = await Promise.all([
+      facts(context, source, target),
+      assertNoIndexOperation(context, source),
+      assertNoIndexOperation(context, target),
+    ]);
     const reply = await writer.advance(move, {
       to: 'DualWriteStarted',
       unlessCancelled: true,
-      fields: await facts(context, source, target),
+      fields,
       what: 'DualWriteStarted',
     });
     accepted(reply, 'the phase');

@@ -23,10 +23,9 @@ const ROUNDS = 3;
 /** Passes when nobody but this move wrote the shard since it was verified; else verifies again from the start. */
 async function gate(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
   const { move, log } = context;
-  await assertNodesIntact(context);
   let floors = { source: move.sourceFloor ?? -1, target: move.targetFloor ?? -1 };
   for (let round = 1; ; round += 1) {
-    const audit = await auditNodes(context, source, target, floors);
+    const [audit] = await Promise.all([auditNodes(context, source, target, floors), assertNodesIntact(context)]);
     floors = audit.floors;
     if (audit.foreign.length === 0) return;
     const [first] = audit.foreign;
@@ -84,10 +83,12 @@ function settlingSource(context: PhaseContext, route: ShardRoute): NodeClient | 
 async function settle(context: PhaseContext, target: NodeClient, read: RouteRead): Promise<void> {
   const { move, writer, entry, observer, topology } = context;
   const source = settlingSource(context, read.route);
-  await Promise.all([source === null ? null : settleWrites(context, source), settleWrites(context, target)]);
-  const retiringAlive = topology.nodes.some((node) => node.id === move.retires && mayBeSource(node.state));
-  const retiring =
-    move.retires === null || !retiringAlive ? -1 : await takeWatermark(context.node(move.retires), entry.uid);
+  const retires = topology.nodes.find((node) => node.id === move.retires && mayBeSource(node.state));
+  const [, , retiring] = await Promise.all([
+    source === null ? null : settleWrites(context, source),
+    settleWrites(context, target),
+    retires === undefined ? -1 : takeWatermark(context.node(retires.id), entry.uid),
+  ]);
   const reply = await writer.advance(move, {
     to: 'DualWriteStopped',
     route: settled(read, move),
@@ -105,6 +106,7 @@ export const dualWriteStopped: Phase = {
     const { move, records } = context;
     const [source, target] = [context.node(move.source), context.node(move.target)];
     let read = await records.route(move.index, move.shard);
+    const isOlderHold = read.route.state === 'held';
     if (read.route.moveId !== move.id) throw new InvariantError(`shard ${move.shard} is not in move ${move.id}`);
     if (read.route.state === 'tracking') {
       await ensureSource(context);
@@ -112,7 +114,8 @@ export const dualWriteStopped: Phase = {
       read = await hold(context, read);
     }
     if (read.route.state === 'held') {
-      if (await records.endHold(move.index, read)) throw new MoveWaitingError('hold_over: trying again', 50);
+      if (isOlderHold && (await records.endHold(move.index, read)))
+        throw new MoveWaitingError('hold_over: trying again', 50);
       read = await switchOwners(context, read);
     }
     if (read.route.state !== 'settling') throw new InvariantError(`shard ${move.shard} is ${read.route.state}`);

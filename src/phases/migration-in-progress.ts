@@ -9,14 +9,12 @@ import type { Phase } from './context.ts';
 import { copyShard } from './copy.ts';
 import { accepted } from './routes.ts';
 import { ensureSource } from './source.ts';
-import { assertNodesIntact } from './watermark.ts';
 
 export const migrationInProgress: Phase = {
   name: 'MigrationInProgress',
   async run(context) {
     const { move } = context;
     await ensureSource(context);
-    await assertNodesIntact(context);
     await copyShard(context);
     const reply = await context.writer.advance(move, {
       to: 'MigrationInProgress',

@@ -101,18 +101,22 @@ async function learnBatchCost(context: PhaseContext, target: NodeClient): Promis
   }
 }
 
-export async function preflight(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
+async function assertVersions(source: NodeClient, target: NodeClient): Promise<void> {
   const [ours, theirs] = await Promise.all([source.version(), target.version()]);
   if (ours !== null && theirs !== null && ours !== theirs) {
     throw new PreflightError(`${source.node.id} runs ${ours}, ${target.node.id} runs ${theirs}`, {
       remedy: 'bring both nodes to one version',
     });
   }
+}
+
+export async function preflight(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
   await Promise.all([
+    assertVersions(source, target),
     assertNoIndexOperation(context, source),
+    assertNoIndexOperation(context, target),
     prepareIndex(context, source, target),
     assertRoom(context, source, target),
     learnBatchCost(context, target),
   ]);
-  await assertNoIndexOperation(context, target);
 }

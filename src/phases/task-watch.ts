@@ -7,7 +7,7 @@ import { NodeProtocolError } from '../errors.ts';
 
 /** First look after a task was added, and the longest pause between looks: a batch lasts 50 ms at the very least. */
 const FIRST_MS = 10;
-const LONGEST_MS = 50;
+const LONGEST_MS = 25;
 /** Uids in one request: 1,500 are known to fit a node's URL limit. */
 const UIDS_MAX = 500;
 /** A task that an answer left out this often does not exist any more. */

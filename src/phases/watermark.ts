@@ -3,12 +3,15 @@
  * everything that was accepted before is finished (docs/protocol.md, "Words").
  */
 import { MoveWaitingError, NodeRegressedError } from '../errors.ts';
-import type { NodeClient } from '../ports.ts';
+import type { NodeClient, NodeTask } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
+import { readTag } from './tags.ts';
 
 /** How long a phase waits on its own before it delays itself: a batch of an ordinary node. */
 const PATIENCE_MS = 3_000;
 const POLL_MS = 25;
+/** Unfinished tasks looked at: more than movers and clients keep waiting on a node that keeps up. */
+const LOOK = 200;
 
 /** -1 when the index never had a task. */
 export async function takeWatermark(node: NodeClient, index: string): Promise<number> {
@@ -16,26 +19,36 @@ export async function takeWatermark(node: NodeClient, index: string): Promise<nu
   return newest?.uid ?? -1;
 }
 
-async function isApplied(node: NodeClient, index: string, watermark: number): Promise<boolean> {
-  const [oldest] = await node.tasks({ index, statuses: ['enqueued', 'processing'], limit: 1, reverse: true });
-  return oldest === undefined || oldest.uid > watermark;
+/** Whether a write may concern the shard: its tag names the shards it touches, one without a tag may touch any. */
+const mayTouch = (task: NodeTask, shard: number): boolean =>
+  readTag(task.customMetadata)?.shards.includes(shard) ?? true;
+
+/** An unfinished task up to the watermark that may concern the shard; null when all that matters is applied. */
+async function unapplied(node: NodeClient, index: string, shard: number, watermark: number): Promise<NodeTask | null> {
+  const unfinished = await node.tasks({ index, statuses: ['enqueued', 'processing'], limit: LOOK, reverse: true });
+  const first = unfinished.find((task) => task.uid <= watermark && mayTouch(task, shard));
+  // More are unfinished than were looked at: the rest may matter, too.
+  return first ?? (unfinished.length === LOOK ? (unfinished.at(-1) ?? null) : null);
 }
 
-/** Waits until what the node has accepted so far is applied; returns the watermark. Throws `MoveWaitingError`. */
+/**
+ * Waits until what the node has accepted so far and may concern the move's shard is applied; returns the watermark.
+ * Windows of other moves, which wait there all the time, are not waited for. Throws `MoveWaitingError`.
+ */
 export async function settleWrites(context: PhaseContext, node: NodeClient): Promise<number> {
   const index = context.entry.uid;
-  const watermark = await takeWatermark(node, index);
+  const [newest] = await node.tasks({ index, limit: 1 });
+  // Tasks of an index end in the order of their uids, so the newest speaks for all before it; a cancelled one does not.
+  if (newest === undefined || newest.status === 'succeeded' || newest.status === 'failed') return newest?.uid ?? -1;
   const giveUpAtMs = context.clock.monotonic() + PATIENCE_MS;
-  while (!(await isApplied(node, index, watermark))) {
+  for (;;) {
+    const task = await unapplied(node, index, context.move.shard, newest.uid);
+    if (task === null) return newest.uid;
     if (context.clock.monotonic() > giveUpAtMs) {
-      throw new MoveWaitingError(
-        `node_busy: ${node.node.id} still indexes what it accepted before task ${watermark}`,
-        1_000,
-      );
+      throw new MoveWaitingError(`node_busy: ${node.node.id} still indexes task ${task.uid}`, 1_000);
     }
     await context.clock.sleep(POLL_MS, context.permit.signal);
   }
-  return watermark;
 }
 
 /**

@@ -138,13 +138,17 @@ export class PhaseRunner {
       return null;
     }
     const next = PHASES[phaseIndex(move.phase) + 1] as JobPhase;
-    // Progress of the phases before is shown on every later job, too.
-    if (job.data.docs_migrated !== move.docsMigrated || job.data.last_offset !== move.lastOffset) {
-      await this.#options.show(job, token, move);
-    }
+    // Progress of the phases before is shown on every later job, too; beside the phase, since nothing waits for it.
+    const behind = job.data.docs_migrated !== move.docsMigrated || job.data.last_offset !== move.lastOffset;
+    const shown = behind ? this.#options.show(job, token, move) : Promise.resolve();
+    shown.catch(() => undefined); // thrown below
     const startedMs = clock.monotonic();
     try {
-      await work.run(next, move, (progress) => checkpoint(job, token, move, progress));
+      await work.run(next, move, async (progress) => {
+        await shown;
+        await checkpoint(job, token, move, progress);
+      });
+      await shown;
     } catch (error) {
       const end = isSwitched(move.phase) ? null : work.outcomeOf(error);
       if (end === null) throw error;
