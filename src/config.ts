@@ -75,9 +75,9 @@ export const CONFIG_KEYS = {
   ),
   migration_batch_delay_ms: key(
     whole(0, 60_000),
-    100,
+    0,
     'ms',
-    'the original value: least time between two windows of a move',
+    'least time between two windows of a move; the original value 100 costs 8 % (decision 0011)',
   ),
   window_bytes: key(whole(1_024, 64_000_000), 8_000_000, 'bytes', 'a page of 5 to 10 MB is cheap to serve and to hold'),
   read_ahead_bytes: key(

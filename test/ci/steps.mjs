@@ -15,7 +15,7 @@
 /** The whole run; what has not begun by then does not run, which is a failure. */
 export const TOTAL_LIMIT_S = 19 * 60;
 
-const INTEGRATION_ON_OTHER_NODE = 'test/integration/fleet.test.ts';
+const INTEGRATION_ON_OTHER_NODE = 'test/integration/move.test.ts';
 const CONFORMANCE = '../shared/conformance';
 
 /** @param {string} file */
