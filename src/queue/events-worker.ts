@@ -191,6 +191,8 @@ class LeadingWorker implements EventsWorker {
         concurrency: 1,
         lockDuration: timings.jobLockMs,
         stalledInterval: timings.stalledMs,
+        // A frozen ex-leader keeps Redis' word of a new event to itself: look anyway.
+        drainDelay: timings.stalledMs / 1_000,
         maxStalledCount: STALLED_COUNT_MAX,
         removeOnComplete: KEEP_ENDED,
         removeOnFail: KEEP_ENDED,
