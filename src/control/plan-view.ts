@@ -1,6 +1,5 @@
 /** A plan for people, before it has run: what moves, and what each node holds before and after. */
 import pLimit from 'p-limit';
-import { isSwitched } from '../core/move.ts';
 import { findNode, type NodeState } from '../core/topology.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { MoveState, PlanRecord } from '../ports.ts';
@@ -47,10 +46,12 @@ export async function planView(parts: ControlParts, planId: string): Promise<Pla
   const { nodes } = await records.topology();
   const moves = await records.moves(await records.planMoveIds(planId));
   const perDocument = new Map<string, number>();
-  const before = await heldNow(parts, perDocument);
+  const owned = new Set<string>();
+  const before = await heldNow(parts, perDocument, owned);
   const sizes = await sizesOf(parts, moves, perDocument);
-  // What has switched already counts where it was: the view is of the plan, not of the moment.
-  for (const move of moves.filter(({ phase }) => isSwitched(phase))) {
+  // What has switched already counts where it was: the view is of the plan, not of the moment. The routes that were
+  // counted say what has, since moves go on meanwhile.
+  for (const move of moves.filter((one) => owned.has(ownership(one.index, one.shard, one.target)))) {
     add(before, move.target, { ...NOTHING, shards: -1 });
     if (move.retires !== null) add(before, move.retires, { ...NOTHING, shards: 1 });
   }
@@ -78,6 +79,8 @@ export async function planView(parts: ControlParts, planId: string): Promise<Pla
   };
 }
 
+const ownership = (index: string, shard: number, node: string): string => `${index}/${shard}/${node}`;
+
 function add(tallies: Map<string, Tally>, node: string, size: Held): void {
   const tally = tallies.get(node) ?? { ...NOTHING };
   tally.shards += size.shards;
@@ -90,6 +93,7 @@ function add(tallies: Map<string, Tally>, node: string, size: Held): void {
 async function heldNow(
   { records, clientOf }: ControlParts,
   perDocument: Map<string, number>,
+  owned: Set<string>,
 ): Promise<Map<string, Tally>> {
   const held = new Map<string, Tally>();
   const topology = await records.topology();
@@ -97,7 +101,12 @@ async function heldNow(
   for (const { uid } of await records.indexes()) {
     const owners = new Map<string, number>();
     const table = await records.table(uid);
-    for (const route of table?.shards ?? []) for (const id of route.owners) owners.set(id, (owners.get(id) ?? 0) + 1);
+    for (const { shard, owners: ids } of table?.shards ?? []) {
+      for (const id of ids) {
+        owners.set(id, (owners.get(id) ?? 0) + 1);
+        owned.add(ownership(uid, shard, id));
+      }
+    }
     const asked = [...owners].map(([id, shards]) =>
       limit(async () => {
         const node = findNode(topology, id);

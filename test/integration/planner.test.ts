@@ -35,7 +35,9 @@ describe('an event becomes a plan', () => {
     const { ids } = await fleet.jobs('books');
     expect(ids).toEqual(moves.flatMap(({ id }) => [1, 2, 3, 4, 5].map((phase) => `${id}-f0-${phase}`)).sort());
     const claims = new Queue(CLAIMS_QUEUE, { connection: fleet.base.redis, prefix: QUEUE_PREFIX });
-    expect((await claims.getWaiting()).map((job) => job.data as unknown)).toEqual([{ v: 1, index: 'books' }]);
+    expect((await claims.getWaiting()).map((job) => job.data as unknown)).toEqual([
+      { v: 1, index: 'books', miroir_task_id: 'rebalance:books' },
+    ]);
     await claims.close();
     expect(await nodeState('n4')).toBe('joining');
   });
