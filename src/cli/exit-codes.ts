@@ -29,7 +29,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   miroir_node_unreachable: EXIT.unreachable,
   miroir_node_refused: EXIT.unreachable,
   miroir_node_busy: EXIT.unreachable,
-  miroir_node_origin: EXIT.blocked,
+  miroir_node_origin: EXIT.usage,
   miroir_last_replica: EXIT.blocked,
   miroir_node_not_drained: EXIT.blocked,
   miroir_index_unsplit: EXIT.blocked,

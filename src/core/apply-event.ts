@@ -99,6 +99,14 @@ function addNew(topology: Topology, event: TopologyEvent): Applied {
     });
   }
   const { nodeId: id, url, apiKeyRef } = event;
+  // Two names for one server would let a move clear as leftovers what it is about to copy.
+  const other = topology.nodes.find((node) => node.state !== 'removed' && node.url === event.url);
+  if (other !== undefined) {
+    throw new NodeConflictError(`NodeAdded: ${event.url} is node ${other.id} already`, {
+      field: 'url',
+      remedy: `send the url of another server, or use the id ${other.id}`,
+    });
+  }
   return changed(topology, {
     id,
     group,

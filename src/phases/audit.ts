@@ -3,6 +3,7 @@ import type { NodeClient, NodeTask } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { tasksAbove } from './in-flight.ts';
 import { readTag } from './tags.ts';
+import { takeWatermark } from './watermark.ts';
 
 const WRITES = new Set(['documentAdditionOrUpdate', 'documentDeletion', 'documentEdition']);
 
@@ -16,20 +17,50 @@ export const foreignWrites = (tasks: readonly NodeTask[], move: { id: string; sh
     return tag === null || (tag.shards.includes(move.shard) && tag.move !== move.id);
   });
 
+/** Writes of this move under an older fence that came after the present one took the move up: a woken holder's. */
+const stragglers = (tasks: readonly NodeTask[], context: PhaseContext, takenFloor: number): NodeTask[] =>
+  tasks.filter((task) => {
+    const tag = readTag(task.customMetadata);
+    return isWrite(task) && task.uid > takenFloor && tag?.move === context.move.id && tag.fence !== context.fence;
+  });
+
+/**
+ * Notes the target's newest uid when a fence takes the move up, before it verifies anything: what an older fence writes
+ * above it is a straggler. Returns that uid.
+ */
+export async function takeUp(context: PhaseContext, target: NodeClient): Promise<number> {
+  const { move, fence, writer, entry } = context;
+  if (move.takenBy === fence && move.takenFloor !== null) return move.takenFloor;
+  const takenFloor = await takeWatermark(target, entry.uid);
+  await writer.note(move.id, { fields: { takenBy: fence, takenFloor } });
+  return takenFloor;
+}
+
 /** Foreign writes on both nodes above what the move has seen, and the newest uids looked at. */
 export async function auditNodes(
   context: PhaseContext,
   source: NodeClient,
   target: NodeClient,
   floors: { readonly source: number; readonly target: number },
-): Promise<{ readonly foreign: NodeTask[]; readonly floors: { source: number; target: number } }> {
+  takenFloor: number,
+): Promise<{
+  readonly foreign: NodeTask[];
+  readonly isWhole: boolean;
+  readonly floors: { source: number; target: number };
+}> {
   const { entry, move } = context;
   const [onSource, onTarget] = await Promise.all([
     tasksAbove(source, entry.uid, floors.source),
     tasksAbove(target, entry.uid, floors.target),
   ]);
   return {
-    foreign: [...foreignWrites(onSource, move), ...foreignWrites(onTarget, move)],
-    floors: { source: onSource[0]?.uid ?? floors.source, target: onTarget[0]?.uid ?? floors.target },
+    foreign: [
+      ...foreignWrites(onSource.tasks, move),
+      ...foreignWrites(onTarget.tasks, move),
+      ...stragglers(onTarget.tasks, context, takenFloor),
+    ],
+    // More came than is looked through: whatever it was, it was not seen.
+    isWhole: onSource.isWhole && onTarget.isWhole,
+    floors: { source: onSource.tasks[0]?.uid ?? floors.source, target: onTarget.tasks[0]?.uid ?? floors.target },
   };
 }

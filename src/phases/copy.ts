@@ -4,7 +4,8 @@
  * `last_offset` moves on when a window's task has succeeded. What is copied is verified while other windows travel.
  */
 import { Progress, SLOTS, type Window, adaptWidth, cut, firstWidth, nextWindow } from '../core/windows.ts';
-import type { DocumentPage, NodeClient } from '../ports.ts';
+import type { DocumentPage, NodeClient, NodeTask } from '../ports.ts';
+import { takeUp } from './audit.ts';
 import type { PhaseContext } from './context.ts';
 import { type SentWindow, findSent } from './in-flight.ts';
 import { readWindow } from './read-window.ts';
@@ -100,6 +101,7 @@ class Copy {
     const { move, settings, clock } = this.#context;
     const [sent] = await Promise.all([
       findSent(this.#context, this.#target, move.lastOffset),
+      takeUp(this.#context, this.#target),
       assertNodesIntact(this.#context),
     ]);
     for (const one of sent) this.#beside(this.#adopt(one));
@@ -163,9 +165,7 @@ class Copy {
     }
     const task = await this.#context.tasks(this.#target).ended(uid);
     if (task.status !== 'succeeded') {
-      // Read again rather than kept: a window that waits holds no memory, and failures are rare.
-      const documents = await this.#reread(window);
-      this.#repeated += await settleTask(this.#context, this.#target, { task, documents, window });
+      await this.#sendAgain(window, task);
     }
     this.#load.learnTask(task, page.total);
     await this.#done(window, page.total, page.documents.length);
@@ -174,11 +174,21 @@ class Copy {
   async #adopt({ window, task, documents }: SentWindow): Promise<void> {
     const ended = task.status === 'succeeded' ? task : await this.#context.tasks(this.#target).ended(task.uid);
     if (ended.status !== 'succeeded') {
-      const again = await this.#reread(window);
-      this.#repeated += await settleTask(this.#context, this.#target, { task: ended, documents: again, window });
+      await this.#sendAgain(window, ended);
     }
     this.#context.log.info({ window, documents, task: task.uid }, 'window of an earlier holder taken over');
     await this.#done(window, documents, 0);
+  }
+
+  /** One window at a time is read again into memory: many fail together when one document breaks their batch. */
+  async #sendAgain(window: Window, task: NodeTask): Promise<void> {
+    const room = await this.#context.loads.page(this.#context.settings.windowBytes, this.#signal);
+    try {
+      const documents = await this.#reread(window);
+      this.#repeated += await settleTask(this.#context, this.#target, { task, documents, window });
+    } finally {
+      room.release();
+    }
   }
 
   async #reread(window: Window): Promise<Buffer> {

@@ -78,6 +78,8 @@ async function facts(
     targetFloor,
     documents,
     vectors: vectors ? 1 : 0,
+    takenBy: context.fence,
+    takenFloor: targetFloor,
   };
 }
 

@@ -7,11 +7,13 @@
  */
 import type { ShardRoute } from '../core/routing.ts';
 import { mayBeSource } from '../core/topology.ts';
+import { SLOTS } from '../core/windows.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { NodeClient, RouteRead } from '../ports.ts';
-import { auditNodes } from './audit.ts';
+import { auditNodes, foreignWrites, takeUp } from './audit.ts';
 import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
+import { tasksAbove } from './in-flight.ts';
 import { verifyRest } from './migration-complete.ts';
 import { accepted, held, settled, settling, written } from './routes.ts';
 import { ensureSource } from './source.ts';
@@ -20,14 +22,20 @@ import { assertNodesIntact, settleWrites, takeWatermark } from './watermark.ts';
 /** Verifications begun anew because somebody wrote past the routers, before the move waits and says so. */
 const ROUNDS = 3;
 
-/** Passes when nobody but this move wrote the shard since it was verified; else verifies again from the start. */
-async function gate(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
+/** Returns the source's newest uid looked at when nobody but this move wrote the shard since it was verified; else verifies again from the start. */
+async function gate(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<number> {
   const { move, log } = context;
+  const takenFloor = await takeUp(context, target);
+  // Another source was named since: every window is verified against it.
+  if (move.verifiedOffset < SLOTS) await verifyRest(context, false);
   let floors = { source: move.sourceFloor ?? -1, target: move.targetFloor ?? -1 };
   for (let round = 1; ; round += 1) {
-    const [audit] = await Promise.all([auditNodes(context, source, target, floors), assertNodesIntact(context)]);
+    const [audit] = await Promise.all([
+      auditNodes(context, source, target, floors, takenFloor),
+      assertNodesIntact(context),
+    ]);
     floors = audit.floors;
-    if (audit.foreign.length === 0) return;
+    if (audit.foreign.length === 0 && audit.isWhole) return floors.source;
     const [first] = audit.foreign;
     log.warn({ task: first?.uid, writes: audit.foreign.length }, 'somebody else wrote the shard: verifying it again');
     if (round > ROUNDS) throw new MoveWaitingError(`gate: task ${first?.uid} wrote the shard past the routers`);
@@ -37,11 +45,12 @@ async function gate(context: PhaseContext, source: NodeClient, target: NodeClien
   }
 }
 
-async function hold(context: PhaseContext, read: RouteRead): Promise<RouteRead> {
+async function hold(context: PhaseContext, read: RouteRead, gateFloor: number): Promise<RouteRead> {
   const { move, writer, settings } = context;
   const reply = await writer.advance(move, {
     route: held(read, move, settings.holdMs),
     unlessCancelled: true,
+    fields: { gateFloor },
     what: 'held',
   });
   return written(reply, 'the hold');
@@ -79,6 +88,19 @@ function settlingSource(context: PhaseContext, route: ShardRoute): NodeClient | 
   return owner === undefined ? null : context.node(owner);
 }
 
+/** One more look: what somebody wrote to the old owner between gate and switch is told, never copied over. */
+async function reportPastRouters(context: PhaseContext, source: NodeClient): Promise<void> {
+  const { move, entry, writer, log } = context;
+  if (move.gateFloor === null || source.node.id !== move.source) return;
+  const late = foreignWrites((await tasksAbove(source, entry.uid, move.gateFloor)).tasks, move);
+  if (late.length === 0) return;
+  const tasks = late.map((task) => task.uid);
+  log.error({ node: source.node.id, tasks }, 'writes went past the routers after the last look: compare them by hand');
+  await writer.note(move.id, {
+    fields: { error: `tasks ${tasks.join(', ')} on ${source.node.id} wrote past the routers` },
+  });
+}
+
 /** What old owners had accepted before the switch is applied, then what the target had: readers may change over. */
 async function settle(context: PhaseContext, target: NodeClient, read: RouteRead): Promise<void> {
   const { move, writer, entry, observer, topology } = context;
@@ -89,6 +111,7 @@ async function settle(context: PhaseContext, target: NodeClient, read: RouteRead
     settleWrites(context, target),
     retires === undefined ? -1 : takeWatermark(context.node(retires.id), entry.uid),
   ]);
+  if (source !== null) await reportPastRouters(context, source);
   const reply = await writer.advance(move, {
     to: 'DualWriteStopped',
     route: settled(read, move),
@@ -110,8 +133,7 @@ export const dualWriteStopped: Phase = {
     if (read.route.moveId !== move.id) throw new InvariantError(`shard ${move.shard} is not in move ${move.id}`);
     if (read.route.state === 'tracking') {
       await ensureSource(context);
-      await gate(context, source, target);
-      read = await hold(context, read);
+      read = await hold(context, read, await gate(context, source, target));
     }
     if (read.route.state === 'held') {
       if (isOlderHold && (await records.endHold(move.index, read)))

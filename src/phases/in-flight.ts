@@ -13,8 +13,12 @@ const PAGE_TASKS = 1_000;
 /** Some nine thousand tasks back; what lies deeper is sent again, which is only slower. */
 const PAGES = 10;
 
-/** Tasks of an index above a uid, newest first, at most `PAGES` pages. */
-export async function tasksAbove(node: NodeClient, index: string, floor: number): Promise<NodeTask[]> {
+/** Tasks of an index above a uid, newest first, at most `PAGES` pages; `isWhole` says whether that was all. */
+export async function tasksAbove(
+  node: NodeClient,
+  index: string,
+  floor: number,
+): Promise<{ tasks: NodeTask[]; isWhole: boolean }> {
   const tasks: NodeTask[] = [];
   let from: number | undefined;
   for (let page = 0; page < PAGES; page += 1) {
@@ -23,10 +27,11 @@ export async function tasksAbove(node: NodeClient, index: string, floor: number)
     const above = part.filter((task) => task.uid > floor);
     tasks.push(...above);
     const last = part.at(-1);
-    if (above.length < part.length || part.length < limit || last === undefined || last.uid === 0) break;
+    if (above.length < part.length || part.length < limit || last === undefined || last.uid === 0)
+      return { tasks, isWhole: true };
     from = last.uid - 1;
   }
-  return tasks;
+  return { tasks, isWhole: false };
 }
 
 export interface SentWindow {
@@ -39,7 +44,7 @@ const received = (task: NodeTask): number => Number(task.details?.['receivedDocu
 
 /** Windows of this move at or above `offset`, ascending, without overlaps; failed and cancelled ones are left out. */
 export async function findSent(context: PhaseContext, target: NodeClient, offset: number): Promise<SentWindow[]> {
-  const tasks = await tasksAbove(target, context.entry.uid, context.move.targetFloor ?? -1);
+  const { tasks } = await tasksAbove(target, context.entry.uid, context.move.targetFloor ?? -1);
   const sent: SentWindow[] = [];
   for (const task of tasks) {
     const tag = readTag(task.customMetadata);

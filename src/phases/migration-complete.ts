@@ -5,6 +5,7 @@
  * Meanwhile: the old owners are written and read; the target has one writer, the mover (I2).
  */
 import { SLOTS } from '../core/windows.ts';
+import { takeUp } from './audit.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { accepted } from './routes.ts';
 import { ensureSource } from './source.ts';
@@ -33,7 +34,9 @@ export const migrationComplete: Phase = {
     const { move } = context;
     await ensureSource(context);
     // What the copy verified to the end is looked at again by the gate of the next phase.
-    if (move.verifiedOffset < SLOTS) await assertNodesIntact(context);
+    if (move.verifiedOffset < SLOTS) {
+      await Promise.all([assertNodesIntact(context), takeUp(context, context.node(move.target))]);
+    }
     await verifyRest(context, false);
     const reply = await context.writer.advance(move, {
       to: 'MigrationComplete',

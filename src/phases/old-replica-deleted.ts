@@ -4,6 +4,7 @@
  * Safe to repeat because: only ids read from the retiring copy are deleted there, and it owns and serves nothing.
  * Meanwhile: the new owners are written and read.
  */
+import { mayBeSource } from '../core/topology.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { NodeClient, RouteRead } from '../ports.ts';
 import { foreignWrites } from './audit.ts';
@@ -39,17 +40,33 @@ async function assertReplaceable(context: PhaseContext, read: RouteRead, retirin
   await assertNotRegressed(context, target, { created: move.targetCreated, floor: move.targetFloor });
   const filter = shardFilter(move.shard);
   const [kept, old] = await Promise.all([target.count(entry.uid, filter), retiring.count(entry.uid, filter)]);
-  if (kept === 0 && old > 0) {
+  // Clients may have deleted since the switch; half of a copy is what a lost one looks like.
+  if (kept < old / 2) {
     throw new MoveWaitingError(
-      `last_copy: ${target.node.id} holds nothing of the shard, ${retiring.node.id} ${old} documents`,
+      `last_copy: ${target.node.id} holds ${kept} documents of the shard, ${retiring.node.id} ${old}`,
     );
   }
+}
+
+/**
+ * The target failed during the grace. Where another owner lives, the move ends and the retiring copy is kept, so that a
+ * restore can go past it; where none does, the retiring copy is the last one and the move waits for an operator.
+ */
+function keptCopy(context: PhaseContext, { route }: RouteRead): string | null {
+  const { move, topology } = context;
+  const lives = (id: string): boolean => topology.nodes.some((node) => node.id === id && mayBeSource(node.state));
+  if (lives(move.target) || move.retires === null) return null;
+  if (route.owners.some((owner) => owner !== move.target && lives(owner))) {
+    return `copy on ${move.retires} kept: ${move.target} has failed`;
+  }
+  throw new MoveWaitingError(`last_copy: ${move.target} has failed, ${move.retires} holds the only other copy`);
 }
 
 /** Writes that reached the retiring copy after the switch: never acknowledged, reported, not carried over (R8). */
 async function reportStragglers(context: PhaseContext, retiring: NodeClient): Promise<void> {
   const { move, entry, log } = context;
-  const late = foreignWrites(await tasksAbove(retiring, entry.uid, move.retiresFloor ?? Number.MAX_SAFE_INTEGER), move);
+  const { tasks } = await tasksAbove(retiring, entry.uid, move.retiresFloor ?? Number.MAX_SAFE_INTEGER);
+  const late = foreignWrites(tasks, move);
   const tagged = late.filter((task) => task.customMetadata !== null);
   if (tagged.length > 0)
     log.warn({ node: retiring.node.id, tasks: tagged.map((task) => task.uid) }, 'stragglers on the retiring copy');
@@ -62,7 +79,8 @@ export const oldReplicaDeleted: Phase = {
     const read = await records.route(move.index, move.shard);
     const node = topology.nodes.find(({ id }) => id === move.retires);
     const gone = node === undefined || node.state === 'failed' || node.state === 'removed';
-    if (move.retires !== null && !gone) {
+    const kept = gone ? null : keptCopy(context, read);
+    if (move.retires !== null && !gone && kept === null) {
       await waitForGrace(context);
       await passBarrier(context, read.route.epoch);
       const retiring = context.node(move.retires);
@@ -71,7 +89,8 @@ export const oldReplicaDeleted: Phase = {
       const deleted = await deleteShard(context, retiring);
       log.info({ node: move.retires, deleted }, 'retiring copy deleted');
     }
-    const leftover = move.retires !== null && gone ? `copy on ${move.retires} left behind: the node is gone` : '';
+    const leftover =
+      move.retires !== null && gone ? `copy on ${move.retires} left behind: the node is gone` : (kept ?? '');
     accepted(await writer.end(move, 'done', { route: stable(read), error: leftover }), 'the end');
   },
 };

@@ -2,6 +2,8 @@
 import { MoveWaitingError, PreflightError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
+import { shardFilter } from './filters.ts';
+import { writeTag } from './tags.ts';
 
 /** Tasks that rename, swap, delete or rewrite an index: a move waits until they are over. */
 const INDEX_OPERATIONS = ['indexSwap', 'indexDeletion', 'indexUpdate', 'documentEdition'];
@@ -75,8 +77,13 @@ async function prepareIndex(context: PhaseContext, source: NodeClient, target: N
 async function assertRoom(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
   const { nodeMaxBytes } = context.settings;
   if (nodeMaxBytes === 0) return;
-  const [{ bytes }, { databaseBytes }] = [await source.indexStats(context.entry.uid), await target.nodeStats()];
-  const needed = bytes / context.entry.shards;
+  const { uid } = context.entry;
+  const [{ bytes, documents }, { databaseBytes }, moving] = await Promise.all([
+    source.indexStats(uid),
+    target.nodeStats(),
+    source.count(uid, shardFilter(context.move.shard)),
+  ]);
+  const needed = documents === 0 ? 0 : (bytes * moving) / documents;
   if (databaseBytes + needed <= nodeMaxBytes * FULL) return;
   throw new PreflightError(`${target.node.id} has no room: ${databaseBytes} of ${nodeMaxBytes} bytes are used`, {
     remedy: 'give the node more room and raise node_max_bytes, or add another node',
@@ -101,6 +108,23 @@ async function learnBatchCost(context: PhaseContext, target: NodeClient): Promis
   }
 }
 
+/**
+ * Source and target must be two servers: under two names of one, leftovers of the target would be the source's own copy.
+ * Where index and task numbers look alike, a write that changes nothing tells: it shows up in one server's list only.
+ */
+async function assertTwoServers(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
+  const { uid } = context.entry;
+  const [ours, theirs] = await Promise.all([source.index(uid), target.index(uid)]);
+  if (ours === null || ours.createdAt !== theirs?.createdAt) return;
+  const tag = writeTag({ move: context.move.id, fence: context.fence, shards: [], attempt: 0 });
+  const task = await target.deleteDocuments(uid, [], tag);
+  const [seen] = await source.tasks({ uids: [task], limit: 1 });
+  if (seen?.indexUid !== uid || seen.customMetadata !== tag) return;
+  throw new PreflightError(`${source.node.id} and ${target.node.id} are one server`, {
+    remedy: `drain and remove one of the two ids; ${target.node.url} and ${source.node.url} lead to the same data`,
+  });
+}
+
 async function assertVersions(source: NodeClient, target: NodeClient): Promise<void> {
   const [ours, theirs] = await Promise.all([source.version(), target.version()]);
   if (ours !== null && theirs !== null && ours !== theirs) {
@@ -119,4 +143,5 @@ export async function preflight(context: PhaseContext, source: NodeClient, targe
     assertRoom(context, source, target),
     learnBatchCost(context, target),
   ]);
+  await assertTwoServers(context, source, target);
 }

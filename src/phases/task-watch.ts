@@ -3,7 +3,7 @@
  * node the same for one task as for a hundred.
  */
 import type { Clock, NodeClient, NodeTask } from '../ports.ts';
-import { NodeProtocolError } from '../errors.ts';
+import { MoveWaitingError, NodeProtocolError } from '../errors.ts';
 
 /** First look after a task was added, and the longest pause between looks: a batch lasts 50 ms at the very least. */
 const FIRST_MS = 10;
@@ -12,6 +12,8 @@ const LONGEST_MS = 25;
 const UIDS_MAX = 500;
 /** A task that an answer left out this often does not exist any more. */
 const MISSING_MAX = 3;
+/** A phase that waits longer for a task says so and gives its place to another; its windows are found again by tag. */
+const PATIENCE_MS = 60_000;
 
 const ENDED = new Set(['succeeded', 'failed', 'canceled']);
 
@@ -24,6 +26,7 @@ interface Waiter {
   readonly resolve: (task: NodeTask) => void;
   readonly reject: (error: unknown) => void;
   missing: number;
+  readonly sinceMs: number;
 }
 
 export function watchTasks(node: NodeClient, clock: Clock, signal: AbortSignal): TaskWatch {
@@ -45,7 +48,11 @@ export function watchTasks(node: NodeClient, clock: Clock, signal: AbortSignal):
       if (task !== undefined && ENDED.has(task.status)) {
         pauseMs = FIRST_MS;
         settle(uid, (waiter) => waiter.resolve(task));
-      } else if (task === undefined && (waiters.get(uid) ?? []).some((waiter) => (waiter.missing += 1) > MISSING_MAX)) {
+      } else if (task !== undefined) {
+        if ((waiters.get(uid) ?? []).every(({ sinceMs }) => clock.monotonic() - sinceMs < PATIENCE_MS)) continue;
+        const reason = `node_busy: task ${uid} of ${node.node.id} is ${task.status} after ${PATIENCE_MS / 1_000} s`;
+        settle(uid, (waiter) => waiter.reject(new MoveWaitingError(reason)));
+      } else if ((waiters.get(uid) ?? []).some((waiter) => (waiter.missing += 1) > MISSING_MAX)) {
         const error = new NodeProtocolError(`node ${node.node.id} does not know task ${uid} any more`, {
           details: { node: node.node.id, task: uid },
         });
@@ -72,7 +79,7 @@ export function watchTasks(node: NodeClient, clock: Clock, signal: AbortSignal):
   return {
     ended(uid) {
       return new Promise((resolve, reject) => {
-        waiters.set(uid, [...(waiters.get(uid) ?? []), { resolve, reject, missing: 0 }]);
+        waiters.set(uid, [...(waiters.get(uid) ?? []), { resolve, reject, missing: 0, sinceMs: clock.monotonic() }]);
         pauseMs = FIRST_MS;
         if (!running) void loop();
       });

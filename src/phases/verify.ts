@@ -13,6 +13,7 @@ import type { PhaseContext } from './context.ts';
 import { readWindow } from './read-window.ts';
 import { settleTask } from './send-window.ts';
 import { writeTag } from './tags.ts';
+import { assertNodesIntact } from './watermark.ts';
 
 /** Repairs of one window before the move waits and says so: each is a full write and read of what differs. */
 const ROUNDS = 4;
@@ -114,6 +115,8 @@ async function verifyWindow(context: PhaseContext, window: Window): Promise<Veri
         { window, put: found.put.length, remove: found.remove.length, round },
         'source and target differ: repairing',
       );
+      // A source that lost its data must not empty the target by its word.
+      await assertNodesIntact(context);
       await repair(context, target, found);
     } finally {
       room.release();

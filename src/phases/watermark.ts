@@ -27,8 +27,10 @@ const mayTouch = (task: NodeTask, shard: number): boolean =>
 async function unapplied(node: NodeClient, index: string, shard: number, watermark: number): Promise<NodeTask | null> {
   const unfinished = await node.tasks({ index, statuses: ['enqueued', 'processing'], limit: LOOK, reverse: true });
   const first = unfinished.find((task) => task.uid <= watermark && mayTouch(task, shard));
-  // More are unfinished than were looked at: the rest may matter, too.
-  return first ?? (unfinished.length === LOOK ? (unfinished.at(-1) ?? null) : null);
+  const last = unfinished.at(-1);
+  // More are unfinished than were looked at: those up to the watermark may matter, too.
+  const isCut = unfinished.length === LOOK && last !== undefined && last.uid < watermark;
+  return first ?? (isCut ? last : null);
 }
 
 /**

@@ -32,6 +32,11 @@ export interface MoveState extends Move {
   readonly targetCreated: string | null;
   /** Newest task uid of the index on the source that the copy is sure to contain. */
   readonly sourceFloor: number | null;
+  /** Newest task uid of the index on the source that the gate before the hold has looked at. */
+  readonly gateFloor: number | null;
+  /** The fence that took the move up last, and the target's newest task uid of the index then. */
+  readonly takenBy: string | null;
+  readonly takenFloor: number | null;
   /** Newest task uid of the index on the retiring owner at the switch; null before. */
   readonly retiresFloor: number | null;
   /** The source that the plan named: its place is taken, whoever is read later. */

@@ -80,7 +80,17 @@ class HeldLease implements Lease {
 
   async release(clean: boolean): Promise<void> {
     if (this.#ended) return;
+    const isReady = this.#elapsed() >= this.#readyAtMs;
     this.#end(this.#loss('was released'));
+    if (!isReady) {
+      // A predecessor may still act. Left to run out, the lease makes the next holder wait as this one had to.
+      this.#options.logger.info(
+        { scope: this.scope, fence: this.fence },
+        'lease left to run out: it was not ready yet',
+      );
+      this.#options.observer.lease(this.scope, 'released');
+      return;
+    }
     const reply = await this.#options.scripts.try(
       'lease-release',
       [keys.lease(this.scope), keys.leases],

@@ -242,3 +242,47 @@ describe('limits and grace', () => {
     expect((await check(fleet, 'docs'))[first]).toBe(100);
   });
 });
+
+describe('a node that is not what it seems', () => {
+  it('two ids for one server are refused, by the URL and, under another spelling of it, before anything is deleted', async () => {
+    const started = await startTestFleet({ nodes: 2 });
+    fleet = started;
+    await fleet.createIndex({ documents: someDocuments(300), shards: 8 });
+    await fleet.startWorker();
+    const [n1] = fleet.nodes;
+    const same = { node_id: 'alias', replica_group: 0, url: n1?.url ?? '' };
+    await expect(fleet.planner.handle('NodeAdded', same)).rejects.toMatchObject({
+      code: 'miroir_node_conflict',
+      field: 'url',
+    });
+    await fleet.planner.handle('NodeAdded', { ...same, url: same.url.replace('127.0.0.1', 'localhost') });
+    const moving = async () => (await started.base.records.unfinishedMoves()).filter(({ source }) => source === 'n1');
+    await untilTrue(async () =>
+      (await moving()).some(({ waiting }) => waiting?.reason.includes('are one server') === true),
+    );
+    expect((await moving()).every(({ phase }) => phase === 'Idle')).toBe(true);
+    const documents = await Promise.all(fleet.nodes.map(async (node) => (await switchesOf(node).texts('docs')).size));
+    expect(documents.reduce((sum, count) => sum + count, 0)).toBe(300);
+  });
+
+  it('a target that fails in its grace keeps the old copy, and the lost replica is restored elsewhere', async () => {
+    fleet = await startTestFleet({ config: { grace_ms: 600_000 } });
+    await fleet.createIndex({ documents: someDocuments(200), shards: 1, replicationFactor: 2 });
+    await fleet.startWorker();
+    const { route } = await fleet.base.records.route('docs', 0);
+    const target = ['n1', 'n2', 'n3'].find((id) => !route.owners.includes(id)) ?? '';
+    const [source = ''] = route.owners;
+    const move = await fleet.orderMove({ index: 'docs', target });
+    await fleet.untilMove(move.id, ({ waiting }) => waiting?.reason.startsWith('grace') === true);
+    await fleet.nodes.find(({ id }) => id === target)?.stop();
+    await fleet.planner.handle('NodeFailed', { node_id: target });
+    const ended = await fleet.untilEnded(move.id);
+    expect(ended).toMatchObject({ outcome: 'done' });
+    expect(ended.error).toContain(`copy on ${source} kept`);
+    await fleet.untilQuiet();
+    const after = await fleet.base.records.route('docs', 0);
+    expect([...after.route.owners].sort((a, b) => a.localeCompare(b))).toEqual(
+      ['n1', 'n2', 'n3'].filter((id) => id !== target),
+    );
+  });
+});

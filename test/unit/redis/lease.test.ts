@@ -291,3 +291,16 @@ describe('acquire', () => {
     expect(late.nonces[1]).not.toBe(late.nonces[0]);
   });
 });
+
+describe('a lease that is released while it still waits', () => {
+  it.each(['unknown', 'expired', 'dirty'])(
+    '%s: is left to run out, so that the next holder waits as well',
+    async (how) => {
+      const { clock, lease, sent } = await hold({ how });
+      await clock.pass(1_000);
+      await lease.release(true);
+      expect(lease.signal.aborted).toBe(true);
+      expect(sent.filter((what) => what.startsWith('lease-release'))).toEqual([]);
+    },
+  );
+});
