@@ -12,7 +12,7 @@ const EVERY_MS = 1_000;
 const MOVES_SHOWN = 20;
 const CLEAR = '\u001b[2J\u001b[H';
 /** CI systems take colours for text; a terminal that wants none says so. */
-const colors = pc.createColors(Boolean(process.stdout.isTTY) && !process.env['NO_COLOR']);
+const colors = pc.createColors(process.stdout.isTTY ? !process.env['NO_COLOR'] : false);
 
 export function addStatusCommands(program: Command): void {
   program

@@ -100,6 +100,6 @@ function plainScreen(stream: NodeJS.WritableStream, colors: Screen['colors']): S
 
 export function createScreen(stream: NodeJS.WriteStream): Screen {
   // CI systems take colours for text; a terminal that wants none says so.
-  const colors = pc.createColors(Boolean(stream.isTTY) && !process.env['NO_COLOR']);
+  const colors = pc.createColors(stream.isTTY ? !process.env['NO_COLOR'] : false);
   return stream.isTTY ? terminalScreen(stream, colors) : plainScreen(stream, colors);
 }
