@@ -36,7 +36,12 @@ export interface ClaimsOptions {
   readonly runnerFor: (
     index: string,
     lease: Lease,
-    hooks: { readonly stopping: () => AbortSignal; readonly onFull: () => void; readonly onFree: () => void },
+    hooks: {
+      readonly stopping: () => AbortSignal;
+      readonly onProgress: () => void;
+      readonly onFull: () => void;
+      readonly onFree: () => void;
+    },
   ) => PhaseRunner;
   /** Whether both nodes of a move have a place for it. */
   readonly hasPlaces: (moveId: string) => Promise<boolean>;
@@ -125,6 +130,7 @@ export function startClaims(options: ClaimsOptions): Claims {
     let run: IndexRun | undefined;
     const runner = options.runnerFor(index, lease, {
       stopping: () => (run === undefined ? lease.signal : AbortSignal.any([lease.signal, run.stopping])),
+      onProgress: () => run?.copies(),
       onFull: () => run?.full(),
       onFree: () => {
         // A place that this index has a use for stays with it: going from index to index costs a lease each time.

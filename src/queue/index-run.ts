@@ -2,7 +2,7 @@
  * Serving one index while its lease is held: a BullMQ worker on the index's queue, until nothing is left that is due
  * soon, the lease is lost, or the process drains.
  */
-import { Queue, Worker } from 'bullmq';
+import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Timings } from '../core/timing.ts';
 import { messageOf } from '../errors.ts';
@@ -12,9 +12,12 @@ import type { PhaseJob } from './jobs.ts';
 import { QUEUE_PREFIX, indexQueue } from './names.ts';
 import { type PhaseRunner, SHORT_WAIT_MS } from './phase-runner.ts';
 
+/** A run that takes up moves in these has copied already. */
+const PAST_COPY = new Set<string>(['MigrationComplete', 'DualWriteStopped', 'OldReplicaDeleted']);
 /** A claim or a phase must never fail for having met many crashes. */
 export const STALLS_MAX = 1_000_000;
 const IDLE_LOOK_MS = 50;
+const TURN_MS = 1_000;
 
 export interface IndexRunOptions {
   readonly index: string;
@@ -51,6 +54,11 @@ export class IndexRun {
   #active = 0;
   #places = 1;
   #isCopying = false;
+  #begun = 0;
+  #open: () => void = () => undefined;
+  readonly #opened = new Promise<void>((resolve) => {
+    this.#open = resolve;
+  });
   #isFull = false;
 
   constructor(options: IndexRunOptions) {
@@ -62,9 +70,9 @@ export class IndexRun {
       // Three declared parameters: BullMQ gives the signal only to those who ask for it.
       async (job, token, signal) => {
         this.#active += 1;
-        if (job.data.phase !== 'DualWriteStarted') this.#copies();
         try {
           const stop = AbortSignal.any([lease.signal, this.#stop.signal, ...(signal === undefined ? [] : [signal])]);
+          await this.#turn(job, stop);
           return await runner.process(job, token ?? '', stop);
         } finally {
           this.#active -= 1;
@@ -95,20 +103,29 @@ export class IndexRun {
     return this.#stop.signal;
   }
 
-  /**
-   * Moves of the index that may run at a time. Half of them begin first: moves that begin together share the target's
-   * batches, end together, and leave the target idle while all of them verify and switch (decision 0010).
-   */
+  /** Moves of the index that may run at a time. */
   set places(value: number) {
     this.#places = value;
-    this.#worker.concurrency = this.#isCopying ? value : Math.ceil(value / 2);
+    this.#worker.concurrency = value;
   }
 
-  /** A first move copies: the others may begin. */
-  #copies(): void {
-    if (this.#isCopying) return;
+  /** A first window was applied, and the next batch has begun: what begins now is indexed after it. */
+  copies(): void {
     this.#isCopying = true;
-    this.places = this.#places;
+    this.#open();
+  }
+
+  /**
+   * Half of the moves begin first: moves that begin together share the target's batches, end together, and leave the
+   * target idle while all of them verify and switch (decision 0010). Waits a second at most, since only time is at stake.
+   */
+  async #turn(job: Job<PhaseJob>, stop: AbortSignal): Promise<void> {
+    if (PAST_COPY.has(job.data.phase)) this.copies();
+    if (this.#isCopying || job.data.phase !== 'DualWriteStarted') return;
+    this.#begun += 1;
+    if (this.#begun <= Math.ceil(this.#places / 2)) return;
+    const waited = this.#options.clock.sleep(TURN_MS, stop).catch(() => undefined); // stopped: the runner hands over
+    await Promise.race([this.#opened, waited]);
   }
 
   /**

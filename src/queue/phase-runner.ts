@@ -39,6 +39,8 @@ export interface RunnerOptions {
   readonly checkpoint: (job: Job<PhaseJob>, token: string, move: MoveState, progress: Checkpoint) => Promise<void>;
   /** Shows the record's progress on a job that begins; only display depends on it. */
   readonly show: (job: Job<PhaseJob>, token: string, move: MoveState) => Promise<void>;
+  /** A window of a move was accepted. */
+  readonly onProgress: () => void;
   /** A node has no place for another move. */
   readonly onFull: () => void;
   /** A move gave its places at two nodes back. */
@@ -147,6 +149,7 @@ export class PhaseRunner {
       await work.run(next, move, async (progress) => {
         await shown;
         await checkpoint(job, token, move, progress);
+        this.#options.onProgress();
       });
       await shown;
     } catch (error) {

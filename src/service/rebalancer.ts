@@ -115,7 +115,7 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
     holder,
     logger,
     hasPlaces: (moveId) => records.hasPlaces(moveId, config.movesPerNode),
-    runnerFor: (_index, lease, { stopping, onFull, onFree }) =>
+    runnerFor: (_index, lease, { stopping, onProgress, onFull, onFree }) =>
       new PhaseRunner({
         records,
         writer: createMoveWriter({
@@ -134,6 +134,7 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
           await writeCheckpoint(scripts, lease, { moveId: move.id, token, ...withProgress(job, progress) }, progress);
         },
         show: async (job, token, move) => showProgress(scripts, { token, ...withProgress(job, move) }),
+        onProgress,
         onFull,
         onFree,
         claimAt: (index, dueMs) => claims.claimAt(index, dueMs),

@@ -261,8 +261,9 @@ describe('a node that is not what it seems', () => {
       (await moving()).some(({ waiting }) => waiting?.reason.includes('are one server') === true),
     );
     expect((await moving()).every(({ phase }) => phase === 'Idle')).toBe(true);
-    const documents = await Promise.all(fleet.nodes.map(async (node) => (await switchesOf(node).texts('docs')).size));
-    expect(documents.reduce((sum, count) => sum + count, 0)).toBe(300);
+    // Shards of the other node go to the alias meanwhile, so some documents are on both: none is on neither.
+    const ids = await Promise.all(fleet.nodes.map(async (node) => [...(await switchesOf(node).texts('docs')).keys()]));
+    expect(new Set(ids.flat()).size).toBe(300);
   });
 
   it('a target that fails in its grace keeps the old copy, and the lost replica is restored elsewhere', async () => {
