@@ -9,12 +9,13 @@ import { openStage } from './stage.ts';
 
 const entry: IndexEntry = { uid: 'cities', primaryKey: 'cityId', shards: 64, replicationFactor: 1, groups: [0] };
 const DOCUMENTS = 60_000;
-const KILLS = 5;
-/** Slow enough that the copy lasts over all kills. */
-const SLOW = { batchMs: 50, docsPerS: 250 };
+const KILLS = 4;
+/** Small windows and slow batches: the copy lasts over all kills, and documents are accepted every half second. */
+const SLOW = { batchMs: 400, docsPerS: 2_000 };
+const SMALL = { migration_batch_size: 50, target_tasks: 2 };
 
 export async function benchTakeover(): Promise<BenchResult> {
-  const stage = await openStage();
+  const stage = await openStage({ config: SMALL });
   try {
     for (const id of ['n1', 'n2', 'n3']) await stage.startNode(id);
     await stage.startNode('n4', SLOW);
