@@ -52,6 +52,10 @@ export const mayOwn = (state: NodeState): boolean =>
 export const mayBeSource = (state: NodeState): boolean =>
   state === 'active' || state === 'healthy' || state === 'degraded' || state === 'draining' || state === 'joining';
 
+/** Whether the topology has the node and its copies may be read. */
+export const isReadable = (topology: Topology, id: string): boolean =>
+  topology.nodes.some((node) => node.id === id && mayBeSource(node.state));
+
 export const findNode = (topology: Topology, id: string): TopologyNode | undefined =>
   topology.nodes.find((node) => node.id === id);
 

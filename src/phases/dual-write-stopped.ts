@@ -6,7 +6,7 @@
  * Meanwhile: old owners are written until the switch, new ones after it; old owners are read until `settled`.
  */
 import type { ShardRoute } from '../core/routing.ts';
-import { mayBeSource } from '../core/topology.ts';
+import { isReadable } from '../core/topology.ts';
 import { SLOTS } from '../core/windows.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { NodeClient, RouteRead } from '../ports.ts';
@@ -81,8 +81,7 @@ async function switchOwners(context: PhaseContext, read: RouteRead): Promise<Rou
  */
 function settlingSource(context: PhaseContext, route: ShardRoute): NodeClient | null {
   const { move, topology, log } = context;
-  const alive = (id: string): boolean => topology.nodes.some((node) => node.id === id && mayBeSource(node.state));
-  const owner = [move.source, ...route.readers].find((id) => id !== move.target && alive(id));
+  const owner = [move.source, ...route.readers].find((id) => id !== move.target && isReadable(topology, id));
   if (owner === undefined)
     log.warn({ source: move.source }, 'every old owner has failed: the target has what was verified');
   return owner === undefined ? null : context.node(owner);
@@ -105,11 +104,12 @@ async function reportPastRouters(context: PhaseContext, source: NodeClient): Pro
 async function settle(context: PhaseContext, target: NodeClient, read: RouteRead): Promise<void> {
   const { move, writer, entry, observer, topology } = context;
   const source = settlingSource(context, read.route);
-  const retires = topology.nodes.find((node) => node.id === move.retires && mayBeSource(node.state));
   const [, , retiring] = await Promise.all([
     source === null ? null : settleWrites(context, source),
     settleWrites(context, target),
-    retires === undefined ? -1 : takeWatermark(context.node(retires.id), entry.uid),
+    move.retires !== null && isReadable(topology, move.retires)
+      ? takeWatermark(context.node(move.retires), entry.uid)
+      : -1,
   ]);
   if (source !== null) await reportPastRouters(context, source);
   const reply = await writer.advance(move, {

@@ -4,7 +4,7 @@
  * Safe to repeat because: only ids read from the retiring copy are deleted there, and it owns and serves nothing.
  * Meanwhile: the new owners are written and read.
  */
-import { mayBeSource } from '../core/topology.ts';
+import { isReadable } from '../core/topology.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { NodeClient, RouteRead } from '../ports.ts';
 import { foreignWrites } from './audit.ts';
@@ -54,9 +54,8 @@ async function assertReplaceable(context: PhaseContext, read: RouteRead, retirin
  */
 function keptCopy(context: PhaseContext, { route }: RouteRead): string | null {
   const { move, topology } = context;
-  const lives = (id: string): boolean => topology.nodes.some((node) => node.id === id && mayBeSource(node.state));
-  if (lives(move.target) || move.retires === null) return null;
-  if (route.owners.some((owner) => owner !== move.target && lives(owner))) {
+  if (isReadable(topology, move.target) || move.retires === null) return null;
+  if (route.owners.some((owner) => owner !== move.target && isReadable(topology, owner))) {
     return `copy on ${move.retires} kept: ${move.target} has failed`;
   }
   throw new MoveWaitingError(`last_copy: ${move.target} has failed, ${move.retires} holds the only other copy`);

@@ -2,7 +2,7 @@
  * Another owner becomes the source when the one that is read has failed. Its watermark is taken first, and every window
  * is verified against it, since what was copied came from another node.
  */
-import { mayBeSource } from '../core/topology.ts';
+import { isReadable } from '../core/topology.ts';
 import { MoveWaitingError } from '../errors.ts';
 import type { PhaseContext } from './context.ts';
 import { settleWrites } from './watermark.ts';
@@ -10,10 +10,9 @@ import { settleWrites } from './watermark.ts';
 /** Returns when the source may be read; else names another one in the record and has the phase begun anew. */
 export async function ensureSource(context: PhaseContext): Promise<void> {
   const { move, topology, records, writer, entry, log } = context;
-  const alive = (id: string): boolean => topology.nodes.some((node) => node.id === id && mayBeSource(node.state));
-  if (alive(move.source)) return;
+  if (isReadable(topology, move.source)) return;
   const { route } = await records.route(move.index, move.shard);
-  const other = route.owners.find((owner) => owner !== move.target && alive(owner));
+  const other = route.owners.find((owner) => owner !== move.target && isReadable(topology, owner));
   if (other === undefined) {
     throw new MoveWaitingError(`source_failed: ${move.source} has failed and no other owner can be read`);
   }

@@ -86,30 +86,32 @@ export function startClaims(options: ClaimsOptions): Claims {
     throw new DelayedError();
   };
 
-  const somethingToDo = async (index: string): Promise<boolean> => {
-    const indexJobs = new Queue(indexQueue(index), queueOptions(connection));
+  /** Spread out, so that indexes that wait for the same node do not all look at once. */
+  const putOffFull = (job: Job<ClaimJob>, token: string): Promise<never> =>
+    putOff(job, token, FULL_WAIT_MS * (0.8 + 0.4 * clock.random()));
+
+  const withJobs = async <T>(index: string, use: (jobs: Queue<PhaseJob>) => Promise<T>): Promise<T> => {
+    const jobs = new Queue<PhaseJob>(indexQueue(index), queueOptions(connection));
     try {
-      return await hasWork(indexJobs, connection, clock.now());
+      return await use(jobs);
     } finally {
-      await indexJobs.close();
+      await jobs.close();
     }
   };
+  const somethingToDo = (index: string): Promise<boolean> =>
+    withJobs(index, (jobs) => hasWork(jobs, connection, clock.now()));
 
   /** False when all that the index wants is to begin a move, and a node of the next one is full. */
-  const mayBegin = async (index: string): Promise<boolean> => {
-    const indexJobs = new Queue<PhaseJob>(indexQueue(index), queueOptions(connection));
-    try {
-      const counts = await indexJobs.getJobCounts('wait', 'active', 'prioritized', 'delayed');
+  const mayBegin = (index: string): Promise<boolean> =>
+    withJobs(index, async (jobs) => {
+      const counts = await jobs.getJobCounts('wait', 'active', 'prioritized', 'delayed');
       if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) > 0) return true;
       // What is due may hold the very places that the next move waits for, or end a grace: it always goes on.
-      const dueMs = counts['delayed'] === 0 ? null : await nextDueMs(indexJobs, connection);
+      const dueMs = counts['delayed'] === 0 ? null : await nextDueMs(jobs, connection);
       if (dueMs !== null && dueMs <= clock.now()) return true;
-      const [next] = counts['prioritized'] === 0 ? [] : await indexJobs.getPrioritized(0, 0);
+      const [next] = counts['prioritized'] === 0 ? [] : await jobs.getPrioritized(0, 0);
       return next === undefined || (await options.hasPlaces(next.data.move));
-    } finally {
-      await indexJobs.close();
-    }
-  };
+    });
 
   /** Makes claims that were put off due now, the longest waiting first; those due at a time of their own are left alone. */
   const wake = async (count: number): Promise<void> => {
@@ -171,11 +173,11 @@ export function startClaims(options: ClaimsOptions): Claims {
       try {
         assertReadable(job.data.v, `claim ${job.id}`);
         if (!(await somethingToDo(index))) return;
-        if (!(await mayBegin(index))) return await putOff(job, token, FULL_WAIT_MS * (0.8 + 0.4 * clock.random()));
+        if (!(await mayBegin(index))) return await putOffFull(job, token);
         const answer = await leases.acquire(scopeOf(index));
         if ('busy' in answer) return await putOff(job, token, Math.min(answer.busy.remainingMs + 10, timings.watchMs));
         const ended = await serve(index, answer.lease, signal);
-        if (ended === 'full') return await putOff(job, token, FULL_WAIT_MS * (0.8 + 0.4 * clock.random()));
+        if (ended === 'full') return await putOffFull(job, token);
         if (ended === 'idle') await wake(options.movesPerNode);
       } catch (error) {
         if (error instanceof DelayedError || error instanceof WaitingError) throw error;

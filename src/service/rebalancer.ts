@@ -7,7 +7,7 @@ import { phases } from '../phases/index.ts';
 import { TargetLoads } from '../phases/target-load.ts';
 import { type TaskWatch, watchTasks } from '../phases/task-watch.ts';
 import { OUTDATED, OutdatedMove, undo } from '../phases/undo.ts';
-import type { Lease, MoveState, NodeClient, Permit } from '../ports.ts';
+import type { Lease, MoveState, MoveWriter, NodeClient, Permit } from '../ports.ts';
 import { type Claims, startClaims } from '../queue/claims.ts';
 import { createMoveQueue } from '../queue/flows.ts';
 import { withProgress } from '../queue/job-keys.ts';
@@ -27,16 +27,11 @@ function phaseWork(
   base: Base,
   loads: TargetLoads,
   lease: Lease,
+  writer: MoveWriter,
   stopping: () => AbortSignal,
   hurry: (move: MoveState) => Promise<void>,
 ): PhaseWork {
-  const { config, records, nodes, clock, observer, timings, failpoint, logger, scripts } = base;
-  const writer = createMoveWriter({
-    scripts,
-    lease,
-    movesPerNode: config.movesPerNode,
-    auditMaxEntries: config.auditMaxEntries,
-  });
+  const { config, records, nodes, clock, observer, timings, failpoint, logger } = base;
   const watches = new Map<string, TaskWatch>();
   let entry: IndexEntry | null = null;
 
@@ -115,17 +110,13 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
     holder,
     logger,
     hasPlaces: (moveId) => records.hasPlaces(moveId, config.movesPerNode),
-    runnerFor: (_index, lease, { stopping, onProgress, onFull, onFree }) =>
-      new PhaseRunner({
+    runnerFor: (_index, lease, { stopping, onProgress, onFull, onFree }) => {
+      const writer = createMoveWriter({ ...config, scripts, lease });
+      return new PhaseRunner({
         records,
-        writer: createMoveWriter({
-          scripts,
-          lease,
-          movesPerNode: config.movesPerNode,
-          auditMaxEntries: config.auditMaxEntries,
-        }),
+        writer,
         lease,
-        work: phaseWork(base, loads, lease, stopping, (move) => moveQueue.promote(move)),
+        work: phaseWork(base, loads, lease, writer, stopping, (move) => moveQueue.promote(move)),
         slots,
         clock,
         observer,
@@ -138,7 +129,8 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
         onFull,
         onFree,
         claimAt: (index, dueMs) => claims.claimAt(index, dueMs),
-      }),
+      });
+    },
     onUnsettled: (index) => {
       logger.error({ index }, 'requests did not end after the lease was lost: ending this process');
       process.exit(EXIT_UNSETTLED);
