@@ -3,10 +3,15 @@
  * implement them; service.ts wires. Units stand at the end of names; tokens (fences) are decimal strings, because
  * Redis scripts would round them as numbers.
  */
+export type * from './ports/client-tasks.ts';
 export type * from './ports/clock.ts';
 export type * from './ports/failpoint.ts';
+export type * from './ports/journal.ts';
 export type * from './ports/lease.ts';
 export type * from './ports/nodes.ts';
 export type * from './ports/records.ts';
 export type * from './ports/queue.ts';
+export type * from './ports/registry.ts';
 export type * from './ports/telemetry.ts';
+export type * from './ports/traffic.ts';
+export type * from './ports/turns.ts';

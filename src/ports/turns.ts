@@ -1,0 +1,46 @@
+/** Turns of documents that have more than one owner (R9), and the lists of what an owner missed. */
+
+/** Ids of one shard's part; `'shard'` stands for all of them (a delete by filter). */
+export type TurnIds = readonly string[] | 'shard';
+
+export interface TurnRequest {
+  readonly index: string;
+  readonly shard: number;
+  readonly registration: string;
+  readonly ids: TurnIds;
+  /** Who is written; what the repair lists name should the router die with the turn. */
+  readonly owners: readonly string[];
+}
+
+/** Opaque: `<number>:<registration>`. */
+export type TurnToken = string;
+
+export interface Turns {
+  /**
+   * Takes the turn of all ids or of none, in order of arrival. `waiting` is handed in again with the same token; one
+   * that is not asked about for 5 s loses its place. `refused`: the registration is gone, or too many wait.
+   */
+  take(
+    request: TurnRequest,
+    waiting: TurnToken | null,
+  ): Promise<{ taken: TurnToken } | { waiting: TurnToken } | 'refused'>;
+  /**
+   * Ends the turn; its ids go on the repair list of the owners in `missed`. False when somebody else has ended it:
+   * the outcome is unknown.
+   */
+  end(request: TurnRequest, turn: TurnToken, missed: readonly string[]): Promise<boolean>;
+  /** Gives up waiting. */
+  leave(request: TurnRequest, waiting: TurnToken): Promise<void>;
+  /** Ends turns whose registration is gone (planner, every 30 s); the number ended. */
+  endDead(index: string, shard: number): Promise<number>;
+}
+
+export interface RepairLists {
+  /** Lists ids that owners missed. */
+  add(index: string, shard: number, ids: TurnIds, owners: readonly string[]): Promise<void>;
+  size(index: string, shard: number, owner: string): Promise<number>;
+  /** Oldest first; `'*'` is the whole shard. */
+  list(index: string, shard: number, owner: string, limit: number): Promise<readonly string[]>;
+  /** Sizes over all shards of an index, for people and metrics. */
+  sizes(index: string): Promise<readonly { readonly shard: number; readonly owner: string; readonly ids: number }[]>;
+}
