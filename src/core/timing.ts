@@ -17,7 +17,9 @@ export interface Timings {
   /** Budget below which nothing new is started: covers the drift of two clocks over a takeover. */
   readonly marginMs: number;
   /** A router stops reading and writing this long after it sent its last good confirmation. */
-  readonly routerStopMs: number;
+  readonly routerLapseMs: number;
+  /** A router's entry counts this long after its last confirmation: longer than the router itself acts. */
+  readonly routerEntryMs: number;
   /** After a change of the Redis run id no barrier passes for this long: routers register again meanwhile. */
   readonly runChangeMs: number;
   /** Lock of a queue job; shorter than the lease, so that the queue never is what a takeover waits for. */
@@ -38,7 +40,8 @@ export function leaseTimings(ttlMs: number, renewMs: number): Timings {
     takeoverMs: ttlMs * 1.1,
     watchMs: ttlMs * 0.05,
     marginMs: ttlMs * 0.05,
-    routerStopMs: ttlMs * 0.6,
+    routerLapseMs: ttlMs * 0.6,
+    routerEntryMs: ttlMs,
     runChangeMs: ttlMs * 1.2,
     jobLockMs: Math.max(1_000, ttlMs * 0.6),
     stalledMs: Math.max(200, ttlMs * 0.1),

@@ -9,7 +9,7 @@ const PATIENCE_MS = 1_500;
 export async function passBarrier(context: PhaseContext, epoch: number): Promise<number> {
   const giveUpAtMs = context.clock.monotonic() + PATIENCE_MS;
   for (;;) {
-    const answer = await context.records.barrier(context.entry.uid, epoch);
+    const answer = await context.records.barrier(context.entry.uid, context.move.shard, epoch);
     if (answer.open) {
       context.loads.of(context.move.target).learnClients(answer.routers);
       return answer.routers;

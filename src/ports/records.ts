@@ -84,9 +84,10 @@ export interface Records {
   planMoveIds(id: string): Promise<readonly string[]>;
   /** Newest first: running ones, then at most `ended` ended ones. */
   plans(ended: number): Promise<readonly PlanRecord[]>;
-  /** Whether every live router has acknowledged the epoch, or why not and when to look again. */
+  /** Whether every live router has acknowledged the epoch for the shard, or why not and when to look again. */
   barrier(
     index: string,
+    shard: number,
     epoch: number,
   ): Promise<{ open: true; routers: number } | { open: false; reason: string; ms: number }>;
   /** Leaves a wish in the move's record. Throws `ConflictError` when it comes too late or too early. */

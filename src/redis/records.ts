@@ -210,8 +210,8 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       const over = ended === 0 ? [] : await redis.zrange(keys.plansEnded, String(-ended), '-1');
       return [...running.sort(newestFirst), ...(await hashes(over, keys.plan, toPlan)).sort(newestFirst)];
     },
-    async barrier(index, epoch) {
-      const values = await scripts.run('barrier', [keys.routers, keys.run], [index, epoch, runChangeMs]);
+    async barrier(index, shard, epoch) {
+      const values = await scripts.run('barrier', [keys.routers, keys.run], [index, shard, epoch, runChangeMs]);
       return values[0] === 'open'
         ? { open: true, routers: Number(values[1]) }
         : { open: false, reason: values[1] ?? '', ms: Number(values[2]) };

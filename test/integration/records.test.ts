@@ -5,7 +5,7 @@ import type { IndexEntry } from '../../src/core/routing.ts';
 import { leaseTimings } from '../../src/core/timing.ts';
 import { RecordTooNewError, StaleFenceError } from '../../src/errors.ts';
 import { held, settled, settling, stable, tracking } from '../../src/phases/routes.ts';
-import type { Lease, MoveReply, MoveState, PlanWriter, Records } from '../../src/ports.ts';
+import type { Acknowledged, Lease, MoveReply, MoveState, PlanWriter, Records } from '../../src/ports.ts';
 import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
 import { connect, untilReady } from '../../src/redis/connection.ts';
 import { PLANNER_SCOPE, keys, rebalanceScope } from '../../src/redis/keys.ts';
@@ -394,8 +394,8 @@ describe('a record of a newer version', () => {
 });
 
 describe('the barrier', () => {
-  const pass = (epoch: number) => world.records.barrier('books', epoch);
-  const router = (id: string, untilMs: number, acks: Record<string, number>) =>
+  const pass = (epoch: number, shard = 0) => world.records.barrier('books', shard, epoch);
+  const router = (id: string, untilMs: number, acks: Record<string, Acknowledged>) =>
     world.connection.hset(keys.routers, id, JSON.stringify({ untilMs, acks }));
 
   it('is open while no router is registered', async () => {
@@ -403,14 +403,22 @@ describe('the barrier', () => {
   });
 
   it('waits for every live router to acknowledge this epoch of this index', async () => {
-    await router('r1', Date.now() + 60_000, { books: 9, other: 12 });
-    await router('r2', Date.now() + 60_000, { books: 8 });
+    await router('r1', Date.now() + 60_000, { books: { epoch: 9 }, other: { epoch: 12 } });
+    await router('r2', Date.now() + 60_000, { books: { epoch: 8 } });
     expect(await pass(9)).toMatchObject({ open: false, reason: 'router r2' });
-    await router('r2', Date.now() + 60_000, { other: 12 });
+    await router('r2', Date.now() + 60_000, { other: { epoch: 12 } });
     expect(await pass(9)).toMatchObject({ open: false, reason: 'router r2' });
-    await router('r2', Date.now() + 60_000, { books: 9 });
+    await router('r2', Date.now() + 60_000, { books: { epoch: 9 } });
     expect(await pass(9)).toEqual({ open: true, routers: 2 });
     expect(await pass(10)).toMatchObject({ open: false });
+  });
+
+  it('waits for a late shard only where that shard is asked about', async () => {
+    await router('r1', Date.now() + 60_000, { books: { epoch: 9, late: { 3: 8 } } });
+    expect(await pass(9, 0)).toEqual({ open: true, routers: 1 });
+    expect(await pass(9, 3)).toMatchObject({ open: false, reason: 'router r1' });
+    expect(await pass(8, 3)).toEqual({ open: true, routers: 1 });
+    expect(await pass(10, 0)).toMatchObject({ open: false, reason: 'router r1' });
   });
 
   it('does not wait for a router whose entry is over', async () => {

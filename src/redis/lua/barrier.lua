@@ -1,7 +1,9 @@
--- Whether every live router has acknowledged an epoch of an index. After a change of the Redis run id nothing passes
--- until routers had the time to register again.
--- KEYS[1] router registry (hash: id -> JSON {untilMs, acks: {index: epoch}}), KEYS[2] hash of the run seen last
--- ARGV[1] index, ARGV[2] epoch, ARGV[3] wait after a change of run id, ms
+-- Whether every live router has acknowledged an epoch of an index for one shard: a router that is late with another
+-- shard holds up only that one. After a change of the Redis run id nothing passes until routers had the time to
+-- register again. An entry without an acknowledgement blocks: who has registered may have read the table already.
+-- KEYS[1] router registry (hash: id -> JSON {untilMs, acks: {index: {epoch, late: {shard: epoch}}}}),
+-- KEYS[2] hash of the run seen last
+-- ARGV[1] index, ARGV[2] shard, ARGV[3] epoch, ARGV[4] wait after a change of run id, ms
 -- Returns {'open', live routers} or {'wait', reason, ms}
 local info = redis.call('INFO', 'server')
 local now = math.floor(tonumber(string.match(info, 'server_time_usec:(%d+)')) / 1000)
@@ -12,10 +14,11 @@ if seen[1] ~= run then
   since = seen[1] and now or 0
   redis.call('HSET', KEYS[2], 'run', run, 'since', string.format('%.0f', since))
 end
-local rest = since + tonumber(ARGV[3]) - now
+local rest = since + tonumber(ARGV[4]) - now
 if rest > 0 then
   return { 'wait', 'redis_restarted', string.format('%.0f', rest) }
 end
+local epoch = tonumber(ARGV[3])
 local live = 0
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
@@ -23,7 +26,8 @@ for i = 1, #entries, 2 do
   if router.untilMs > now then
     live = live + 1
     local ack = router.acks and router.acks[ARGV[1]]
-    if not ack or ack < tonumber(ARGV[2]) then
+    local late = ack and ack.late and ack.late[ARGV[2]]
+    if not ack or ack.epoch < epoch or (late and late < epoch) then
       return { 'wait', 'router ' .. entries[i], '100' }
     end
   end
