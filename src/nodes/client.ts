@@ -29,7 +29,7 @@ import {
   versionShape,
 } from './shapes.ts';
 
-const indexPath = (uid: string, rest = ''): string => `/indexes/${encodeURIComponent(uid)}${rest}`;
+export const indexPath = (uid: string, rest = ''): string => `/indexes/${encodeURIComponent(uid)}${rest}`;
 
 export class MeilisearchClient implements NodeClient {
   readonly node: TopologyNode;
@@ -166,7 +166,7 @@ export class MeilisearchClient implements NodeClient {
   }
 }
 
-function decode<T>(body: Buffer, shape: z.ZodType<T>, context: CallContext): T {
+export function decode<T>(body: Buffer, shape: z.ZodType<T>, context: CallContext): T {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString('utf8'));

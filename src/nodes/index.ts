@@ -2,12 +2,13 @@
 import { setMaxListeners } from 'node:events';
 import { Agent } from 'undici';
 import type { TopologyNode } from '../core/topology.ts';
-import type { Clock, Failpoint, Nodes, Permit } from '../ports.ts';
+import type { Clock, Failpoint, Nodes, Permit, Traffic } from '../ports.ts';
 import { MeilisearchClient } from './client.ts';
 import { Keyring } from './keys.ts';
 import { assertPatterns } from './origins.ts';
 import type { KeyConfig } from './keys.ts';
 import type { NodeLog, NodeMeters, RequestParts } from './requests.ts';
+import { ClientTraffic } from './traffic.ts';
 
 export interface NodesOptions {
   readonly config: KeyConfig;
@@ -26,38 +27,59 @@ const CONNECT_MS = 4_000;
 
 const NO_FAILPOINT: Failpoint = { hit: () => Promise.resolve() };
 
-export function createNodes({ config, clock, logger, metrics, failpoint }: NodesOptions): Nodes {
-  // A wrong pattern is told at the start, not by the first event that meets it.
-  assertPatterns(config.nodeOrigins);
-  for (const origins of config.nodeKeyOrigins.values()) assertPatterns(origins);
-  const dispatcher = new Agent({
-    connections: CONNECTIONS_PER_NODE,
-    pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    connect: { timeout: CONNECT_MS },
-    // Each request has one deadline of its own over everything: the permit's budget.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  const keyring = new Keyring(config, clock);
-  const parts: RequestParts = {
-    dispatcher,
-    keyring,
-    clock,
-    failpoint: failpoint ?? NO_FAILPOINT,
-    ...(logger === undefined ? {} : { logger }),
-    ...(metrics === undefined ? {} : { metrics }),
-  };
+export interface TrafficOptions extends NodesOptions {
+  /** Requests under way to one node; each has a connection. */
+  readonly connectionsPerNode?: number;
+  /** Requests that wait for one of these; one more is refused with `NodeBusyError`. */
+  readonly waitingPerNode?: number;
+}
+
+/** Above what a node serves at a time (four reads a core), since writes only wait for its disk. */
+const CLIENT_CONNECTIONS_PER_NODE = 32;
+/** A node has a line of 1,000 itself; what would wait longer than that is better told at once. */
+const CLIENTS_WAITING_PER_NODE = 512;
+
+export function createNodes(options: NodesOptions): Nodes {
+  const parts = requestParts(options, CONNECTIONS_PER_NODE);
   return {
     assertAllowed(node) {
-      keyring.access(node);
+      parts.keyring.access(node);
     },
     client(node: TopologyNode, permit: Permit) {
       // Each request under way listens to the permit and stops listening when it ends, so many at a time are no leak.
       setMaxListeners(0, permit.signal);
       return new MeilisearchClient(parts, node, permit);
     },
-    close: () => dispatcher.close(),
+    close: () => parts.dispatcher.close(),
+  };
+}
+
+/** Clients' requests: a pool and lines of their own, so that a mover's pages never stand before a search. */
+export function createTraffic(options: TrafficOptions): Traffic {
+  const { connectionsPerNode: active = CLIENT_CONNECTIONS_PER_NODE } = options;
+  const { waitingPerNode: waiting = CLIENTS_WAITING_PER_NODE } = options;
+  return new ClientTraffic(requestParts(options, active), { active, waiting });
+}
+
+function requestParts({ config, clock, logger, metrics, failpoint }: NodesOptions, connections: number): RequestParts {
+  // A wrong pattern is told at the start, not by the first event that meets it.
+  assertPatterns(config.nodeOrigins);
+  for (const origins of config.nodeKeyOrigins.values()) assertPatterns(origins);
+  return {
+    dispatcher: new Agent({
+      connections,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      connect: { timeout: CONNECT_MS },
+      // Each request has one deadline of its own over everything: the permit's budget.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    }),
+    keyring: new Keyring(config, clock),
+    clock,
+    failpoint: failpoint ?? NO_FAILPOINT,
+    ...(logger === undefined ? {} : { logger }),
+    ...(metrics === undefined ? {} : { metrics }),
   };
 }

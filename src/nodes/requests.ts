@@ -16,6 +16,8 @@ import type { Keyring } from './keys.ts';
 
 export interface Request {
   readonly operation: string;
+  /** Name for failpoints; default `node:<operation>`. */
+  readonly point?: string;
   readonly method: Call['method'];
   readonly path: string;
   readonly query?: URLSearchParams;
@@ -80,14 +82,15 @@ export async function send(
   }
 }
 
-async function attemptOnce(
+/** One request, sent once. Rejects with what the permit, the failpoint or the keyring throws, and then nothing was sent. */
+export async function attemptOnce(
   { dispatcher, keyring, clock, failpoint, metrics }: RequestParts,
   node: TopologyNode,
   permit: Permit,
   request: Request,
 ): Promise<{ result: Exchange; context: CallContext }> {
   const isWrite = request.isWrite ?? false;
-  const point = `node:${request.operation}`;
+  const point = request.point ?? `node:${request.operation}`;
   if (isWrite) await failpoint.hit(point, 'before');
   const { origin, apiKey } = keyring.access(node);
   const maxBytes = request.maxBytes ?? ANSWER_BYTES_MAX;
@@ -115,7 +118,7 @@ async function attemptOnce(
   return { result, context: { nodeId: node.id, origin, operation, isWrite, maxBytes, isPage, apiKey } };
 }
 
-function report({ metrics }: RequestParts, node: TopologyNode, fault: Fault): void {
+export function report({ metrics }: RequestParts, node: TopologyNode, fault: Fault): void {
   // A page that does not fit and a lost lease are no errors of the node.
   if (metrics === undefined || fault.type === 'lease') return;
   if (fault.type !== 'too_large') metrics.nodeErrors.inc({ node_id: node.id, error_type: fault.type });

@@ -29,7 +29,9 @@ export interface DocumentsWrite {
 
 /**
  * Every call sends one request and never repeats it. Throws `NodeUnreachableError` (with `details.ambiguous` when the
- * request may have reached the node), `PageTooLargeError`, or the signal's reason; every HTTP status is an answer.
+ * request may have reached the node), `NodeBusyError` (nothing was sent: too many requests wait for this node, or none of
+ * its connections became free before the deadline), `PageTooLargeError`, or the signal's reason (a write may have reached
+ * the node then); every HTTP status is an answer.
  */
 export interface NodeTraffic {
   readonly node: TopologyNode;
@@ -45,6 +47,7 @@ export interface NodeTraffic {
   /** `query` without the question mark. */
   document(index: string, id: string, query: string, limits: RequestLimits): Promise<NodeAnswer>;
   stats(index: string, limits: RequestLimits): Promise<NodeAnswer>;
+  /** Besides, what a client of the mover throws: `NodeRefusedError`, `NodeProtocolError`. */
   tasks(uids: readonly number[], limits: RequestLimits): Promise<readonly NodeTask[]>;
 }
 
