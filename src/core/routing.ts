@@ -11,6 +11,8 @@ export interface ShardRoute {
   readonly readers: readonly string[];
   /** The move that this shard is in; absent while `stable`. */
   readonly moveId?: string;
+  /** Only in a move: the source stays an owner after it, so writes to one id take turns already (R9). */
+  readonly staying?: boolean;
   /** The table's epoch at which this entry last changed. */
   readonly epoch: number;
   /** Redis time (ms) at which a hold is over; only while `held`. */

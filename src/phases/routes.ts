@@ -11,6 +11,7 @@ const withMove = (route: ShardRoute, move: MoveState, state: ShardRoute['state']
   owners: route.owners,
   readers: route.readers,
   moveId: move.id,
+  ...(move.retires === move.source ? {} : { staying: true }),
 });
 
 export const tracking = (read: RouteRead, move: MoveState): RouteChange => ({

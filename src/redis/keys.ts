@@ -26,6 +26,8 @@ export const keys = {
   plans: `${PREFIX}:plans`,
   plansEnded: `${PREFIX}:plans:ended`,
   routers: `${PREFIX}:routers`,
+  /** Channel on which an index is named when its table changed. */
+  nudge: `${PREFIX}:nudge`,
   /** Run id of Redis as last seen, and since when. */
   run: `${PREFIX}:run`,
   audit: `${PREFIX}:audit`,

@@ -220,15 +220,9 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       await scripts.run('move-wish', [keys.move(moveId)], [wish]);
     },
     async endHold(index, { route, text }) {
-      const { shard, owners, readers, moveId } = route;
-      const back = routeBody({
-        shard,
-        owners,
-        readers,
-        state: 'tracking',
-        ...(moveId === undefined ? {} : { moveId }),
-      });
-      const reply = await scripts.try('hold-end', [keys.routing(index)], [shard, text, route.heldUntilMs ?? 0, back]);
+      const back = routeBody({ ...route, state: 'tracking' });
+      const args = [route.shard, text, route.heldUntilMs ?? 0, back];
+      const reply = await scripts.try('hold-end', [keys.routing(index)], args);
       if (!('refused' in reply)) return true;
       if (reply.refused === 'hold' || reply.refused === 'conflict') return false;
       throw refusalError('hold-end', reply);

@@ -5,8 +5,13 @@ import { InvariantError } from '../errors.ts';
 export const routeField = (shard: number): string => `s:${shard}`;
 
 /** A route without its epoch, as the scripts expect it. */
-export const routeBody = ({ state, owners, readers, moveId }: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string =>
-  JSON.stringify({ state, owners, readers, ...(moveId === undefined ? {} : { moveId }) });
+export const routeBody = ({
+  state,
+  owners,
+  readers,
+  moveId,
+  staying,
+}: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string => JSON.stringify({ state, owners, readers, moveId, staying });
 
 /** A whole route, for the first table of an index. */
 export const routeText = (route: ShardRoute): string => `{"epoch":${route.epoch},${routeBody(route).slice(1)}`;

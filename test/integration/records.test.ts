@@ -168,6 +168,20 @@ describe('move-start', () => {
     expect((await world.move(0)).startedAtMs).not.toBeNull();
   });
 
+  it('says when the source stays an owner, for as long as the shard is in the move, also when a hold is put back', async () => {
+    const state = { ...(await world.move(0)), retires: null };
+    await world.writer.start(state, tracking(await world.route(0), state));
+    expect((await world.route(0)).route).toMatchObject({ state: 'tracking', staying: true });
+    await world.writer.advance(state, { route: held(await world.route(0), state, 1), what: 'held' });
+    expect((await world.route(0)).route).toMatchObject({ state: 'held', staying: true });
+    await untilTrue(async () => world.records.endHold('books', await world.route(0)));
+    expect((await world.route(0)).route).toMatchObject({ state: 'tracking', staying: true });
+    await world.writer.advance(state, { route: settling(await world.route(0), state), what: 'settling' });
+    expect((await world.route(0)).route).toMatchObject({ owners: ['n1', 'n2'], staying: true });
+    await world.writer.advance(state, { route: stable(await world.route(0)), what: 'stable' });
+    expect((await world.route(0)).route).not.toHaveProperty('staying');
+  });
+
   it('refuses one move more than moves_per_node out of the source', async () => {
     await world.start(0);
     await world.start(1);

@@ -1,5 +1,5 @@
 -- Writes one shard's route and raises the table's epoch by one: returns the epoch and the text as written, or nil when
--- the route is not the expected text any more.
+-- the route is not the expected text any more. Tells routers that they should look (a nudge, never the truth).
 -- `body` is a JSON object without epoch, `hold` the length of a hold in ms or '0'.
 local function write_route(key, shard, expected, body, hold)
   local field = 's:' .. shard
@@ -13,5 +13,7 @@ local function write_route(key, shard, expected, body, hold)
   end
   local text = head .. string.sub(body, 2)
   redis.call('HSET', key, field, text)
+  local prefix, index = string.match(key, '^(.-):routing:(.+)$')
+  redis.call('PUBLISH', prefix .. ':nudge', index)
   return epoch, text
 end
