@@ -1,6 +1,6 @@
 /**
- * Connections. Two kinds: `commands` for our scripts, which fail fast and never resend (a command without an answer is
- * unknown, not lost), and `queue` for BullMQ, which waits for ever by design.
+ * Connections. Three kinds: `commands` for our scripts, which fail fast and never resend (a command without an answer is
+ * unknown, not lost); `queue` for BullMQ, and `nudges` for what is published, which wait for ever by design.
  */
 import { Redis } from 'ioredis';
 import type { Logger } from '../ports.ts';
@@ -8,7 +8,7 @@ import { RedisUnreachableError, RedisUnsafeError } from '../errors.ts';
 
 export interface ConnectionOptions {
   readonly url: string;
-  readonly kind: 'commands' | 'queue';
+  readonly kind: 'commands' | 'queue' | 'nudges';
   /** Longest wait for one answer (ms), `commands` only. */
   readonly commandMs?: number;
   readonly logger: Logger;
@@ -19,15 +19,15 @@ export function connect({ url, kind, commandMs = 1_000, logger }: ConnectionOpti
   const retryStrategy = (attempt: number): number => Math.min(50 * 2 ** attempt, 1_000);
   const redis = new Redis(
     url,
-    kind === 'queue'
-      ? { maxRetriesPerRequest: null, retryStrategy }
-      : {
+    kind === 'commands'
+      ? {
           maxRetriesPerRequest: 0,
           enableOfflineQueue: false,
           autoResendUnfulfilledCommands: false,
           commandTimeout: commandMs,
           retryStrategy,
-        },
+        }
+      : { maxRetriesPerRequest: null, retryStrategy },
   );
   let told = false;
   redis.on('error', (error: Error) => {

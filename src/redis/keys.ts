@@ -14,6 +14,7 @@ export const keys = {
   /** Hash uid → index entry. */
   indexes: `${PREFIX}:indexes`,
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
+  routingPrefix: `${PREFIX}:routing:`,
   move: (id: string): string => `${PREFIX}:move:${id}`,
   /** Set of unfinished moves. */
   moves: `${PREFIX}:moves`,
