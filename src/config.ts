@@ -117,6 +117,38 @@ export const CONFIG_KEYS = {
     'address',
     'loopback only: the board has no auth yet',
   ),
+  gateway_host: key(
+    z.string().min(1),
+    '127.0.0.1',
+    'address',
+    'loopback; beyond it the gateway listens only with gateway_keys_file',
+  ),
+  gateway_port: key(port, 7_700, 'port, 0 = any free', 'a node’s own port: clients change the host only'),
+  gateway_keys_file: key(
+    z.string(),
+    '',
+    'file',
+    'API keys of the gateway’s own, hashed; without it everybody on loopback may do everything',
+  ),
+  gateway_body_max_bytes: key(
+    whole(1_024, 500_000_000),
+    100_000_000,
+    'bytes, decompressed',
+    'a node’s own limit; counted while it is decompressed, so a small body that grows is stopped too',
+  ),
+  gateway_waiting_max_bytes: key(
+    whole(1_024, 8_000_000_000),
+    200_000_000,
+    'bytes, decompressed',
+    'bodies held at once, all requests together: two of the largest; what finds no room gets 503 with Retry-After',
+  ),
+  gateway_in_flight_max: key(
+    whole(1, 100_000),
+    1_000,
+    'requests',
+    'at once in one gateway; a node queues as many searches',
+  ),
+  gateway_connections_max: key(whole(1, 100_000), 2_000, 'connections', 'clients keep theirs open between requests'),
   log_level: key(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
@@ -165,6 +197,13 @@ function readFile(path: string, problems: string[]): Record<string, unknown> {
 }
 
 function crossChecks(value: (name: ConfigKey) => unknown, problems: string[]): void {
+  const [bodyMax, waitingMax] = [Number(value('gateway_body_max_bytes')), Number(value('gateway_waiting_max_bytes'))];
+  if (waitingMax < bodyMax) {
+    problems.push(
+      `gateway_waiting_max_bytes: ${waitingMax} bytes are less than gateway_body_max_bytes (${bodyMax}): the largest ` +
+        'body could never be taken; raise it or lower the other',
+    );
+  }
   const ttlMs = Number(value('lease_ttl_secs')) * 1_000;
   if (Number(value('lease_renewal_interval_ms')) > ttlMs / 4) {
     problems.push(

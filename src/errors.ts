@@ -226,6 +226,24 @@ export class MoveWaitingError extends MiroirError {
   }
 }
 
+/** A request that a node would take and the gateway cannot serve truthfully over many nodes (yet). 501; docs/gateway.md has the list. */
+export class NotSupportedError extends MiroirError {
+  readonly code = 'miroir_not_supported';
+  readonly retryable = false;
+}
+
+/** The gateway holds as many requests or bytes as it may. 503 with Retry-After; normal in a burst, else add a gateway. */
+export class OverloadedError extends MiroirError {
+  readonly code = 'miroir_overloaded';
+  readonly retryable = true;
+}
+
+/** The gateway's port is taken or may not be listened on. Choose another one with MIROIR_GATEWAY_PORT; 0 is any free one. */
+export class GatewayPortError extends MiroirError {
+  readonly code = 'miroir_gateway_port';
+  readonly retryable = false;
+}
+
 /** A promise that our own records make does not hold. The move stops and stays visible: never repaired silently. */
 export class InvariantError extends MiroirError {
   readonly code = 'miroir_invariant';

@@ -21,6 +21,8 @@ const REQUEST_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1] as const;
 const PHASE_BUCKETS = [0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800] as const;
 /** A hold lasts as long as a write takes to be accepted, and never over two seconds. */
 const HOLD_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2] as const;
+/** What the edge adds is below a millisecond; what a search or a bulk load takes, up to a minute. */
+const GATEWAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60] as const;
 
 const NONE = {} as const;
 const BY_SCOPE = { scope: null } as const;
@@ -168,6 +170,43 @@ export const METRICS = {
     type: 'counter',
     help: 'Topology events taken from the queue, by type and what came of them',
     labels: { type: null, result: null },
+  },
+  gatewayRequests: {
+    name: 'miroir_gateway_requests_total',
+    type: 'counter',
+    help: 'Requests of clients by route and status; 499 are those whose client went away',
+    labels: { route: null, status: null },
+  },
+  gatewayDuration: {
+    name: 'miroir_gateway_request_seconds',
+    type: 'histogram',
+    help: 'From a request’s headers until its answer is sent, reading its body included',
+    labels: { route: null },
+    buckets: GATEWAY_BUCKETS,
+  },
+  gatewayReceivedBytes: {
+    name: 'miroir_gateway_received_bytes_total',
+    type: 'counter',
+    help: 'Bytes of clients’ bodies, decompressed',
+    labels: NONE,
+  },
+  gatewaySentBytes: {
+    name: 'miroir_gateway_sent_bytes_total',
+    type: 'counter',
+    help: 'Bytes of answers to clients, before they are compressed',
+    labels: NONE,
+  },
+  gatewayInFlight: {
+    name: 'miroir_gateway_in_flight',
+    type: 'gauge',
+    help: 'Requests of clients that are being read or answered now',
+    labels: NONE,
+  },
+  gatewayHeldBytes: {
+    name: 'miroir_gateway_held_bytes',
+    type: 'gauge',
+    help: 'Bytes of clients’ bodies held now; gateway_waiting_max_bytes at most',
+    labels: NONE,
   },
   eventLoopDelay: {
     name: 'miroir_event_loop_delay_p99_seconds',
