@@ -13,6 +13,8 @@ export interface ShardRoute {
   readonly moveId?: string;
   /** Only in a move: the source stays an owner after it, so writes to one id take turns already (R9). */
   readonly staying?: boolean;
+  /** Only while `tracking`: writes are answered this much later (ms), since catching up does not win. */
+  readonly delayMs?: number;
   /** The table's epoch at which this entry last changed. */
   readonly epoch: number;
   /** Redis time (ms) at which a hold is over; only while `held`. */

@@ -50,7 +50,7 @@ export interface JournalState {
   readonly ranges: number;
   /** Attempts that are open and whose registration lives. */
   readonly open: number;
-  /** Reverify counts: open ones, and those that wait for a full verify. */
+  /** Reverify counts that are open; and the attempts of those that are not and wait for a full verify. */
   readonly reverifyOpen: number;
   readonly reverify: readonly Attempt[];
 }
@@ -65,6 +65,8 @@ export interface JournalWriter {
   take(ref: JournalRef, limit: number, all: boolean): Promise<readonly JournalEntry[]>;
   /** Removes those whose attempt is still the one taken; the number removed. */
   clear(ref: JournalRef, entries: readonly JournalEntry[]): Promise<number>;
+  /** Of these ids, those in the journal, in a range of it too; and whether any reverify count stands. */
+  among(ref: JournalRef, ids: readonly JournalId[]): Promise<{ ids: readonly string[]; reverify: boolean }>;
   /** Closes counts that a full verify has covered. */
   closeReverify(ref: JournalRef, attempts: readonly Attempt[]): Promise<void>;
   /** While set, `raise` answers `wait` (for at most 2 s a caller). */

@@ -34,6 +34,20 @@ export interface MoveState extends Move {
   readonly sourceFloor: number | null;
   /** Newest task uid of the index on the source that the gate before the hold has looked at. */
   readonly gateFloor: number | null;
+  /** The same on the target. */
+  readonly gateTargetFloor: number | null;
+  /** Epochs of the table at which the shard's writes began to be tracked, and at which its owners changed. */
+  readonly trackingEpoch: number | null;
+  readonly switchEpoch: number | null;
+  /** How often the gate was closed because nodes or the journal do not keep up. */
+  readonly gateRefused: number;
+  /** How long the shard's writes were held for the switch (ms); null before. */
+  readonly holdMs: number | null;
+  /** The fence that took up settling after another one, and the target's newest task uid of the index then. */
+  readonly settlingBy: string | null;
+  readonly settlingFloor: number | null;
+  /** The source's watermark when settling began. */
+  readonly sourceMark: number | null;
   /** The fence that took the move up last, and the target's newest task uid of the index then. */
   readonly takenBy: string | null;
   readonly takenFloor: number | null;
@@ -89,6 +103,8 @@ export interface Records {
     index: string,
     shard: number,
     epoch: number,
+    /** Every entry has to live this much longer (ms): a router that is silent for a while is waited for. */
+    restMs?: number,
   ): Promise<{ open: true; routers: number } | { open: false; reason: string; ms: number }>;
   /** Leaves a wish in the move's record. Throws `ConflictError` when it comes too late or too early. */
   wish(moveId: string, wish: 'cancel' | 'now'): Promise<void>;

@@ -69,6 +69,17 @@ function toMove(id: string, fields: Fields): MoveState | null {
     targetCreated: fields['targetCreated'] ?? null,
     sourceFloor: numberOrNull(fields['sourceFloor']),
     gateFloor: numberOrNull(fields['gateFloor']),
+    gateTargetFloor: numberOrNull(fields['gateTargetFloor']),
+    trackingEpoch: numberOrNull(fields['trackingEpoch']),
+    switchEpoch: numberOrNull(fields['switchEpoch']),
+    gateRefused: count('gateRefused'),
+    holdMs:
+      fields['heldAt'] === undefined || fields['switchedAt'] === undefined
+        ? null
+        : count('switchedAt') - count('heldAt'),
+    settlingBy: fields['settlingBy'] ?? null,
+    settlingFloor: numberOrNull(fields['settlingFloor']),
+    sourceMark: numberOrNull(fields['sourceMark']),
     takenBy: fields['takenBy'] ?? null,
     takenFloor: numberOrNull(fields['takenFloor']),
     retiresFloor: numberOrNull(fields['retiresFloor']),
@@ -210,8 +221,8 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       const over = ended === 0 ? [] : await redis.zrange(keys.plansEnded, String(-ended), '-1');
       return [...running.sort(newestFirst), ...(await hashes(over, keys.plan, toPlan)).sort(newestFirst)];
     },
-    async barrier(index, shard, epoch) {
-      const values = await scripts.run('barrier', [keys.routers, keys.run], [index, shard, epoch, runChangeMs]);
+    async barrier(index, shard, epoch, restMs = 0) {
+      const values = await scripts.run('barrier', [keys.routers, keys.run], [index, shard, epoch, runChangeMs, restMs]);
       return values[0] === 'open'
         ? { open: true, routers: Number(values[1]) }
         : { open: false, reason: values[1] ?? '', ms: Number(values[2]) };

@@ -11,7 +11,9 @@ export const routeBody = ({
   readers,
   moveId,
   staying,
-}: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string => JSON.stringify({ state, owners, readers, moveId, staying });
+  delayMs,
+}: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string =>
+  JSON.stringify({ state, owners, readers, moveId, staying, delayMs });
 
 /** A whole route, for the first table of an index. */
 export const routeText = (route: ShardRoute): string => `{"epoch":${route.epoch},${routeBody(route).slice(1)}`;

@@ -3,7 +3,8 @@
 -- register again. An entry without an acknowledgement blocks: who has registered may have read the table already.
 -- KEYS[1] router registry (hash: id -> JSON {untilMs, acks: {index: {epoch, late: {shard: epoch}}}}),
 -- KEYS[2] hash of the run seen last
--- ARGV[1] index, ARGV[2] shard, ARGV[3] epoch, ARGV[4] wait after a change of run id, ms
+-- ARGV[1] index, ARGV[2] shard, ARGV[3] epoch, ARGV[4] wait after a change of run id, ms, ARGV[5] how much longer every
+-- entry has to live, ms
 -- Returns {'open', live routers} or {'wait', reason, ms}
 local info = redis.call('INFO', 'server')
 local now = math.floor(tonumber(string.match(info, 'server_time_usec:(%d+)')) / 1000)
@@ -29,6 +30,9 @@ for i = 1, #entries, 2 do
     local late = ack and ack.late and ack.late[ARGV[2]]
     if not ack or ack.epoch < epoch or (late and late < epoch) then
       return { 'wait', 'router ' .. entries[i], '100' }
+    end
+    if router.untilMs - now < tonumber(ARGV[5]) then
+      return { 'wait', 'silent router ' .. entries[i], '100' }
     end
   end
 end
