@@ -160,6 +160,22 @@ export function decodeString(text: string, start: number, end: number): string {
   return raw.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : raw;
 }
 
+/** One member of an object, as spans of its key (with quotes) and its value. */
+export interface Member {
+  readonly name: string;
+  readonly key: Span;
+  readonly value: Span;
+}
+
+/** The members of the object that the text (or the part of it) holds, in order; a name may come twice. */
+export function splitObject(text: string, start = 0, end = text.length): Member[] {
+  const members: Member[] = [];
+  walkOnly(text, start, end, OBJECT, (value, key) => {
+    members.push({ name: decodeString(text, key!.start, key!.end), key: key!, value });
+  });
+  return members;
+}
+
 /** The value of a field of the object that the span holds, not looked for in deeper ones; the last one counts. */
 export function fieldSpan(text: string, start: number, end: number, name: string): Span | undefined {
   let found: Span | undefined;

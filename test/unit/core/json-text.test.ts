@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { resultsSpan } from '../../../src/core/fetch-page.ts';
-import { DEPTH_MAX, fieldSpan, scalarText, splitArray, valueEnd } from '../../../src/core/json-text.ts';
+import { DEPTH_MAX, fieldSpan, scalarText, splitArray, splitObject, valueEnd } from '../../../src/core/json-text.ts';
 
 const parts = (text: string): string[] => splitArray(text).map(({ start, end }) => text.slice(start, end));
 const field = (text: string, name: string): string | undefined => {
@@ -162,5 +162,23 @@ describe('the documents of a page', () => {
     for (const form of [page, Buffer.from(page)]) {
       expect(() => resultsSpan(form)).toThrow(expect.objectContaining({ code: 'miroir_invalid_input' }));
     }
+  });
+});
+
+describe('an object is split', () => {
+  it('into its members as they stand, in order, a name that comes twice too', () => {
+    const text = 'xx{ "a":1.0 ,"\\u0062" : {"a":[2]},"a":"}" }yy';
+    const members = splitObject(text, 2, text.length - 2).map(({ name, key, value }) => [
+      name,
+      text.slice(key.start, key.end),
+      text.slice(value.start, value.end),
+    ]);
+    expect(members).toEqual([
+      ['a', '"a"', '1.0'],
+      ['b', String.raw`"\u0062"`, '{"a":[2]}'],
+      ['a', '"a"', '"}"'],
+    ]);
+    expect(splitObject('{}')).toEqual([]);
+    expect(() => splitObject('[]')).toThrow(at(0));
   });
 });
