@@ -1,0 +1,113 @@
+/** Requests under way: each with its deadline, its share of the room, and a signal that ends it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { OverloadedError, TimeoutError } from '../errors.ts';
+import type { ClientAnswer, Router } from '../routing/api.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { overloaded } from './answers.ts';
+import { contentType, readBody } from './bodies.ts';
+import type { Call, Route } from './call.ts';
+import { type GatewayTimings, JSON_BODY_MAX_BYTES } from './limits.ts';
+import { Room, type Share } from './room.ts';
+
+export interface CallLimits {
+  readonly bodyMaxBytes: number;
+  readonly waitingMaxBytes: number;
+  readonly inFlightMax: number;
+  readonly timings: GatewayTimings;
+}
+
+export type CallMetrics = Pick<Metrics, 'gatewayInFlight' | 'gatewayHeldBytes' | 'gatewayReceivedBytes'>;
+
+/** The reason of a call whose client does not wait for it any more; nobody gets the answer. */
+export const CLIENT_GONE = new Error('the client went away');
+
+/** A client sends this to be given what there is, without the shards that nobody can serve. */
+const PARTIAL_HEADER = 'x-miroir-partial';
+
+export class Calls {
+  readonly #router: Router;
+  readonly #limits: CallLimits;
+  readonly #metrics: CallMetrics;
+  readonly #room: Room;
+  readonly #running = new Set<AbortController>();
+  #onIdle: (() => void) | null = null;
+
+  constructor(router: Router, limits: CallLimits, metrics: CallMetrics) {
+    this.#router = router;
+    this.#limits = limits;
+    this.#metrics = metrics;
+    this.#room = new Room(limits.waitingMaxBytes);
+  }
+
+  async run(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: Route,
+    asked: Pick<Call, 'params' | 'search' | 'access'>,
+  ): Promise<ClientAnswer> {
+    // Whoever watches over the gateway asks the open routes, and most of all when there is much to do.
+    if (route.action !== null && this.#running.size >= this.#limits.inFlightMax)
+      overloaded('too many requests are under way in this gateway');
+    const { callMs } = this.#limits.timings;
+    const controller = new AbortController();
+    const onClose = (): void => controller.abort(CLIENT_GONE);
+    const onLate = (): void =>
+      controller.abort(new TimeoutError(`no answer in ${callMs} ms`, { remedy: 'ask again, or for less' }));
+    let deadline = setTimeout(onLate, callMs);
+    const shares: Share[] = [];
+    this.#running.add(controller);
+    this.#count();
+    response.once('close', onClose);
+    try {
+      return await route.handle(this.#router, {
+        ...asked,
+        signal: controller.signal,
+        partial: request.headers[PARTIAL_HEADER] === 'allow',
+        limits: {
+          documentsMaxBytes: this.#limits.bodyMaxBytes,
+          jsonMaxBytes: Math.min(this.#limits.bodyMaxBytes, JSON_BODY_MAX_BYTES),
+        },
+        contentType: (accepted) => contentType(request, accepted),
+        body: async (maxBytes) => {
+          // A body has deadlines of its own; the router's time begins after it.
+          clearTimeout(deadline);
+          const body = await readBody(request, {
+            maxBytes,
+            room: this.#room,
+            timings: this.#limits.timings,
+            signal: controller.signal,
+            onShare: (share) => shares.push(share),
+          });
+          this.#metrics.gatewayReceivedBytes.inc(body.bytes);
+          this.#count();
+          deadline = setTimeout(onLate, callMs);
+          return body;
+        },
+      });
+    } finally {
+      clearTimeout(deadline);
+      response.off('close', onClose);
+      for (const share of shares) share.release();
+      this.#running.delete(controller);
+      this.#count();
+      if (this.#running.size === 0) this.#onIdle?.();
+    }
+  }
+
+  /** Resolves when all have ended; after `drainMs` they are told to. */
+  async drain(): Promise<void> {
+    if (this.#running.size === 0) return;
+    const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
+    const timer = setTimeout(() => {
+      const closing = new OverloadedError('this gateway is closing', { remedy: 'send the request again' });
+      for (const controller of this.#running) controller.abort(closing);
+    }, this.#limits.timings.drainMs);
+    await idle;
+    clearTimeout(timer);
+  }
+
+  #count(): void {
+    this.#metrics.gatewayInFlight.set(this.#running.size);
+    this.#metrics.gatewayHeldBytes.set(this.#room.heldBytes);
+  }
+}

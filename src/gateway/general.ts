@@ -1,0 +1,62 @@
+/** Health, version, and the routes of a node that the gateway does not have: those say so instead of 404. */
+import type { ClientAnswer, Router } from '../routing/api.ts';
+import type { Action } from './actions.ts';
+import { json, notSupported, overloaded } from './answers.ts';
+import type { Route } from './call.ts';
+
+/** The version whose behaviour the gateway keeps to; clients look at it before they use what is newer. */
+const COMPATIBLE_WITH = '1.50.0';
+
+/** A load balancer asks this: a gateway that would refuse every request is no healthy one. */
+async function health(router: Router): Promise<ClientAnswer> {
+  const ready = router.readiness();
+  return ready === true ? json({ status: 'available' }) : overloaded(`this gateway serves nothing now: ${ready}`);
+}
+
+const version = (): Promise<ClientAnswer> =>
+  Promise.resolve(json({ commitSha: 'miroir', commitDate: 'unknown', pkgVersion: COMPATIBLE_WITH }));
+
+const IN_CONFIG = 'the keys of the gateway are in its key file; `miroir gateway-key` makes one';
+const ON_NODES = 'ask the nodes themselves';
+const ONE_BY_ONE = 'nothing does it over many nodes yet';
+
+type Absent = readonly [method: Route['method'], path: string, action: Action, what: string, remedy: string];
+
+const ABSENT: readonly Absent[] = [
+  ['PATCH', '/indexes/:uid', 'indexes.update', 'changing an index’s name or primary key', 'create another index'],
+  ['POST', '/indexes/:uid/facet-search', 'search', 'facet search', 'search with `facets` instead'],
+  ['POST', '/indexes/:uid/similar', 'search', 'search for similar documents', ONE_BY_ONE],
+  ['GET', '/indexes/:uid/similar', 'search', 'search for similar documents', ONE_BY_ONE],
+  ['POST', '/indexes/:uid/documents/edit', 'documents.add', 'editing documents by a function', 'write them'],
+  ['POST', '/indexes/:uid/compact', 'indexes.update', 'compaction', ON_NODES],
+  ['POST', '/indexes/:uid/fields', 'indexes.get', 'the list of fields', ON_NODES],
+  ['POST', '/swap-indexes', 'indexes.swap', 'swapping indexes', ONE_BY_ONE],
+  ['POST', '/dumps', 'dumps.create', 'a dump', ON_NODES],
+  ['POST', '/snapshots', 'snapshots.create', 'a snapshot', ON_NODES],
+  ['POST', '/export', 'export', 'export', ON_NODES],
+  ['DELETE', '/tasks', 'tasks.delete', 'deleting tasks', 'they end by age'],
+  ['POST', '/tasks/cancel', 'tasks.cancel', 'cancelling tasks', ONE_BY_ONE],
+  ['GET', '/batches', 'tasks.get', 'batches', ON_NODES],
+  ['GET', '/batches/:batch', 'tasks.get', 'batches', ON_NODES],
+  ['GET', '/keys', 'keys.get', 'listing keys', IN_CONFIG],
+  ['POST', '/keys', 'keys.create', 'creating keys', IN_CONFIG],
+  ['GET', '/keys/:key', 'keys.get', 'reading keys', IN_CONFIG],
+  ['PATCH', '/keys/:key', 'keys.update', 'changing keys', IN_CONFIG],
+  ['DELETE', '/keys/:key', 'keys.delete', 'deleting keys', IN_CONFIG],
+  ['GET', '/experimental-features', 'experimental.get', 'experimental features', ON_NODES],
+  ['PATCH', '/experimental-features', 'experimental.update', 'experimental features', ON_NODES],
+  ['GET', '/network', 'network.get', 'the network of nodes', 'see `miroir node list`'],
+  ['PATCH', '/network', 'network.update', 'the network of nodes', 'see `miroir node add`'],
+  ['GET', '/webhooks', 'webhooks.get', 'webhooks', ON_NODES],
+  ['POST', '/webhooks', 'webhooks.create', 'webhooks', ON_NODES],
+  ['GET', '/metrics', 'metrics.get', 'metrics of nodes', 'the gateway’s own are on its metrics port'],
+  ['POST', '/chats/:workspace/chat/completions', 'chatCompletions', 'chat', ON_NODES],
+];
+
+export const generalRoutes: readonly Route[] = [
+  { method: 'GET', path: '/health', action: null, handle: health },
+  { method: 'GET', path: '/version', action: 'version', handle: version },
+  ...ABSENT.map(([method, path, action, what, remedy]): Route => {
+    return { method, path, action, handle: async () => notSupported(what, remedy) };
+  }),
+];
