@@ -29,9 +29,9 @@ export interface Journal {
   lookUp(ref: JournalRef, ids: readonly JournalId[]): Promise<readonly string[] | 'refused'>;
   /**
    * Raises the shard's `reverify` count before a delete by filter is sent (R6). `wait`: the mover is at its gate; ask
-   * again for at most 2 s, then it is admitted.
+   * again with the time that it has waited so far; after 2 s it is admitted.
    */
-  raise(ref: JournalRef, registration: string): Promise<{ attempt: Attempt } | 'wait' | 'refused'>;
+  raise(ref: JournalRef, registration: string, waitedMs: number): Promise<{ attempt: Attempt } | 'wait' | 'refused'>;
   /** Ends a raised count's open time. */
   markRaised(ref: JournalRef, registration: string, attempt: Attempt): Promise<void>;
 }
@@ -71,6 +71,6 @@ export interface JournalWriter {
   closeReverify(ref: JournalRef, attempts: readonly Attempt[]): Promise<void>;
   /** While set, `raise` answers `wait` (for at most 2 s a caller). */
   setGate(ref: JournalRef, on: boolean): Promise<void>;
-  /** After a cancel, and when the move ends. */
+  /** After a cancel; the end of a move drops it in its own script. Refused while the shard depends on it. */
   forget(ref: JournalRef): Promise<void>;
 }

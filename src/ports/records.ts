@@ -130,6 +130,10 @@ export interface AdvanceRequest {
   readonly holdUntilMs?: number;
   /** Refuse when a cancel is wished: the switch and everything before it. */
   readonly unlessCancelled?: boolean;
+  /** Refuse while a `reverify` count stands (`counted`) or the journal holds more than plain ids (`journal`): the switch. */
+  readonly unlessCounted?: boolean;
+  /** Add what one owner of the shard missed to the list of another, in the same script: the target's copy is the source's. */
+  readonly copyRepairs?: { readonly from: string; readonly to: string };
   /** Give the places at both nodes back: the shard is settled. */
   readonly releasePlaces?: boolean;
   /** Facts stored with it; `$now` stands for Redis time. */
@@ -138,7 +142,8 @@ export interface AdvanceRequest {
   readonly what: string;
 }
 
-export type MoveRefusal = 'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full' | 'hold_over';
+export type MoveRefusal =
+  'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full' | 'hold_over' | 'counted' | 'journal';
 export interface MoveAccepted {
   /** The shard's route as it stands now; null where it was not changed. */
   readonly route: RouteRead | null;

@@ -16,6 +16,17 @@ export const keys = {
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
   routingPrefix: `${PREFIX}:routing:`,
   move: (id: string): string => `${PREFIX}:move:${id}`,
+  /** Ids that wait to be carried over, by newest attempt; and ranges of slots, once there are too many ids. */
+  journal: (move: string): string => `${PREFIX}:move:${move}:journal`,
+  ranges: (move: string): string => `${PREFIX}:move:${move}:ranges`,
+  /** Attempts whose write may be in flight. */
+  openAttempts: (move: string): string => `${PREFIX}:move:${move}:open`,
+  /** Counts of writes whose ids nobody knows. */
+  reverify: (move: string): string => `${PREFIX}:move:${move}:reverify`,
+  /** What one owner of a shard missed, by Redis time (us); `*` is the whole shard. Without an owner: a prefix. */
+  repair: (index: string, shard: number, owner: string): string => `${PREFIX}:repair:${index}:${shard}:${owner}`,
+  /** Set of an index's repair lists, `<shard>:<owner>`. */
+  repairs: (index: string): string => `${PREFIX}:repairs:${index}`,
   /** Set of unfinished moves. */
   moves: `${PREFIX}:moves`,
   /** Ended moves by time. */

@@ -3,10 +3,11 @@ import type { PlanMove } from '../core/planner.ts';
 import type { Lease, MoveReply, MoveState, MoveWriter, RouteChange } from '../ports.ts';
 import { RECORD_VERSION } from '../core/version.ts';
 import { keys } from './keys.ts';
+import { repairName } from './repairs.ts';
 import { parseRoute, routeBody } from './route-text.ts';
 import { type Reply, type Scripts, refusalError } from './scripts.ts';
 
-const HANDLED = new Set(['phase', 'wish', 'conflict', 'source_full', 'target_full', 'hold_over']);
+const HANDLED = new Set(['phase', 'wish', 'conflict', 'source_full', 'target_full', 'hold_over', 'counted', 'journal']);
 
 function toReply(name: string, shard: number, reply: Reply): MoveReply {
   if ('refused' in reply) {
@@ -21,6 +22,13 @@ function toReply(name: string, shard: number, reply: Reply): MoveReply {
 const placeKeys = (move: MoveState): [string, string] => [
   keys.nodeMoves(move.plannedSource, 'out'),
   keys.nodeMoves(move.target, 'in'),
+];
+
+const journalKeys = (move: string): string[] => [
+  keys.journal(move),
+  keys.ranges(move),
+  keys.openAttempts(move),
+  keys.reverify(move),
 ];
 
 const flat = (fields: Readonly<Record<string, string | number>> = {}): (string | number)[] =>
@@ -56,9 +64,21 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
     async advance(move, request) {
       const [expected, body] =
         request.route === undefined ? [request.unchanged?.text ?? '', ''] : routeArgs(request.route);
+      const copied = request.copyRepairs;
       const reply = await scripts.try(
         'move-advance',
-        [leaseKey, keys.move(move.id), keys.routing(move.index), ...placeKeys(move), keys.audit],
+        [
+          leaseKey,
+          keys.move(move.id),
+          keys.routing(move.index),
+          ...placeKeys(move),
+          keys.audit,
+          keys.reverify(move.id),
+          keys.ranges(move.id),
+          keys.repair(move.index, move.shard, copied?.from ?? ''),
+          keys.repair(move.index, move.shard, copied?.to ?? ''),
+          keys.repairs(move.index),
+        ],
         [
           lease.fence,
           move.id,
@@ -71,6 +91,8 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           request.holdUntilMs ?? '',
           request.unlessCancelled === true ? 1 : 0,
           request.releasePlaces === true ? 1 : 0,
+          request.unlessCounted === true ? 1 : 0,
+          copied === undefined ? '' : repairName(move.shard, copied.to),
           auditMaxEntries,
           request.what,
           ...flat(request.fields),
@@ -79,6 +101,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
       return toReply('move-advance', move.shard, reply);
     },
     async end(move, outcome, { route, error }) {
+      const retired = outcome === 'done' ? move.retires : null;
       const reply = await scripts.try(
         'move-end',
         [
@@ -90,6 +113,9 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           keys.moves,
           keys.movesEnded,
           keys.plan(move.planId),
+          ...journalKeys(move.id),
+          keys.repair(move.index, move.shard, retired ?? ''),
+          keys.repairs(move.index),
         ],
         [
           lease.fence,
@@ -101,6 +127,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           ...routeArgs(route),
           auditMaxEntries,
           error ?? '',
+          retired === null ? '' : repairName(move.shard, retired),
         ],
       );
       return toReply('move-end', move.shard, reply);

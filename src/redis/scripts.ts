@@ -64,6 +64,8 @@ export function refusalError(name: string, { refused, detail }: Refusal): Miroir
     case 'conflict':
     case 'phase':
     case 'hold_over':
+    case 'counted':
+    case 'journal':
     case 'hold':
     case 'wish':
     case 'source_full':

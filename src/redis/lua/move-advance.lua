@@ -1,14 +1,21 @@
 -- The one step of a move: raises its phase, its shard's route, or both, in one compare. Refused when the phase or the
--- route is another than expected, and, on request, when a cancel is wished or a hold of this epoch is over.
+-- route is another than expected, and, on request, when a cancel is wished, a hold of this epoch is over, a count of
+-- writes with unknown ids stands, or the journal holds more than plain ids. On request the list of what the source missed
+-- becomes the target's too, which is its copy.
 -- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
--- KEYS[6] audit stream
+-- KEYS[6] audit stream, KEYS[7] counts of the move, KEYS[8] ranges of its journal, KEYS[9] repair list that is copied,
+-- KEYS[10] the one copied to, KEYS[11] set of the index's repair lists
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected phase, ARGV[5] phase ('' = stays),
 -- ARGV[6] expected route ('' = not looked at), ARGV[7] new route without epoch ('' = stays), ARGV[8] hold ms or '0',
 -- ARGV[9] end of the hold that must not be over ('' = none), ARGV[10] '1' = refuse when a cancel is wished,
--- ARGV[11] '1' = gives the places at both nodes back, ARGV[12] audit length, ARGV[13] what, ARGV[14..] field, value, ...
--- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'conflict' | 'hold_over', detail}
+-- ARGV[11] '1' = gives the places at both nodes back, ARGV[12] '1' = refuse counts and ranges, ARGV[13] name of the repair
+-- list copied to in KEYS[11] ('' = nothing is copied), ARGV[14] audit length, ARGV[15] what, ARGV[16..] field, value, ...
+-- Returns {'ok', epoch, time of the move's start, time, route as written}
+--      or {'refused', 'phase' | 'wish' | 'hold_over' | 'counted' | 'journal' | 'conflict', detail}
 -- @include fence
 -- @include route
+-- @include chunks
+-- @include repair
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt')
 if move[1] ~= ARGV[4] or move[2] then
   return refused('phase', move[2] or move[1] or '')
@@ -18,6 +25,14 @@ if ARGV[10] == '1' and move[3] == 'cancel' then
 end
 if ARGV[9] ~= '' and tonumber(now) > tonumber(ARGV[9]) then
   return refused('hold_over', '')
+end
+if ARGV[12] == '1' then
+  if redis.call('HLEN', KEYS[7]) > 0 then
+    return refused('counted', '')
+  end
+  if redis.call('EXISTS', KEYS[8]) == 1 then
+    return refused('journal', '')
+  end
 end
 local epoch, text = '', ''
 if ARGV[7] ~= '' then
@@ -33,7 +48,7 @@ if ARGV[5] ~= '' then
   fields = { 'phase', ARGV[5], 'phaseAt', now }
   redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
 end
-for i = 14, #ARGV, 2 do
+for i = 16, #ARGV, 2 do
   table.insert(fields, ARGV[i])
   table.insert(fields, ARGV[i + 1] == '$now' and now or ARGV[i + 1])
 end
@@ -44,5 +59,8 @@ if ARGV[11] == '1' then
   redis.call('SREM', KEYS[4], ARGV[2])
   redis.call('SREM', KEYS[5], ARGV[2])
 end
-redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[12], '*', 'what', ARGV[13], 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
+if ARGV[13] ~= '' then
+  copy_repairs(KEYS[9], KEYS[10], KEYS[11], ARGV[13])
+end
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[14], '*', 'what', ARGV[15], 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
 return { 'ok', epoch, move[4] or '', now, text }

@@ -1,9 +1,13 @@
 -- Ends a move: done, cancelled or failed. Its plan counts one less; the last one makes the plan done. The route is only
--- touched while it still belongs to this move.
+-- touched while it still belongs to this move. Its journal is dropped, and so is the list of what the retiring owner missed:
+-- that copy is gone.
 -- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
--- KEYS[6] audit stream, KEYS[7] set of unfinished moves, KEYS[8] ended moves by time, KEYS[9] plan hash
+-- KEYS[6] audit stream, KEYS[7] set of unfinished moves, KEYS[8] ended moves by time, KEYS[9] plan hash,
+-- KEYS[10..13] journal, ranges, open attempts and counts of the move, KEYS[14] repair list that ends with it, KEYS[15] set of
+-- the index's repair lists
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected phase, ARGV[5] phase, ARGV[6] outcome,
--- ARGV[7] expected route ('' = not touched), ARGV[8] new route without epoch, ARGV[9] audit length, ARGV[10] error text
+-- ARGV[7] expected route ('' = not touched), ARGV[8] new route without epoch, ARGV[9] audit length, ARGV[10] error text,
+-- ARGV[11] name of the repair list in KEYS[15] ('' = none ends)
 -- Returns {'ok', epoch, '', time, ''} or {'refused', 'phase' | 'conflict', detail}
 -- @include fence
 -- @include route
@@ -32,6 +36,12 @@ redis.call('SREM', KEYS[7], ARGV[2])
 redis.call('ZADD', KEYS[8], now, ARGV[2])
 if redis.call('HINCRBY', KEYS[9], 'left', -1) == 0 then
   redis.call('HSET', KEYS[9], 'state', 'done', 'endedAt', now)
+end
+redis.call('DEL', KEYS[10], KEYS[11], KEYS[12], KEYS[13])
+redis.call('HDEL', KEYS[2], 'gate')
+if ARGV[11] ~= '' then
+  redis.call('DEL', KEYS[14])
+  redis.call('SREM', KEYS[15], ARGV[11])
 end
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[9], '*', 'what', ARGV[6], 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
 return { 'ok', epoch, '', now, '' }

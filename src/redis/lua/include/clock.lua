@@ -1,4 +1,5 @@
--- Redis time (ms, as text) and run id, both from one command.
+-- Redis time (ms, and us, as text) and run id, all from one command.
 local info = redis.call('INFO', 'server')
-local now = string.sub(string.match(info, 'server_time_usec:(%d+)'), 1, -4)
+local now_us = string.match(info, 'server_time_usec:(%d+)')
+local now = string.sub(now_us, 1, -4)
 local run = string.match(info, 'run_id:(%x+)')

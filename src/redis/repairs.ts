@@ -1,0 +1,51 @@
+/** What each owner of a shard missed: bounded lists that a move carries along and that repair works off. */
+import type { Redis } from 'ioredis';
+import type { RepairLists, TurnIds } from '../ports.ts';
+import { reading } from './fault.ts';
+import { keys } from './keys.ts';
+import type { Scripts } from './scripts.ts';
+
+/** A list's name in the set of an index's lists. */
+export const repairName = (shard: number, owner: string): string => `${shard}:${owner}`;
+
+/** Ids as scripts read them. */
+export const idsText = (ids: TurnIds): string => (ids === 'shard' ? '*' : JSON.stringify([...new Set(ids)]));
+
+export function createRepairLists({ redis, scripts }: { redis: Redis; scripts: Scripts }): RepairLists {
+  return {
+    async add(index, shard, ids, owners) {
+      await scripts.run(
+        'repairs-add',
+        [keys.repairs(index)],
+        [shard, keys.repair(index, shard, ''), JSON.stringify(owners), idsText(ids)],
+      );
+    },
+    async size(index, shard, owner) {
+      return reading('a repair list', () => redis.zcard(keys.repair(index, shard, owner)));
+    },
+    async list(index, shard, owner, limit) {
+      return limit <= 0
+        ? []
+        : reading('a repair list', () => redis.zrange(keys.repair(index, shard, owner), '0', String(limit - 1)));
+    },
+    async sizes(index) {
+      return reading('repair lists', async () => {
+        const names = (await redis.smembers(keys.repairs(index))).sort();
+        const lists = names.map((name) => {
+          const at = name.indexOf(':');
+          return { shard: Number(name.slice(0, at)), owner: name.slice(at + 1) };
+        });
+        const pipeline = redis.pipeline();
+        for (const { shard, owner } of lists) pipeline.zcard(keys.repair(index, shard, owner));
+        const replies = (await pipeline.exec()) ?? [];
+        return lists
+          .map((list, position) => {
+            const [error, ids] = replies[position] ?? [null, 0];
+            if (error) throw error;
+            return { ...list, ids: ids as number };
+          })
+          .filter(({ ids }) => ids > 0);
+      });
+    },
+  };
+}
