@@ -65,7 +65,7 @@ export function ownError(error: MiroirError, status: number): ClientAnswer {
 }
 
 export function notSupported(what: string, remedy: string): never {
-  throw new Refusal(ownError(new NotSupportedError(`${what} is not supported by the gateway`, { remedy }), 501));
+  throw new Refusal(ownError(new NotSupportedError(`the gateway does not support ${what}`, { remedy }), 501));
 }
 
 export function overloaded(what: string): never {

@@ -110,7 +110,16 @@ async function deleteByFilter(router: Router, call: Call): Promise<ClientAnswer>
   return router.deleteByFilter(index, text.slice(span.start, span.end), writing(call, query.get(METADATA)));
 }
 
-const LIST_PARAMETERS = ['offset', 'limit', 'fields', 'retrieveVectors', 'ids', 'filter', 'sort'] as const;
+const LIST_PARAMETERS = [
+  'offset',
+  'limit',
+  'fields',
+  'retrieveVectors',
+  'ids',
+  'filter',
+  'sort',
+  'useNetwork',
+] as const;
 
 /** The same question as a body of `fetch`, so that the router has one way to be asked. */
 async function listDocuments(router: Router, call: Call): Promise<ClientAnswer> {
@@ -127,6 +136,7 @@ async function listDocuments(router: Router, call: Call): Promise<ClientAnswer> 
     ids: list(query, 'ids'),
     filter: filter === undefined ? undefined : filterOf(filter),
     sort: query.get('sort')?.split(','),
+    useNetwork: flag(query, 'useNetwork', 'invalid_document_use_network'),
   };
   return router.fetchDocuments(index, JSON.stringify(question), reading(call));
 }
@@ -149,7 +159,7 @@ async function fetchDocuments(router: Router, call: Call): Promise<ClientAnswer>
   return router.fetchDocuments(index, text, reading(call));
 }
 
-const ONE_PARAMETERS = ['fields', 'retrieveVectors'] as const;
+const ONE_PARAMETERS = ['fields', 'retrieveVectors', 'useNetwork'] as const;
 
 function oneDocument(router: Router, call: Call): Promise<ClientAnswer> {
   const index = indexOf(call);
@@ -184,8 +194,9 @@ export const documentRoutes: readonly Route[] = [
     method: 'DELETE',
     path: `${PATH}/:id`,
     action: 'documents.delete',
+    // As JSON text, so that the router cannot take a bare id for a number or a literal.
     handle: async (router, call) =>
-      router.deleteDocuments(indexOf(call), [call.params['id'] ?? ''], writing(call, metadataOf(call))),
+      router.deleteDocuments(indexOf(call), [JSON.stringify(call.params['id'] ?? '')], writing(call, metadataOf(call))),
   },
   { method: 'POST', path: `${PATH}/delete-batch`, action: 'documents.delete', handle: deleteBatch },
   { method: 'POST', path: `${PATH}/delete`, action: 'documents.delete', handle: deleteByFilter },

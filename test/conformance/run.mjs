@@ -1,6 +1,7 @@
-// node test/conformance/run.mjs FOLDER
-// Plays recorded conversations with a real node against the development node. FOLDER holds the replay tool
-// (replay.mjs) and the recordings (open/*.json). Scenarios in expected-failures.json must fail, all others must pass.
+// node test/conformance/run.mjs FOLDER [gateway]
+// Plays recorded conversations with a real node against the development node, or against the gateway in front of one.
+// FOLDER holds the replay tool (replay.mjs) and the recordings (open/*.json). Scenarios in expected-failures.json must
+// fail, all others must pass. The gateway has keys of its own, so scenarios with a master key are skipped there.
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,21 +9,21 @@ import { createInterface } from 'node:readline';
 
 const here = import.meta.dirname;
 const root = path.join(here, '../..');
-const [folder] = process.argv.slice(2);
-if (folder === undefined) {
-  console.error('usage: node test/conformance/run.mjs FOLDER');
+const [folder, subject = 'node'] = process.argv.slice(2);
+if (folder === undefined || !['node', 'gateway'].includes(subject)) {
+  console.error('usage: node test/conformance/run.mjs FOLDER [gateway]');
   process.exit(2);
 }
 
+const failures = subject === 'gateway' ? 'gateway-expected-failures.json' : 'expected-failures.json';
 const expected = new Map(
-  JSON.parse(await readFile(path.join(here, 'expected-failures.json'), 'utf8')).map(({ scenario, why }) => [
-    scenario,
-    why,
-  ]),
+  JSON.parse(await readFile(path.join(here, failures), 'utf8')).map(({ scenario, why }) => [scenario, why]),
 );
+const program = subject === 'gateway' ? 'test/conformance/gateway.ts' : 'src/devnode/main.ts';
 const node = [
-  `"${process.execPath}" --import tsx src/devnode/main.ts --port {port} --dir {dir}`,
-  '[[--master-key {masterKey}]] [[--body-limit {payloadLimit}]] [[--batched-tasks {maxBatchedTasks}]]',
+  `"${process.execPath}" --import tsx ${program} --port {port} --dir {dir}`,
+  subject === 'gateway' ? '' : '[[--master-key {masterKey}]]',
+  '[[--body-limit {payloadLimit}]] [[--batched-tasks {maxBatchedTasks}]]',
   '[[--queue {searchQueueSize} --per-core {searchesPerCore}]]',
 ].join(' ');
 const replay = spawn(
@@ -41,14 +42,14 @@ for await (const line of createInterface({ input: replay.stdout })) {
   else if ((status === 'ok') === !expected.has(name)) count.passed += 1;
   else {
     count.failed += 1;
-    const reason = status === 'ok' ? 'passes, but stands in expected-failures.json' : why;
+    const reason = status === 'ok' ? `passes, but stands in ${failures}` : why;
     console.log(`${name}: ${reason}`);
   }
 }
 for (const name of expected.keys()) {
   if (seen.has(name)) continue;
   count.failed += 1;
-  console.log(`${name}: stands in expected-failures.json, but there is no such scenario`);
+  console.log(`${name}: stands in ${failures}, but there is no such scenario`);
 }
 if (seen.size === 0) {
   count.failed += 1;
