@@ -77,6 +77,10 @@ class TrafficClient implements NodeTraffic {
     return this.#send({ operation: 'search', method: 'POST', path: indexPath(index, '/search'), body }, limits);
   }
 
+  multiSearch(body: string, limits: RequestLimits): Promise<NodeAnswer> {
+    return this.#send({ operation: 'multiSearch', method: 'POST', path: '/multi-search', body }, limits);
+  }
+
   fetchDocuments(index: string, body: string, limits: RequestLimits): Promise<NodeAnswer> {
     const path = indexPath(index, '/documents/fetch');
     return this.#send({ operation: 'fetchDocuments', method: 'POST', path, body }, limits);
@@ -87,8 +91,13 @@ class TrafficClient implements NodeTraffic {
     return this.#send({ operation: 'document', method: 'GET', path, query: new URLSearchParams(query) }, limits);
   }
 
-  stats(index: string, limits: RequestLimits): Promise<NodeAnswer> {
-    return this.#send({ operation: 'stats', method: 'GET', path: indexPath(index, '/stats') }, limits);
+  stats(index: string | null, limits: RequestLimits): Promise<NodeAnswer> {
+    const path = index === null ? '/stats' : indexPath(index, '/stats');
+    return this.#send({ operation: 'stats', method: 'GET', path }, limits);
+  }
+
+  settings(index: string, limits: RequestLimits): Promise<NodeAnswer> {
+    return this.#send({ operation: 'settings', method: 'GET', path: indexPath(index, '/settings') }, limits);
   }
 
   async tasks(uids: readonly number[], limits: RequestLimits): Promise<readonly NodeTask[]> {

@@ -42,11 +42,15 @@ export interface NodeTraffic {
   deleteByFilter(index: string, filter: string, tag: string, limits: RequestLimits): Promise<NodeAnswer>;
   /** `body`: JSON text of a search request. */
   search(index: string, body: string, limits: RequestLimits): Promise<NodeAnswer>;
+  /** POST multi-search; `body`: JSON text. */
+  multiSearch(body: string, limits: RequestLimits): Promise<NodeAnswer>;
   /** POST documents/fetch; `body`: JSON text. */
   fetchDocuments(index: string, body: string, limits: RequestLimits): Promise<NodeAnswer>;
   /** `query` without the question mark. */
   document(index: string, id: string, query: string, limits: RequestLimits): Promise<NodeAnswer>;
-  stats(index: string, limits: RequestLimits): Promise<NodeAnswer>;
+  /** Of one index, or of the whole node. */
+  stats(index: string | null, limits: RequestLimits): Promise<NodeAnswer>;
+  settings(index: string, limits: RequestLimits): Promise<NodeAnswer>;
   /** Besides, what a client of the mover throws: `NodeRefusedError`, `NodeProtocolError`. */
   tasks(uids: readonly number[], limits: RequestLimits): Promise<readonly NodeTask[]>;
 }

@@ -5,7 +5,7 @@
 import { hash64 } from '../../core/hashing.ts';
 import { NotMergeableError } from '../../errors.ts';
 import { filterFor } from './filter.ts';
-import { countOf, flagOf, given, objectText, objectTextsOrNull } from './json-object.ts';
+import { countOf, flagOf, given, objectText } from './json-object.ts';
 import type { ObjectTexts } from './json-object.ts';
 import type { SearchSettings } from './settings.ts';
 
@@ -37,12 +37,7 @@ const refuse = (what: string, [why, remedy]: readonly [string, string]): never =
 };
 
 /** Null for what a node refuses, as far as it is read here. Throws `NotMergeableError`. */
-export function readSearch(body: string, settings: SearchSettings): SearchRequest | null {
-  const members = objectTextsOrNull(body);
-  return members === null ? null : readSearchMembers(members, settings);
-}
-
-export function readSearchMembers(members: ObjectTexts, settings: SearchSettings): SearchRequest | null {
+export function readSearchRequest(members: ObjectTexts, settings: SearchSettings): SearchRequest | null {
   const offset = countOf(members, 'offset', 0);
   const limit = countOf(members, 'limit', 20);
   const wantsDetails = flagOf(members, 'showRankingScoreDetails');

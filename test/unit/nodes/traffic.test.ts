@@ -82,6 +82,9 @@ describe('what traffic sends', () => {
     await node.fetchDocuments('cities', '{"limit":1}', within());
     await node.document('cities', 'a b', 'fields=a,b', within());
     await node.stats('cities', within());
+    await node.stats(null, within());
+    await node.settings('cities', within());
+    await node.multiSearch('{"queries":[]}', within());
     expect(seen.map(({ method, url: path, body }) => `${method} ${path} ${body}`)).toEqual([
       'POST /indexes/cities/documents?primaryKey=id&customMetadata=%7B%22router%22%3A%22r%22%7D [{"id":1}]',
       'PUT /indexes/cities/documents?primaryKey=id&customMetadata=%7B%22router%22%3A%22r%22%7D [{"id":1}]',
@@ -91,6 +94,9 @@ describe('what traffic sends', () => {
       'POST /indexes/cities/documents/fetch {"limit":1}',
       'GET /indexes/cities/documents/a%20b?fields=a%2Cb ',
       'GET /indexes/cities/stats ',
+      'GET /stats ',
+      'GET /indexes/cities/settings ',
+      'POST /multi-search {"queries":[]}',
     ]);
     expect(seen.every(({ headers }) => headers.authorization === `Bearer ${KEY}`)).toBe(true);
   });

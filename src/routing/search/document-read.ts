@@ -1,0 +1,27 @@
+/** One document, from one owner of its shard. */
+import { locateKey } from '../../core/hashing.ts';
+import type { ClientAnswer, ReadOptions } from '../api.ts';
+import { withoutOurs } from './own-fields.ts';
+import type { Reading } from './reading.ts';
+
+export function readDocument(
+  reading: Reading,
+  index: string,
+  id: string,
+  query: string,
+  options: ReadOptions,
+): Promise<ClientAnswer> {
+  // Without its shard there is no answer at all, so there is no partial one.
+  const whole = { signal: options.signal };
+  return reading.within(index, whole, async ({ snapshot, ask }) => {
+    const { shard, slot } = locateKey(id, snapshot.entry.shards);
+    const { parts } = await ask({
+      shards: [shard],
+      seed: slot,
+      ask: (node, _shards, _isAlone, limits) => node.document(index, id, query, limits),
+      raw: null,
+    });
+    const text = parts[0]?.text ?? '{}';
+    return { status: 200, headers: {}, body: withoutOurs(text, { start: 0, end: text.length }) };
+  });
+}

@@ -1,0 +1,306 @@
+/**
+ * One read over many nodes. Every request goes by one snapshot; a node that fails or is slow is left for the next copy of
+ * its shards; what no copy answers is named. A refusal that is the client's fault ends the read with the node's words.
+ */
+import { mayBeSource } from '../../core/topology.ts';
+import {
+  ConfigError,
+  isMiroirError,
+  NodeBusyError,
+  NodeOriginError,
+  NodeUnreachableError,
+  ShardsUnreadableError,
+} from '../../errors.ts';
+import type { Clock, NodeAnswer, NodeTraffic, RequestLimits, Traffic } from '../../ports.ts';
+import { coverShards } from './cover.ts';
+import { codeOf } from './error-answers.ts';
+import type { ReadSnapshot } from './tables.ts';
+
+export interface ReadTimings {
+  /** One request to one node; then the next copy is asked. */
+  readonly tryMs: number;
+  readonly tries: number;
+  /** A node that failed is asked again only where there is no other, for this long. */
+  readonly avoidMs: number;
+}
+
+export interface FanOutParts {
+  readonly traffic: Traffic;
+  readonly clock: Clock;
+  readonly timings: ReadTimings;
+  /** Largest answer of one node (bytes). */
+  readonly answerBytesMax: number;
+}
+
+export interface Part {
+  readonly nodeId: string;
+  readonly shards: readonly number[];
+  /** The node's answer: a success. */
+  readonly text: string;
+}
+
+export type Outcome =
+  /** `parts` by node, then by shard; `missing`: shards that nobody answered for. */
+  | {
+      readonly kind: 'answered';
+      readonly parts: readonly Part[];
+      readonly missing: readonly number[];
+      readonly why: Why;
+    }
+  | { readonly kind: 'refused'; readonly nodeId: string; readonly answer: NodeAnswer };
+
+/** What failing nodes said. */
+export interface Why {
+  readonly nodes: readonly string[];
+  readonly words: readonly string[];
+  readonly retryAfterS: number;
+  /** Every node that was asked does not have the index. */
+  readonly isAbsent: boolean;
+}
+
+/** `isAlone`: this node's answer is the whole answer. */
+export type Ask = (
+  node: NodeTraffic,
+  shards: readonly number[],
+  isAlone: boolean,
+  limits: RequestLimits,
+) => Promise<NodeAnswer>;
+
+export interface FanOutRequest {
+  readonly snapshot: ReadSnapshot;
+  readonly shards: readonly number[];
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  readonly ask: Ask;
+  /** Throws when the snapshot may no longer be read by. */
+  readonly confirm: () => void;
+}
+
+interface Failure {
+  readonly nodeId: string;
+  readonly words: string;
+  readonly retryAfterS: number;
+  readonly isAbsent: boolean;
+  /** The connection broke, which may be only its end of life: the same node may be asked again. */
+  readonly isBroken: boolean;
+}
+
+type Result =
+  { readonly part: Part } | { readonly refusal: NodeAnswer; readonly nodeId: string } | { readonly failure: Failure };
+
+export class FanOut {
+  readonly #parts: FanOutParts;
+  /** Node id → until when (monotonic, ms) it is asked only where there is no other. */
+  readonly #avoided = new Map<string, number>();
+
+  constructor(parts: FanOutParts) {
+    this.#parts = parts;
+  }
+
+  async ask(request: FanOutRequest): Promise<Outcome> {
+    const { signal, confirm } = request;
+    const done: Part[] = [];
+    const failures = new Map<string, Failure>();
+    let left = request.shards;
+    for (let attempt = 1; left.length > 0 && attempt <= this.#parts.timings.tries; attempt += 1) {
+      signal.throwIfAborted();
+      if (attempt > 1) confirm();
+      const cover = this.#cover(request, left, failures);
+      if (cover.size === 0) break;
+      const isAlone = cover.size === 1 && done.length === 0;
+      const results = await this.#round(request, cover, isAlone);
+      for (const result of results) {
+        if ('refusal' in result) return { kind: 'refused', nodeId: result.nodeId, answer: result.refusal };
+        if ('part' in result) done.push(result.part);
+        else failures.set(result.failure.nodeId, result.failure);
+      }
+      const answered = new Set(done.flatMap(({ shards }) => shards));
+      left = left.filter((shard) => !answered.has(shard));
+    }
+    signal.throwIfAborted();
+    done.sort((a, b) => compareIds(a.nodeId, b.nodeId) || (a.shards[0] ?? 0) - (b.shards[0] ?? 0));
+    return { kind: 'answered', parts: done, missing: left, why: whyOf([...failures.values()]) };
+  }
+
+  /** One request to any node that the index is read from, one after the other until one answers with success or refuses. */
+  async askAny(
+    snapshot: ReadSnapshot,
+    signal: AbortSignal,
+    ask: (node: NodeTraffic, limits: RequestLimits) => Promise<NodeAnswer>,
+  ): Promise<Outcome> {
+    const failures: Failure[] = [];
+    for (const nodeId of this.#readers(snapshot).slice(0, this.#parts.timings.tries)) {
+      const one = { snapshot, signal, ask: (...[node, , , limits]: Parameters<Ask>) => ask(node, limits) };
+      const result = await this.#one(one, nodeId, [], true, signal);
+      if ('refusal' in result) return { kind: 'refused', nodeId, answer: result.refusal };
+      if ('part' in result) return { kind: 'answered', parts: [result.part], missing: [], why: whyOf([]) };
+      failures.push(result.failure);
+    }
+    return {
+      kind: 'answered',
+      parts: [],
+      missing: snapshot.table.shards.map(({ shard }) => shard),
+      why: whyOf(failures),
+    };
+  }
+
+  /** One request to this node alone; null when it does not answer. */
+  async askOne(
+    snapshot: ReadSnapshot,
+    nodeId: string,
+    signal: AbortSignal,
+    ask: (node: NodeTraffic, limits: RequestLimits) => Promise<NodeAnswer>,
+  ): Promise<NodeAnswer | null> {
+    const node = snapshot.nodes.get(nodeId);
+    if (node === undefined) return null;
+    try {
+      return await ask(this.#parts.traffic.of(node), this.#limits(signal));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isMiroirError(error)) throw error;
+      const failure = errorFailure(nodeId, error);
+      if (failure !== null) this.#failed(nodeId, failure);
+      return null;
+    }
+  }
+
+  /** Every node that some shard is read from, those that failed lately last. */
+  #readers({ table, nodes }: ReadSnapshot): string[] {
+    const nowMs = this.#parts.clock.monotonic();
+    const ids = [...new Set(table.shards.flatMap(({ readers }) => readers))].filter((id) => nodes.has(id));
+    const isAvoided = (id: string): number => ((this.#avoided.get(id) ?? nowMs) > nowMs ? 1 : 0);
+    return ids.sort((a, b) => isAvoided(a) - isAvoided(b));
+  }
+
+  /** Nodes that have not failed, then those that have lately, then those whose connection broke in this very read. */
+  #cover(
+    { snapshot, seed }: FanOutRequest,
+    left: readonly number[],
+    failures: ReadonlyMap<string, Failure>,
+  ): Map<string, number[]> {
+    const nowMs = this.#parts.clock.monotonic();
+    const isKnown = (id: string): boolean => snapshot.nodes.has(id);
+    const isUntried = (id: string): boolean => isKnown(id) && !failures.has(id);
+    const isGood = (id: string): boolean => {
+      const node = snapshot.nodes.get(id);
+      const isHealthy = node !== undefined && mayBeSource(node.state);
+      return isHealthy && isUntried(id) && (this.#avoided.get(id) ?? nowMs) <= nowMs;
+    };
+    const isBroken = (id: string): boolean => isKnown(id) && failures.get(id)?.isBroken === true;
+    const parts = new Map<string, number[]>();
+    let shards = left;
+    for (const isUsable of [isGood, isUntried, isBroken]) {
+      if (shards.length === 0) break;
+      const cover = coverShards({ table: snapshot.table, shards, isUsable, seed });
+      for (const [id, served] of cover.parts) parts.set(id, [...(parts.get(id) ?? []), ...served]);
+      shards = cover.unserved;
+    }
+    return parts;
+  }
+
+  /** All at once; the first refusal ends the others, and nothing is in flight any more when this resolves. */
+  async #round(request: FanOutRequest, cover: ReadonlyMap<string, number[]>, isAlone: boolean): Promise<Result[]> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([request.signal, stop.signal]);
+    const calls = [...cover].map(async ([nodeId, shards]) => {
+      const result = await this.#one(request, nodeId, shards, isAlone, signal);
+      if ('refusal' in result) stop.abort(new Error('another node refused the read'));
+      return result;
+    });
+    const settled = await Promise.allSettled(calls);
+    request.signal.throwIfAborted();
+    const results = settled.flatMap((call) => (call.status === 'fulfilled' ? [call.value] : []));
+    const refusal = results.find((result) => 'refusal' in result);
+    if (refusal !== undefined) return [refusal];
+    const fault = settled.find((call) => call.status === 'rejected');
+    if (fault !== undefined) throw fault.reason;
+    return results;
+  }
+
+  async #one(
+    { snapshot, ask }: Pick<FanOutRequest, 'snapshot' | 'ask'>,
+    nodeId: string,
+    shards: readonly number[],
+    isAlone: boolean,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const node = snapshot.nodes.get(nodeId)!;
+    try {
+      const answer = await ask(this.#parts.traffic.of(node), shards, isAlone, this.#limits(signal));
+      if (answer.status >= 200 && answer.status < 300) {
+        this.#avoided.delete(nodeId);
+        return { part: { nodeId, shards, text: answer.body.toString('utf8') } };
+      }
+      if (isClientsFault(answer)) return { refusal: answer, nodeId };
+      return { failure: this.#failed(nodeId, answerFailure(nodeId, answer)) };
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = errorFailure(nodeId, error);
+      if (failure === null) throw error;
+      return { failure: this.#failed(nodeId, failure) };
+    }
+  }
+
+  #failed(nodeId: string, failure: Failure): Failure {
+    const { clock, timings } = this.#parts;
+    this.#avoided.set(nodeId, clock.monotonic() + timings.avoidMs);
+    return failure;
+  }
+
+  #limits(signal: AbortSignal): RequestLimits {
+    return { deadlineMs: this.#parts.timings.tryMs, signal, maxBytes: this.#parts.answerBytesMax };
+  }
+}
+
+const compareIds = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Of our key, of the node's load, or of a node that lost its index: another node may answer. */
+const NODES_FAULT: ReadonlySet<number> = new Set([401, 403, 408, 429]);
+
+function isClientsFault(answer: NodeAnswer): boolean {
+  const { status } = answer;
+  if (status < 400 || status >= 500 || NODES_FAULT.has(status)) return false;
+  return status !== 404 || codeOf(answer) !== 'index_not_found';
+}
+
+function answerFailure(nodeId: string, answer: NodeAnswer): Failure {
+  const code = codeOf(answer);
+  return {
+    nodeId,
+    words: `answered ${answer.status}${code === null ? '' : ` ${code}`}`,
+    retryAfterS: answer.retryAfterS ?? 0,
+    isAbsent: code === 'index_not_found',
+    isBroken: false,
+  };
+}
+
+/** Null for what is no failure of this node: an answer that is too large everywhere, or a defect. */
+function errorFailure(nodeId: string, error: unknown): Failure | null {
+  const isFailure =
+    error instanceof NodeUnreachableError ||
+    error instanceof NodeBusyError ||
+    error instanceof NodeOriginError ||
+    error instanceof ConfigError;
+  if (!isFailure) return null;
+  const isBroken = error.details['reason'] === 'transport';
+  return { nodeId, words: error.message, retryAfterS: 0, isAbsent: false, isBroken };
+}
+
+const whyOf = (failures: readonly Failure[]): Why => ({
+  nodes: failures.map(({ nodeId }) => nodeId),
+  words: failures.map(({ nodeId, words }) => `${nodeId}: ${words}`),
+  retryAfterS: Math.max(0, ...failures.map(({ retryAfterS }) => retryAfterS)),
+  isAbsent: failures.length > 0 && failures.every(({ isAbsent }) => isAbsent),
+});
+
+/** For shards that nobody answered for. */
+export function unreadable(index: string, missing: readonly number[], why: Why): ShardsUnreadableError {
+  const some = missing.slice(0, 10).join(', ');
+  return new ShardsUnreadableError(
+    `${missing.length} shards of index ${index} cannot be read now (${some}${missing.length > 10 ? ' …' : ''})`,
+    {
+      remedy: 'send it again in a moment; look at the nodes when it lasts',
+      details: { index, shards: missing.length, nodes: why.nodes, words: why.words, retryAfterS: why.retryAfterS },
+    },
+  );
+}
