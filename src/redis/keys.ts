@@ -23,6 +23,11 @@ export const keys = {
   openAttempts: (move: string): string => `${PREFIX}:move:${move}:open`,
   /** Counts of writes whose ids nobody knows. */
   reverify: (move: string): string => `${PREFIX}:move:${move}:reverify`,
+  /** Turns of a shard: records, who claims which id, numbers in order, and those that wait. */
+  turns: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}`,
+  turnClaims: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:ids`,
+  turnOrder: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:order`,
+  turnsWaiting: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:waiting`,
   /** What one owner of a shard missed, by Redis time (us); `*` is the whole shard. Without an owner: a prefix. */
   repair: (index: string, shard: number, owner: string): string => `${PREFIX}:repair:${index}:${shard}:${owner}`,
   /** Set of an index's repair lists, `<shard>:<owner>`. */

@@ -67,10 +67,7 @@ describe('a registration', () => {
       { shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 },
     ]);
     const first = await registry.register('r1', 'host/1');
-    expect([...first.epochs].sort()).toEqual([
-      ['books', 1],
-      ['other', 1],
-    ]);
+    expect(Object.fromEntries(first.epochs)).toEqual({ books: 1, other: 1 });
     expect(first.run).toBe(/run_id:(\w+)/.exec(await world.connection.info('server'))?.[1]);
     expect(Math.abs(first.nowMs - Date.now())).toBeLessThan(1_000);
     await world.start(0);
@@ -136,8 +133,7 @@ describe('a nudge', () => {
     const first = registry.onNudge((index) => told.push(`first ${index}`));
     const second = registry.onNudge((index) => told.push(`second ${index}`));
     expect(opened).toBe(1);
-    const subscribers = async (): Promise<number> =>
-      Number(((await world.connection.pubsub('NUMSUB', keys.nudge)) as unknown[])[1]);
+    const subscribers = async (): Promise<number> => Number((await world.connection.pubsub('NUMSUB', keys.nudge))[1]);
     await untilTrue(async () => (await subscribers()) === 1);
     await world.start(0);
     await untilTrue(() => told.length === 2);

@@ -1,0 +1,17 @@
+-- Ends a turn; its ids go on the lists of the owners that did not answer. Refused to a holder whose turn somebody else has
+-- ended, who has listed them for every owner.
+-- KEYS, ARGV[1..3] as turns say; ARGV[4] registration, ARGV[5] number, ARGV[6] owners that missed it, JSON array
+-- Returns {'ok'} or {'lost'}
+-- @include clock
+-- @include router
+-- @include chunks
+-- @include repair
+-- @include turns
+local text = redis.call('HGET', KEYS[1], ARGV[5])
+local turn = text and cjson.decode(text)
+if not turn or turn.registration ~= ARGV[4] or redis.call('ZSCORE', KEYS[4], ARGV[5]) then
+  return { 'lost' }
+end
+list_missed(ARGV[2], KEYS[6], ARGV[1], cjson.decode(ARGV[6]), ids_of(ARGV[5]), now_us)
+drop(ARGV[5], turn)
+return { 'ok' }
