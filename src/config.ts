@@ -98,6 +98,12 @@ export const CONFIG_KEYS = {
     'how long the retiring copy is kept, so that a move can be reverted',
   ),
   hold_ms: key(whole(100, 10_000), 2_000, 'ms', 'a hold is over after this: no client waits longer for a switch'),
+  gate_journal_ids: key(
+    whole(1, 10_000),
+    500,
+    'ids',
+    'ids left when a shard switches: one batch of the target carries them over, and only their writes wait for it',
+  ),
   node_max_bytes: key(
     whole(0, Number.MAX_SAFE_INTEGER),
     0,
@@ -106,6 +112,19 @@ export const CONFIG_KEYS = {
   ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
   sweep_interval_ms: key(whole(100, 3_600_000), 30_000, 'ms', 'how often moves without a job are looked for'),
+  journal_max_ids: key(
+    whole(1, 1_000_000),
+    100_000,
+    'ids',
+    'written while a shard moves and not carried over yet, some 10 MB; more are kept as ranges of slots',
+  ),
+  client_tasks_max: key(whole(100, 10_000_000), 100_000, 'tasks', 'clients’ tasks that stay readable, some 60 MB'),
+  client_tasks_ttl_secs: key(
+    whole(60, 31_536_000),
+    604_800,
+    's',
+    'a week: longer than any client waits for its task, and what an operator looks back at',
+  ),
   audit_max_entries: key(whole(100, 10_000_000), 10_000, 'entries', 'some weeks of moves in a few MB'),
   history_max: key(whole(10, 1_000_000), 1_000, 'records', 'ended plans and moves that stay readable'),
   metrics_port: key(port, 9_090, 'port, 0 = any free', 'the original value'),

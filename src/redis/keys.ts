@@ -47,6 +47,12 @@ export const keys = {
   nudge: `${PREFIX}:nudge`,
   /** Run id of Redis as last seen, and since when. */
   run: `${PREFIX}:run`,
+  /** Tasks as clients see them: counter, records, uids of all and of each index. */
+  clientTaskCounter: `${PREFIX}:tasks:seq`,
+  clientTaskPrefix: `${PREFIX}:task:`,
+  clientTask: (uid: number): string => `${PREFIX}:task:${uid}`,
+  clientTasks: `${PREFIX}:tasks`,
+  clientTasksOf: (index: string): string => `${PREFIX}:tasks:index:${index}`,
   audit: `${PREFIX}:audit`,
 } as const;
 
