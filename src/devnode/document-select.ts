@@ -104,7 +104,12 @@ function sortValue(text: string | undefined): number | string | undefined {
   return typeof first === 'string' ? first.toLowerCase() : undefined;
 }
 
-function compareValues(a: number | string | undefined, b: number | string | undefined, isDescending: boolean): number {
+/** Numbers, then strings, then nothing, in both directions. */
+export function compareValues(
+  a: number | string | undefined,
+  b: number | string | undefined,
+  isDescending: boolean,
+): number {
   const rank = (value: number | string | undefined): number =>
     typeof value === 'number' ? 0 : value === undefined ? 2 : 1;
   if (rank(a) !== rank(b) || a === undefined || b === undefined) return rank(a) - rank(b);

@@ -81,6 +81,7 @@ export function readSearchQuery(
     sort: read('sort', expectStrings, []),
     facets: read('facets', expectStrings, null),
     showRankingScore: read('showRankingScore', expectBoolean, false),
+    showRankingScoreDetails: read('showRankingScoreDetails', expectBoolean, false),
     rankingScoreThreshold: read(
       'rankingScoreThreshold',
       (tree, at) => {

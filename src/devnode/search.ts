@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 
 import { Slicer } from './clock.ts';
-import { documentText, readSort, sortDocuments } from './document-select.ts';
+import { documentText, readSort } from './document-select.ts';
 import { storedFields } from './document-text.ts';
 import { ApiError } from './errors.ts';
 import { facetTexts } from './facet-distribution.ts';
 import { evaluateFilter, type ParsedFilter } from './filters.ts';
 import type { IndexStore } from './index-store.ts';
 import { doubleText } from './number-text.ts';
+import { Ranking, type Found } from './ranking.ts';
 import { SearchIndex, wordsOf } from './search-index.ts';
 
 /** One search; everything has its default already. */
@@ -24,12 +25,12 @@ export interface SearchQuery {
   readonly sort: readonly string[];
   readonly facets: readonly string[] | null;
   readonly showRankingScore: boolean;
+  readonly showRankingScoreDetails: boolean;
   readonly rankingScoreThreshold: number | null;
 }
 
 /** A document that was found, with how well it matches (0 to 1). */
-export interface Hit {
-  readonly internal: number;
+export interface Hit extends Found {
   readonly score: number;
 }
 
@@ -38,21 +39,23 @@ const RANKED_MAX = 2000;
 
 /** All documents that match, best first. */
 export async function findHits(index: IndexStore, query: SearchQuery): Promise<Hit[]> {
-  const prefix = `Index \`${index.uid}\`: `;
   const filtered = query.filter ? evaluateFilter(index, query.filter, 'invalid_search_filter') : null;
-  const sort = readSort(index, query.sort, 'invalid_search_sort', prefix);
+  const ranking = rankingOf(index, query);
   const words = wordsOf(query.q);
   let hits: Hit[];
   if (words.length === 0) {
     const found = filtered ?? index.page(0, Number.POSITIVE_INFINITY);
-    hits = found.map((internal) => ({ internal, score: 1 }));
+    hits = found.map((internal) => ({ internal, score: 1, matchingWords: 0, wordCount: 0, closeness: 1 }));
   } else hits = await findWords(index, query.q, words, filtered ? new Set(filtered) : null);
-  if (sort.length > 0) {
-    const byInternal = new Map(hits.map((hit) => [hit.internal, hit]));
-    hits = sortDocuments(index, [...byInternal.keys()], sort).map((internal) => byInternal.get(internal) as Hit);
-  }
+  hits = ranking.order(hits);
   const { rankingScoreThreshold } = query;
   return rankingScoreThreshold === null ? hits : hits.filter(({ score }) => score >= rankingScoreThreshold);
+}
+
+/** Refuses a sort by attributes that may not be sorted by. */
+function rankingOf(index: IndexStore, query: SearchQuery): Ranking {
+  const sort = readSort(index, query.sort, 'invalid_search_sort', `Index \`${index.uid}\`: `);
+  return new Ranking(index, sort, wordsOf(query.q).length > 0);
 }
 
 /** Documents with all words, then those without the last one, and so on; the first word must always be there. */
@@ -78,7 +81,7 @@ async function findWords(
   return hits;
 }
 
-/** Best first: the whole attribute, then earlier words, then the order of the documents. */
+/** How well each fits: the whole attribute, then earlier words. */
 function rank(
   index: IndexStore,
   search: SearchIndex,
@@ -87,10 +90,11 @@ function rank(
   wordCount: number,
 ): Hit[] {
   const share = words.length / wordCount;
-  const ordered = [...found].sort((a, b) => a - b);
-  if (ordered.length > RANKED_MAX) return ordered.map((internal) => ({ internal, score: share * 0.5 }));
-  const hits = ordered.map((internal) => ({ internal, score: share * closeness(index, search, internal, words) }));
-  return hits.sort((a, b) => b.score - a.score || a.internal - b.internal);
+  const isMany = found.length > RANKED_MAX;
+  return found.map((internal) => {
+    const fit = isMany ? 0.5 : closeness(index, search, internal, words);
+    return { internal, score: share * fit, matchingWords: words.length, wordCount, closeness: fit };
+  });
 }
 
 function closeness(index: IndexStore, search: SearchIndex, internal: number, words: readonly string[]): number {
@@ -136,7 +140,13 @@ async function fill(index: IndexStore, search: SearchIndex): Promise<void> {
 }
 
 /** The text of a hit: only displayed attributes, only those asked for. */
-export function hitText(index: IndexStore, hit: Hit, query: SearchQuery, extra: readonly string[] = []): string {
+export function hitText(
+  index: IndexStore,
+  hit: Hit,
+  query: SearchQuery,
+  extra: readonly string[] = [],
+  ranking: Ranking = rankingOf(index, query),
+): string {
   const displayed = index.settings.displayedAttributes;
   const asked = query.attributesToRetrieve;
   const isAllDisplayed = displayed.includes('*');
@@ -147,7 +157,11 @@ export function hitText(index: IndexStore, hit: Hit, query: SearchQuery, extra: 
         : displayed
       : asked.filter((name) => isAllDisplayed || displayed.includes(name));
   const text = documentText(index, hit.internal, fields, false);
-  const pieces = [...extra, ...(query.showRankingScore ? [`"_rankingScore":${doubleText(hit.score)}`] : [])];
+  const pieces = [
+    ...extra,
+    ...(query.showRankingScore ? [`"_rankingScore":${doubleText(hit.score)}`] : []),
+    ...(query.showRankingScoreDetails ? [`"_rankingScoreDetails":${ranking.details(hit)}`] : []),
+  ];
   if (pieces.length === 0) return text;
   return text === '{}' ? `{${pieces.join(',')}}` : `${text.slice(0, -1)},${pieces.join(',')}}`;
 }
@@ -163,7 +177,8 @@ export async function searchPieces(index: IndexStore, query: SearchQuery): Promi
   const offset = isPaged ? Math.max(0, page - 1) * hitsPerPage : query.offset;
   const limit = isPaged ? (page === 0 ? 0 : hitsPerPage) : query.limit;
   const shown = hits.slice(offset, Math.min(offset + limit, max));
-  const texts = shown.map((hit) => hitText(index, hit, query));
+  const ranking = rankingOf(index, query);
+  const texts = shown.map((hit) => hitText(index, hit, query, [], ranking));
   const pages = hitsPerPage === 0 ? 0 : Math.ceil(Math.min(hits.length, max) / hitsPerPage);
   const facets = query.facets ? facetTexts(index, hits, query.facets) : null;
   return [
