@@ -6,6 +6,8 @@ import type { Timings } from '../core/timing.ts';
 import type {
   Checkpoint,
   Clock,
+  JournalRef,
+  JournalWriter,
   Logger,
   MoveState,
   MoveWriter,
@@ -13,6 +15,7 @@ import type {
   Observer,
   Permit,
   Records,
+  RepairLists,
 } from '../ports.ts';
 import type { TargetLoads } from './target-load.ts';
 import type { TaskWatch } from './task-watch.ts';
@@ -26,6 +29,7 @@ export interface PhaseSettings {
   readonly deleteStepDocs: number;
   readonly graceMs: number;
   readonly holdMs: number;
+  readonly gateJournalIds: number;
   readonly nodeMaxBytes: number;
   /** Benchmarks only: what verification costs is measured by leaving it out. */
   readonly unsafeSkipVerify: boolean;
@@ -40,6 +44,8 @@ export interface PhaseContext {
   readonly permit: Permit;
   readonly records: Records;
   readonly writer: MoveWriter;
+  readonly journal: JournalWriter;
+  readonly repairs: RepairLists;
   /** A node's client under this lease. Throws `NodeUnknownError` when the topology has no such node. */
   node(id: string): NodeClient;
   /** Waits for tasks of a node; one poll for all moves of the index. */
@@ -55,6 +61,9 @@ export interface PhaseContext {
   /** Asks that a job of another move is looked at now (a grace that ends early). */
   hurry(move: MoveState): Promise<void>;
 }
+
+/** Which journal a move has. */
+export const journalOf = ({ index, shard, id }: MoveState): JournalRef => ({ index, shard, move: id });
 
 /** One phase. `run` returns when the phase is reached, or throws `MoveWaitingError`, or what went wrong. */
 export interface Phase {

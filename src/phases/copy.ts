@@ -15,6 +15,9 @@ import type { PageRoom, TargetLoad } from './target-load.ts';
 import { Verifier } from './verify.ts';
 import { assertNodesIntact } from './watermark.ts';
 
+/** How often a copy looks whether the target takes its windows again. */
+const RESERVED_POLL_MS = 100;
+
 /** Runs one checkpoint at a time; asking meanwhile makes one more, with the newest progress. */
 function coalesce(write: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | null = null;
@@ -144,6 +147,7 @@ class Copy {
         }
         const restMs = lastSentAtMs + settings.migrationBatchDelayMs - clock.monotonic();
         if (restMs > 0) await clock.sleep(restMs, this.#signal);
+        while (this.#load.isReservedFor(move.id, clock.monotonic())) await clock.sleep(RESERVED_POLL_MS, this.#signal);
         const leave = await this.#load.enter(page.total, page.documents.length, this.#signal);
         lastSentAtMs = clock.monotonic();
         handedOn = true;

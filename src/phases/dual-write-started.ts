@@ -60,6 +60,7 @@ async function facts(
   context: PhaseContext,
   source: NodeClient,
   target: NodeClient,
+  trackingEpoch: number,
 ): Promise<Record<string, string | number>> {
   const { uid } = context.entry;
   // The source's watermark comes first: what is counted and copied after it contains every write before tracking.
@@ -80,6 +81,7 @@ async function facts(
     vectors: vectors ? 1 : 0,
     takenBy: context.fence,
     takenFloor: targetFloor,
+    trackingEpoch,
   };
 }
 
@@ -96,7 +98,7 @@ export const dualWriteStarted: Phase = {
     const epoch = await publish(context, read);
     await passBarrier(context, epoch);
     const [fields] = await Promise.all([
-      facts(context, source, target),
+      facts(context, source, target, epoch),
       assertNoIndexOperation(context, source),
       assertNoIndexOperation(context, target),
     ]);

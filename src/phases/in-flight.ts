@@ -34,6 +34,30 @@ export async function tasksAbove(
   return { tasks, isWhole: false };
 }
 
+/** Pages of one scan: as many tasks as a busy node is given in some minutes. */
+const SCAN_PAGES = 100;
+
+/**
+ * Shows every task of an index above a uid, oldest first, a page at a time. Returns the newest uid shown, and whether that
+ * was all: where it was not, the next scan goes on from there.
+ */
+export async function scanAbove(
+  node: NodeClient,
+  index: string,
+  floor: number,
+  see: (tasks: readonly NodeTask[]) => void,
+): Promise<{ floor: number; isWhole: boolean }> {
+  let seen = floor;
+  for (let page = 0; page < SCAN_PAGES; page += 1) {
+    const limit = page === 0 ? FIRST_TASKS : PAGE_TASKS;
+    const tasks = await node.tasks({ index, limit, from: seen + 1, reverse: true });
+    see(tasks);
+    seen = tasks.at(-1)?.uid ?? seen;
+    if (tasks.length < limit) return { floor: seen, isWhole: true };
+  }
+  return { floor: seen, isWhole: false };
+}
+
 export interface SentWindow {
   readonly window: Window;
   readonly task: NodeTask;

@@ -7,15 +7,16 @@
 import { isReadable } from '../core/topology.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { NodeClient, RouteRead } from '../ports.ts';
-import { foreignWrites } from './audit.ts';
+import { look, taggedWrites } from './audit.ts';
 import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
-import { tasksAbove } from './in-flight.ts';
 import { deleteShard } from './leftovers.ts';
 import { accepted, stable } from './routes.ts';
 import { assertNotRegressed } from './watermark.ts';
 
+/** Ids that a repair list holds at most, or the one entry that stands for all. */
+const LISTED_MAX = 100_001;
 /** Reason of a move that only waits for its grace to end: it holds no claim, lease or place. */
 const GRACE = 'grace';
 
@@ -61,14 +62,37 @@ function keptCopy(context: PhaseContext, { route }: RouteRead): string | null {
   throw new MoveWaitingError(`last_copy: ${move.target} has failed, ${move.retires} holds the only other copy`);
 }
 
+/**
+ * The retiring owner must not be the only one that has not missed some write: nobody could repair the others then. Where
+ * it was the source the target's list holds all that it missed itself, and what came later it never had.
+ */
+async function assertNotOnlyHolder(context: PhaseContext, owners: readonly string[], retires: string): Promise<void> {
+  const { move, repairs } = context;
+  if (retires === move.source) return;
+  const missedBy = async (owner: string): Promise<ReadonlySet<string>> =>
+    (await repairs.size(move.index, move.shard, owner)) === 0
+      ? new Set()
+      : new Set(await repairs.list(move.index, move.shard, owner, LISTED_MAX));
+  const [first, ...others] = await Promise.all(owners.map(missedBy));
+  if (first === undefined || first.size === 0 || others.some(({ size }) => size === 0)) return;
+  const own = await missedBy(retires);
+  const missed = (list: ReadonlySet<string>, id: string): boolean => list.has(id) || list.has('*');
+  const alone = [...first, ...others.flatMap((list) => [...list])].filter(
+    (id) => missed(first, id) && others.every((list) => missed(list, id)) && !missed(own, id),
+  );
+  if (alone.length === 0) return;
+  throw new MoveWaitingError(
+    `last_copy: every owner missed writes that ${retires} has, of document ${alone[0]} among others: repair them first`,
+  );
+}
+
 /** Writes that reached the retiring copy after the switch: never acknowledged, reported, not carried over (R8). */
 async function reportStragglers(context: PhaseContext, retiring: NodeClient): Promise<void> {
-  const { move, entry, log } = context;
-  const { tasks } = await tasksAbove(retiring, entry.uid, move.retiresFloor ?? Number.MAX_SAFE_INTEGER);
-  const late = foreignWrites(tasks, move);
-  const tagged = late.filter((task) => task.customMetadata !== null);
-  if (tagged.length > 0)
-    log.warn({ node: retiring.node.id, tasks: tagged.map((task) => task.uid) }, 'stragglers on the retiring copy');
+  const { move, log } = context;
+  if (move.retiresFloor === null) return;
+  const { faults } = await look(context, retiring, move.retiresFloor, (tasks) => taggedWrites(tasks, move));
+  if (faults.length > 0)
+    log.warn({ node: retiring.node.id, tasks: faults.map(({ uid }) => uid) }, 'stragglers on the retiring copy');
 }
 
 export const oldReplicaDeleted: Phase = {
@@ -84,6 +108,7 @@ export const oldReplicaDeleted: Phase = {
       await passBarrier(context, read.route.epoch);
       const retiring = context.node(move.retires);
       await assertReplaceable(context, read, retiring);
+      await assertNotOnlyHolder(context, read.route.owners, move.retires);
       await reportStragglers(context, retiring);
       const deleted = await deleteShard(context, retiring);
       log.info({ node: move.retires, deleted }, 'retiring copy deleted');

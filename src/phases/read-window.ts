@@ -1,4 +1,4 @@
-/** Reading one window of a shard as raw text. */
+/** Reading one window of a shard, or documents by their ids, as raw text. */
 import type { Window } from '../core/windows.ts';
 import { PageTooLargeError } from '../errors.ts';
 import type { DocumentPage, NodeClient } from '../ports.ts';
@@ -26,6 +26,26 @@ export async function readWindow(
       ...(limits.vectors ? { retrieveVectors: true } : {}),
     });
     return page.total > limit ? null : page;
+  } catch (error) {
+    if (error instanceof PageTooLargeError && !single) return null;
+    throw error;
+  }
+}
+
+/** Documents of these ids, those that exist; null when they do not fit and the ids have to be read in parts. */
+export async function readIds(
+  context: PhaseContext,
+  node: NodeClient,
+  ids: readonly string[],
+): Promise<DocumentPage | null> {
+  const single = ids.length === 1;
+  try {
+    return await node.page(context.entry.uid, {
+      ids,
+      limit: ids.length,
+      maxBytes: single ? SLOT_BYTES_MAX : context.settings.windowBytes,
+      ...(context.move.vectors ? { retrieveVectors: true } : {}),
+    });
   } catch (error) {
     if (error instanceof PageTooLargeError && !single) return null;
     throw error;

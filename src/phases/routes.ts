@@ -14,9 +14,10 @@ const withMove = (route: ShardRoute, move: MoveState, state: ShardRoute['state']
   ...(move.retires === move.source ? {} : { staying: true }),
 });
 
-export const tracking = (read: RouteRead, move: MoveState): RouteChange => ({
+/** `delayMs`: how much later writes are answered, when catching up does not win. */
+export const tracking = (read: RouteRead, move: MoveState, delayMs = 0): RouteChange => ({
   expected: read,
-  route: withMove(read.route, move, 'tracking'),
+  route: { ...withMove(read.route, move, 'tracking'), ...(delayMs === 0 ? {} : { delayMs }) },
 });
 
 export const held = (read: RouteRead, move: MoveState, holdMs: number): RouteChange => ({

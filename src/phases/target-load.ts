@@ -84,6 +84,8 @@ export class TargetLoad {
   #pace: Pace;
   #smallBatchMs: number | null = null;
   #smallBatchAtMs = -Infinity;
+  #reserved: { readonly move: string; readonly untilMs: number } | null = null;
+  #oldest: { readonly uid: number; readonly sinceMs: number } | null = null;
   /** Documents of ours by the start of the batch that took them: a batch is fed to the pace once it is left behind. */
   #batch: { startedAt: string; docs: number; durationMs: number } | null = null;
 
@@ -129,6 +131,25 @@ export class TargetLoad {
       this.#tasks.leave(1);
       this.#tell();
     };
+  }
+
+  /** No other move's windows enter until then: this one cannot switch while the node is behind. */
+  reserve(move: string, untilMs: number): void {
+    this.#reserved = { move, untilMs };
+  }
+
+  release(move: string): void {
+    if (this.#reserved?.move === move) this.#reserved = null;
+  }
+
+  isReservedFor(other: string, nowMs: number): boolean {
+    return this.#reserved !== null && this.#reserved.move !== other && nowMs < this.#reserved.untilMs;
+  }
+
+  /** Since when (monotonic ms) this task has been seen as the node's oldest unfinished one; null: it has none. */
+  unfinishedSinceMs(uid: number | null, nowMs: number): number {
+    if (this.#oldest?.uid !== uid) this.#oldest = uid === null ? null : { uid, sinceMs: nowMs };
+    return this.#oldest?.sinceMs ?? nowMs;
   }
 
   /** What a batch that holds few documents costs this node, ms, from its own list. */

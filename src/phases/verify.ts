@@ -1,15 +1,16 @@
 /**
  * Comparing a shard on two nodes, window by window: count and order-free digest of canonical documents; where they
- * differ, document by document. A real difference is repaired from the source, counted, and compared again.
- * Also what later issues compare replicas with.
+ * differ, document by document. A difference is excused while its id is in the journal, since catching up brings it;
+ * any other is repaired from the source, counted, and compared again. Also what later issues compare replicas with.
  */
 import { digestPage } from '../core/digest.ts';
-import { fieldSpan, splitArray } from '../core/json-text.ts';
+import { slotForKey } from '../core/hashing.ts';
+import { fieldSpan, scalarText, splitArray } from '../core/json-text.ts';
 import { sameDocument } from '../core/same-document.ts';
-import { type Window, adaptWidth, cut, firstWidth, nextWindow } from '../core/windows.ts';
+import { SLOTS, type Window, adaptWidth, cut, firstWidth, nextWindow } from '../core/windows.ts';
 import { MoveWaitingError } from '../errors.ts';
 import type { DocumentPage, NodeClient } from '../ports.ts';
-import type { PhaseContext } from './context.ts';
+import { type PhaseContext, journalOf } from './context.ts';
 import { readWindow } from './read-window.ts';
 import { settleTask } from './send-window.ts';
 import { writeTag } from './tags.ts';
@@ -81,6 +82,38 @@ function differencesOf(source: DocumentPage, target: DocumentPage, primaryKey: s
   return differences.put.length === 0 && differences.remove.length === 0 ? null : differences;
 }
 
+/** The ids that differ, as the journal knows them, in the order of `put` and then `remove`. */
+export function idsOfDifferences({ put, remove }: Differences, primaryKey: string): string[] {
+  const ofDocument = (text: string): string => {
+    const key = fieldSpan(text, 0, text.length, primaryKey);
+    return key === undefined ? '' : scalarText(text, key.start, key.end);
+  };
+  return [...put.map(ofDocument), ...remove.map((key) => (key === '' ? '' : scalarText(key, 0, key.length)))];
+}
+
+/**
+ * Leaves out what the journal explains. To be asked when both pages have been read: what a client has written until then
+ * is in the journal (R3), since only this mover clears it, and not meanwhile. `counts`: whether what is left tells of a
+ * fault; while a delete by filter waits for its full verify it may be that delete.
+ */
+async function unexcused(
+  context: PhaseContext,
+  found: Differences,
+): Promise<{ readonly rest: Differences; readonly counts: boolean }> {
+  const ids = idsOfDifferences(found, context.entry.primaryKey);
+  const asked = ids.map((id) => ({ id, slot: slotForKey(id) }));
+  const answer = await context.journal.among(journalOf(context.move), asked);
+  const excused = new Set(answer.ids);
+  const isLeft = (at: number): boolean => !excused.has(ids[at] ?? '');
+  return {
+    rest: {
+      put: found.put.filter((_, at) => isLeft(at)),
+      remove: found.remove.filter((_, at) => isLeft(found.put.length + at)),
+    },
+    counts: !answer.reverify,
+  };
+}
+
 /** Result of comparing one range. */
 export interface Verified {
   readonly documents: number;
@@ -88,41 +121,109 @@ export interface Verified {
   readonly differences: number;
 }
 
+interface Look {
+  readonly documents: number;
+  readonly bytes: number;
+  readonly found: Differences | null;
+}
+
+/** Reads a window on both nodes; null when it does not fit a page and has to be cut. */
+async function lookAt(context: PhaseContext, source: NodeClient, window: Window): Promise<Look | null> {
+  const { move, settings, entry } = context;
+  const limits = { docs: settings.verifyWindowDocs, bytes: settings.windowBytes, vectors: move.vectors };
+  const [left, right] = await Promise.all([
+    readWindow(context, source, window, limits),
+    readWindow(context, context.node(move.target), window, limits),
+  ]);
+  if (left === null || right === null) return null;
+  const found = differencesOf(left, right, entry.primaryKey);
+  return { documents: left.total, bytes: left.documents.length, found };
+}
+
 /** Compares one window until it is equal; null when it does not fit a page and has to be cut. */
 async function verifyWindow(context: PhaseContext, window: Window): Promise<Verified | null> {
   const { move, settings, loads, permit, observer, log } = context;
   const [source, target] = [context.node(move.source), context.node(move.target)];
-  const limits = { docs: settings.verifyWindowDocs, bytes: settings.windowBytes, vectors: move.vectors };
   let differences = 0;
   for (let round = 1; round <= ROUNDS; round += 1) {
     const room = await loads.page(settings.windowBytes, permit.signal);
     try {
-      const [left, right] = await Promise.all([
-        readWindow(context, source, window, limits),
-        readWindow(context, target, window, limits),
-      ]);
-      if (left === null || right === null) return null;
-      const found = differencesOf(left, right, context.entry.primaryKey);
-      if (found === null) {
+      const look = await lookAt(context, source, window);
+      if (look === null) return null;
+      const verified = (): Verified => {
         observer.window('verified');
-        return { documents: left.total, bytes: left.documents.length, differences };
+        return { documents: look.documents, bytes: look.bytes, differences };
+      };
+      if (look.found === null) return verified();
+      const { rest, counts } = await unexcused(context, look.found);
+      const count = rest.put.length + rest.remove.length;
+      if (count === 0) return verified();
+      // A source that lost its data must not empty the target by its word.
+      await assertNodesIntact(context);
+      if (!counts) {
+        await repair(context, target, rest);
+        return verified();
       }
-      const count = found.put.length + found.remove.length;
       differences += count;
       observer.differences(count);
       observer.window('repaired');
       log.warn(
-        { window, put: found.put.length, remove: found.remove.length, round },
+        { window, put: rest.put.length, remove: rest.remove.length, round },
         'source and target differ: repairing',
       );
-      // A source that lost its data must not empty the target by its word.
-      await assertNodesIntact(context);
-      await repair(context, target, found);
+      await repair(context, target, rest);
     } finally {
       room.release();
     }
   }
   throw new MoveWaitingError(`verify_differs: slots ${window.from} to ${window.to} differ after ${ROUNDS} repairs`);
+}
+
+/** Calls `see` for every window of the range, cut until it fits a page. */
+async function eachWindow(
+  context: PhaseContext,
+  source: NodeClient,
+  range: Window,
+  see: (found: Differences) => Promise<void>,
+): Promise<void> {
+  const { loads, settings, permit, move } = context;
+  const width = firstWidth(move.documents ?? 0, settings.verifyWindowDocs);
+  let windows: Window[] = [];
+  for (let from = range.from; from <= range.to; from += width) {
+    windows.push({ from, to: Math.min(from + width - 1, range.to) });
+  }
+  for (let window = windows.shift(); window !== undefined; window = windows.shift()) {
+    const room = await loads.page(settings.windowBytes, permit.signal);
+    try {
+      const look = await lookAt(context, source, window);
+      if (look === null) windows = [...(cut(window) ?? []), ...windows];
+      else if (look.found !== null) await see(look.found);
+    } finally {
+      room.release();
+    }
+  }
+}
+
+/**
+ * Makes a range of the target what the source is, once, for a journal entry that names no ids: nothing is excused, since
+ * the entry itself would excuse it, and nothing is counted, since clients caused it.
+ */
+export async function repairRange(context: PhaseContext, range: Window): Promise<void> {
+  const target = context.node(context.move.target);
+  await eachWindow(context, context.node(context.move.source), range, async (found) => {
+    await assertNodesIntact(context);
+    await repair(context, target, found);
+  });
+}
+
+/** Ids of the shard that the target has not as the node has them, some of the first; nothing is changed. */
+export async function differingIds(context: PhaseContext, node: NodeClient, most: number): Promise<string[]> {
+  const ids: string[] = [];
+  await eachWindow(context, node, { from: 0, to: SLOTS - 1 }, async (found) => {
+    ids.push(...idsOfDifferences(found, context.entry.primaryKey).slice(0, most - ids.length));
+    return Promise.resolve();
+  });
+  return ids;
 }
 
 export interface VerifyProgress {

@@ -5,10 +5,16 @@
 import { MoveWaitingError, NodeRegressedError } from '../errors.ts';
 import type { NodeClient, NodeTask } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
-import { readTag } from './tags.ts';
+import { shardsOf } from './tags.ts';
 
-/** How long a phase waits on its own before it delays itself: a batch of an ordinary node. */
+/**
+ * How long a phase waits on its own before it delays itself, without anything moving in the node's queue: a batch of an
+ * ordinary node, or of a slow one that is at work. Not shorter, since whoever comes again takes a later watermark.
+ */
 const PATIENCE_MS = 3_000;
+const PATIENCE_AT_WORK_MS = 60_000;
+/** And altogether, so that no phase keeps its place for ever. */
+const PATIENCE_MAX_MS = 120_000;
 const POLL_MS = 25;
 /** Unfinished tasks looked at: more than movers and clients keep waiting on a node that keeps up. */
 const LOOK = 200;
@@ -20,12 +26,10 @@ export async function takeWatermark(node: NodeClient, index: string): Promise<nu
 }
 
 /** Whether a write may concern the shard: its tag names the shards it touches, one without a tag may touch any. */
-const mayTouch = (task: NodeTask, shard: number): boolean =>
-  readTag(task.customMetadata)?.shards.includes(shard) ?? true;
+const mayTouch = (task: NodeTask, shard: number): boolean => shardsOf(task.customMetadata)?.includes(shard) ?? true;
 
 /** An unfinished task up to the watermark that may concern the shard; null when all that matters is applied. */
-async function unapplied(node: NodeClient, index: string, shard: number, watermark: number): Promise<NodeTask | null> {
-  const unfinished = await node.tasks({ index, statuses: ['enqueued', 'processing'], limit: LOOK, reverse: true });
+function unapplied(unfinished: readonly NodeTask[], shard: number, watermark: number): NodeTask | null {
   const first = unfinished.find((task) => task.uid <= watermark && mayTouch(task, shard));
   const last = unfinished.at(-1);
   // More are unfinished than were looked at: those up to the watermark may matter, too.
@@ -42,11 +46,21 @@ export async function settleWrites(context: PhaseContext, node: NodeClient): Pro
   const [newest] = await node.tasks({ index, limit: 1 });
   // Tasks of an index end in the order of their uids, so the newest speaks for all before it; a cancelled one does not.
   if (newest === undefined || newest.status === 'succeeded' || newest.status === 'failed') return newest?.uid ?? -1;
-  const giveUpAtMs = context.clock.monotonic() + PATIENCE_MS;
+  const startedMs = context.clock.monotonic();
+  let head = '';
+  let movedMs = startedMs;
   for (;;) {
-    const task = await unapplied(node, index, context.move.shard, newest.uid);
+    const unfinished = await node.tasks({ index, statuses: ['enqueued', 'processing'], limit: LOOK, reverse: true });
+    const task = unapplied(unfinished, context.move.shard, newest.uid);
     if (task === null) return newest.uid;
-    if (context.clock.monotonic() > giveUpAtMs) {
+    const first = unfinished[0] ?? task;
+    const nowMs = context.clock.monotonic();
+    if (head !== `${first.uid} ${first.status}`) {
+      head = `${first.uid} ${first.status}`;
+      movedMs = nowMs;
+    }
+    const patienceMs = first.status === 'processing' ? PATIENCE_AT_WORK_MS : PATIENCE_MS;
+    if (nowMs - movedMs > patienceMs || nowMs - startedMs > PATIENCE_MAX_MS) {
       throw new MoveWaitingError(`node_busy: ${node.node.id} still indexes task ${task.uid}`, 1_000);
     }
     await context.clock.sleep(POLL_MS, context.permit.signal);

@@ -7,7 +7,7 @@ import { phases } from '../phases/index.ts';
 import { TargetLoads } from '../phases/target-load.ts';
 import { type TaskWatch, watchTasks } from '../phases/task-watch.ts';
 import { OUTDATED, OutdatedMove, undo } from '../phases/undo.ts';
-import type { Lease, MoveState, MoveWriter, NodeClient, Permit } from '../ports.ts';
+import type { JournalWriter, Lease, MoveState, MoveWriter, NodeClient, Permit } from '../ports.ts';
 import { type Claims, startClaims } from '../queue/claims.ts';
 import { createMoveQueue } from '../queue/flows.ts';
 import { withProgress } from '../queue/job-keys.ts';
@@ -15,8 +15,10 @@ import { PhaseRunner, type PhaseWork } from '../queue/phase-runner.ts';
 import { MoveSlots } from '../queue/slots.ts';
 import { showProgress, writeCheckpoint } from '../redis/checkpoint.ts';
 import { connect } from '../redis/connection.ts';
+import { createJournalWriter } from '../redis/journal-writer.ts';
 import { rebalanceScope } from '../redis/keys.ts';
 import { createMoveWriter } from '../redis/move-writer.ts';
+import { createRepairLists } from '../redis/repairs.ts';
 import { type Base, type Running, closeBase, openBase, openLeases, serveMetrics } from './base.ts';
 
 /** Exit code of a process that cannot be sure that its requests have ended. */
@@ -27,11 +29,12 @@ function phaseWork(
   base: Base,
   loads: TargetLoads,
   lease: Lease,
-  writer: MoveWriter,
+  { writer, journal }: { readonly writer: MoveWriter; readonly journal: JournalWriter },
   stopping: () => AbortSignal,
   hurry: (move: MoveState) => Promise<void>,
 ): PhaseWork {
   const { config, records, nodes, clock, observer, timings, failpoint, logger } = base;
+  const repairs = createRepairLists(base);
   const watches = new Map<string, TaskWatch>();
   let entry: IndexEntry | null = null;
 
@@ -50,6 +53,8 @@ function phaseWork(
       permit,
       records,
       writer,
+      journal,
+      repairs,
       node(id) {
         const node = topology.nodes.find((one) => one.id === id);
         if (node === undefined)
@@ -111,12 +116,15 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
     logger,
     hasPlaces: (moveId) => records.hasPlaces(moveId, config.movesPerNode),
     runnerFor: (_index, lease, { stopping, onProgress, onFull, onFree }) => {
-      const writer = createMoveWriter({ ...config, scripts, lease });
+      const writers = {
+        writer: createMoveWriter({ ...config, scripts, lease }),
+        journal: createJournalWriter({ scripts, lease }),
+      };
       return new PhaseRunner({
         records,
-        writer,
+        writer: writers.writer,
         lease,
-        work: phaseWork(base, loads, lease, writer, stopping, (move) => moveQueue.promote(move)),
+        work: phaseWork(base, loads, lease, writers, stopping, (move) => moveQueue.promote(move)),
         slots,
         clock,
         observer,

@@ -1,0 +1,201 @@
+/**
+ * Settling: the target owns the shard, and only documents whose id is still in the journal wait until their last state
+ * has been carried over. An entry is cleared when the target has applied it and both nodes have been compared: from then
+ * on the target may rightly differ, and nothing is ever sent for it again.
+ */
+import type { ShardRoute } from '../core/routing.ts';
+import { isReadable } from '../core/topology.ts';
+import { InvariantError, MoveWaitingError } from '../errors.ts';
+import type { JournalEntry, NodeClient, NodeTask, RouteRead } from '../ports.ts';
+import { type Floors, type Holders, faultsOnSource, faultsOnTarget, look } from './audit.ts';
+import { type OldOwner, carry, differing, settledOwner } from './carry.ts';
+import { idsOf } from './catch-up.ts';
+import { type PhaseContext, journalOf } from './context.ts';
+import { accepted, settled } from './routes.ts';
+import { differingIds } from './verify.ts';
+import { settleWrites, takeWatermark } from './watermark.ts';
+
+/** Entries carried over at a time; a gate leaves fewer. */
+const TAKE = 1_000;
+/** Tries to make a document equal before the move waits and says which one. */
+const ROUNDS = 4;
+/** Ids of a report. */
+const REPORTED = 50;
+/** Ids that a repair list holds at most. */
+const LISTED_MAX = 100_001;
+
+/** Where settling goes on; `passed`: what this very run found at the gate and the switch, null when another one did. */
+export interface Settling {
+  readonly read: RouteRead;
+  readonly passed: { readonly floors: Floors; readonly routers: number } | null;
+}
+
+/** Old owners that may be read, the source first. */
+function oldOwners(context: PhaseContext, route: ShardRoute): NodeClient[] {
+  const { move, topology } = context;
+  const ids = [move.source, ...route.readers.filter((id) => id !== move.source)];
+  return ids.filter((id) => id !== move.target && isReadable(topology, id)).map((id) => context.node(id));
+}
+
+/** Whether the owner missed a write of one of these ids: then what it has is not what clients were told. */
+async function misses(context: PhaseContext, owner: string, ids: ReadonlySet<string>): Promise<boolean> {
+  const { repairs, move } = context;
+  if ((await repairs.size(move.index, move.shard, owner)) === 0) return false;
+  const listed = await repairs.list(move.index, move.shard, owner, LISTED_MAX);
+  return listed.some((id) => id === '*' || ids.has(id));
+}
+
+/** The source, or where it has failed another old owner that did not miss these ids. */
+async function sourceFor(
+  context: PhaseContext,
+  owners: readonly NodeClient[],
+  ids: readonly string[],
+): Promise<NodeClient> {
+  const { move, log } = context;
+  for (const owner of owners) {
+    if (owner.node.id === move.source) return owner;
+    if (await misses(context, owner.node.id, new Set(ids))) continue;
+    log.warn({ failed: move.source, source: owner.node.id }, 'another old owner is read for what is left to settle');
+    return owner;
+  }
+  throw new MoveWaitingError(
+    `source_failed: ${move.source} has failed, and no other old owner has ${ids.length} documents that wait to be carried over`,
+  );
+}
+
+/** Carries entries over and clears those that are equal on both nodes; returns how many were. */
+async function settleEntries(context: PhaseContext, old: OldOwner, entries: readonly JournalEntry[]): Promise<number> {
+  const { move, journal, log } = context;
+  const ids = idsOf(entries);
+  if (ids.length < entries.length)
+    throw new InvariantError(`the journal of ${move.id} holds ranges although the shard settles`);
+  await carry(context, old, ids);
+  const unequal = await differing(context, old.node, ids);
+  if (unequal.size > 0)
+    log.warn({ ids: [...unequal].slice(0, REPORTED) }, 'documents differ after they were carried over');
+  const equal = entries.filter((entry) => entry.kind === 'id' && !unequal.has(entry.id));
+  return equal.length === 0 ? 0 : journal.clear(journalOf(move), equal);
+}
+
+/** Until the journal is empty; nobody writes an id that is in it. */
+async function settleJournal(
+  context: PhaseContext,
+  owners: readonly NodeClient[],
+  marked: OldOwner | null,
+): Promise<void> {
+  const { move, journal, permit } = context;
+  let old = marked;
+  let inVain = 0;
+  for (;;) {
+    permit.signal.throwIfAborted();
+    const entries = await journal.take(journalOf(move), TAKE, true);
+    if (entries.length === 0) return;
+    const ids = idsOf(entries);
+    const node = await sourceFor(context, owners, ids);
+    if (old?.node !== node) old = await settledOwner(context, node);
+    inVain = (await settleEntries(context, old, entries)) > 0 ? 0 : inVain + 1;
+    if (inVain >= ROUNDS)
+      throw new MoveWaitingError(`verify_differs: document ${ids[0]} differs after ${ROUNDS} repairs`);
+  }
+}
+
+interface TakenUp {
+  readonly holders: Holders;
+  /** Newest uid on the source that was there before routers could know of the switch. */
+  readonly mark: number;
+}
+
+/** Notes who carries over from here on, and up to where the source's writes are those of before the switch. */
+async function takeUpSettling(
+  context: PhaseContext,
+  target: NodeClient,
+  source: OldOwner | null,
+  passed: Settling['passed'],
+): Promise<TakenUp> {
+  const { move, fence, entry, writer } = context;
+  const takenBy = passed === null ? (move.takenBy ?? fence) : fence;
+  const isTaken = takenBy === fence || move.settlingBy === fence;
+  const settlingFloor = isTaken ? (move.settlingFloor ?? -1) : await takeWatermark(target, entry.uid);
+  const mark = move.sourceMark ?? source?.watermark ?? -1;
+  // Where no router lived at the switch nobody writes by an older table: then nothing depends on the mark.
+  const isMarked = move.sourceMark !== null || source === null || passed?.routers === 0;
+  if (!isTaken || !isMarked) {
+    const taken = isTaken ? {} : { settlingBy: fence, settlingFloor };
+    await writer.note(move.id, { fields: { ...taken, ...(isMarked ? {} : { sourceMark: mark }) } });
+  }
+  return { holders: { takenBy, fence, settlingFloor }, mark };
+}
+
+/** One more look at the task lists above what the gate has seen: what should not have been written by then, as text. */
+async function lastLook(
+  context: PhaseContext,
+  source: NodeClient | null,
+  target: NodeClient,
+  { read, passed }: Settling,
+  { holders, mark }: TakenUp,
+): Promise<string[]> {
+  const { move } = context;
+  const floors = passed?.floors ?? { source: move.gateFloor, target: move.gateTargetFloor };
+  const switched = read.route.epoch;
+  const epochs = { tracking: move.trackingEpoch ?? 0, switched };
+  const sides: [NodeClient, number | null, (tasks: readonly NodeTask[]) => NodeTask[]][] = [
+    [target, floors.target, (tasks) => faultsOnTarget(tasks, move, switched, holders)],
+  ];
+  if (source?.node.id === move.source)
+    sides.push([source, floors.source, (tasks) => faultsOnSource(tasks, move, epochs, mark)]);
+  const told = await Promise.all(
+    sides.map(async ([node, floor, rule]) => {
+      if (floor === null) return [];
+      const { faults, isWhole } = await look(context, node, floor, rule);
+      return [
+        ...(faults.length === 0 ? [] : [`tasks ${faults.map(({ uid }) => uid).join(', ')} on ${node.node.id}`]),
+        ...(isWhole ? [] : [`more tasks on ${node.node.id} than are looked through`]),
+      ];
+    }),
+  );
+  return told.flat();
+}
+
+/** What somebody wrote past the routers is told with the ids that differ; nothing is copied from the source any more. */
+async function report(context: PhaseContext, source: NodeClient | null, told: readonly string[]): Promise<void> {
+  const { move, writer, log } = context;
+  const ids = source === null ? [] : await differingIds(context, source, REPORTED);
+  log.error({ told, ids }, 'writes went past the routers after the last look: compare them by hand');
+  // Clients go on writing the target: their documents differ, too, and rightly.
+  const compared =
+    source === null
+      ? 'no old owner to compare with'
+      : `documents that differ from ${source.node.id}, writes since the switch among them: ${ids.join(', ') || 'none'}`;
+  await writer.note(move.id, { fields: { error: `${told.join(' and ')} wrote past the routers; ${compared}` } });
+}
+
+/** The documents that wait are carried over, and what both sides had accepted is applied: then readers may change over. */
+export async function settle(context: PhaseContext, target: NodeClient, settling: Settling): Promise<void> {
+  const { move, writer, entry, observer, topology, loads, log } = context;
+  const { read, passed } = settling;
+  loads.of(move.target).release(move.id);
+  const owners = oldOwners(context, read.route);
+  const [source = null] = owners;
+  if (source === null)
+    log.warn({ source: move.source }, 'every old owner has failed: the target has what was verified');
+  const old = source === null ? null : await settledOwner(context, source);
+  const taken = await takeUpSettling(context, target, old, passed);
+  await settleJournal(context, owners, old);
+  const [, retiring] = await Promise.all([
+    settleWrites(context, target),
+    move.retires !== null && isReadable(topology, move.retires)
+      ? takeWatermark(context.node(move.retires), entry.uid)
+      : -1,
+  ]);
+  const told = await lastLook(context, source, target, settling, taken);
+  if (told.length > 0) await report(context, source, told);
+  const reply = await writer.advance(move, {
+    to: 'DualWriteStopped',
+    route: settled(read, move),
+    releasePlaces: true,
+    fields: { retiresFloor: retiring, switchEpoch: read.route.epoch },
+    what: 'DualWriteStopped',
+  });
+  const { startedAtMs, nowMs } = accepted(reply, 'settled');
+  observer.settled((nowMs - startedAtMs) / 1_000);
+}
