@@ -22,26 +22,23 @@ export async function readMultiSearch(reading: Reading, body: string, options: R
   const raw: AskNode = (node, limits) => node.multiSearch(body, limits);
   const queries = readQueries(body);
   if (queries === null) return reading.refuseAnywhere(options, raw);
-  const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
   const limit = pLimit(AT_A_TIME);
   const calls = queries.map(({ index, members }, position) =>
     limit(async () => {
-      signal.throwIfAborted();
+      options.signal.throwIfAborted();
       try {
-        return await searchMembers(reading, index, members, raw, { ...options, signal });
+        return await searchMembers(reading, index, members, raw, options);
       } catch (error) {
-        stop.abort(error);
         throw error instanceof IndexUnknownError ? notFound(index, position) : error;
       }
     }),
   );
+  // All of them end first, so that the failure that is told is the first in the request, not in time.
   const settled = await Promise.allSettled(calls);
-  options.signal.throwIfAborted();
   const results: string[] = [];
   const lack = { missing: [] as number[], shards: 0 };
   for (const [position, call] of settled.entries()) {
-    if (call.status === 'rejected') throw firstReason(settled, stop.signal.reason);
+    if (call.status === 'rejected') throw call.reason;
     const { members, lack: own } = call.value;
     const index = JSON.stringify(queries[position]?.index);
     results.push(objectText([['indexUid', index], ...members, ...partialMembers(own)]));
@@ -80,9 +77,3 @@ function readQuery(text: string): Query | null {
 /** The whole request is at fault, not its address, so a node says 400. */
 const notFound = (index: string, position: number): Refused =>
   new Refused(nodeError(400, 'index_not_found', `Inside \`.queries[${position}]\`: Index \`${index}\` not found.`));
-
-/** The failure of the first query that failed by itself, not because another one had. */
-function firstReason(settled: readonly PromiseSettledResult<unknown>[], stopped: unknown): unknown {
-  const reasons = settled.flatMap((call) => (call.status === 'rejected' ? [call.reason as unknown] : []));
-  return reasons.find((reason) => reason !== stopped) ?? stopped;
-}
