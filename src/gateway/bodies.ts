@@ -93,7 +93,7 @@ function eachPiece(
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       source.off('data', onData).off('end', onEnd);
-      request.off('data', onRaw).off('close', onClose);
+      request.off('data', onRaw).off('end', onRawEnd).off('close', onClose);
       if (expander !== null) {
         request.unpipe(expander);
         expander.destroy();
@@ -103,6 +103,8 @@ function eachPiece(
       else reject(error);
     };
     const onRaw = (): void => void timer.refresh();
+    // All has come in; what is left is our own work.
+    const onRawEnd = (): void => clearTimeout(timer);
     const onData = (piece: Buffer): void => {
       try {
         take(piece);
@@ -125,7 +127,7 @@ function eachPiece(
     request.on('close', onClose);
     signal.addEventListener('abort', onAbort);
     source.on('data', onData);
-    request.on('data', onRaw);
+    request.on('data', onRaw).on('end', onRawEnd);
     if (expander !== null) request.pipe(expander);
   });
 }
