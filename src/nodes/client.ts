@@ -56,6 +56,10 @@ export class MeilisearchClient implements NodeClient {
     return this.#write('createIndex', 'POST', '/indexes', JSON.stringify({ uid, primaryKey }));
   }
 
+  deleteIndex(uid: string): Promise<number> {
+    return this.#write('deleteIndex', 'DELETE', indexPath(uid), null);
+  }
+
   settings(uid: string): Promise<Readonly<Record<string, unknown>>> {
     return this.#ask({ operation: 'settings', method: 'GET', path: indexPath(uid, '/settings') }, settingsShape);
   }
@@ -126,16 +130,16 @@ export class MeilisearchClient implements NodeClient {
 
   #write(
     operation: string,
-    method: 'POST' | 'PATCH',
+    method: 'POST' | 'PATCH' | 'DELETE',
     path: string,
-    body: Buffer | string,
+    body: Buffer | string | null,
     query?: URLSearchParams,
   ): Promise<number> {
     const request: Request = {
       operation,
       method,
       path,
-      body,
+      ...(body === null ? {} : { body }),
       isWrite: true,
       ...(query === undefined ? {} : { query }),
     };

@@ -9,7 +9,7 @@ import type { Clock, Permit } from '../ports.ts';
 
 export interface Call {
   readonly origin: string;
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** With its query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -11,6 +11,7 @@ export const indexShape = z.object({
   uid: z.string(),
   primaryKey: z.string().nullable(),
   createdAt: z.string(),
+  updatedAt: z.string(),
 }) satisfies z.ZodType<NodeIndex>;
 
 export const settingsShape = z.record(z.string(), z.unknown());
@@ -41,7 +42,8 @@ const taskShape = z
     indexUid: z.string().nullable(),
     status: z.enum(['enqueued', 'processing', 'succeeded', 'failed', 'canceled']),
     type: z.string(),
-    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    // With type and link, which clients are shown as they came.
+    error: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
     details: z.record(z.string(), z.unknown()).nullish(),
     enqueuedAt: z.string(),
     startedAt: time,

@@ -53,6 +53,7 @@ export interface NodeIndex {
   readonly uid: string;
   readonly primaryKey: string | null;
   readonly createdAt: string;
+  readonly updatedAt: string;
 }
 
 export interface NodeBatch {
@@ -78,6 +79,7 @@ export interface NodeClient {
   version(): Promise<string | null>;
   index(uid: string): Promise<NodeIndex | null>;
   createIndex(uid: string, primaryKey: string): Promise<number>;
+  deleteIndex(uid: string): Promise<number>;
   settings(uid: string): Promise<Readonly<Record<string, unknown>>>;
   updateSettings(uid: string, settings: Readonly<Record<string, unknown>>): Promise<number>;
   indexStats(uid: string): Promise<{ documents: number; bytes: number; embeddings: number }>;

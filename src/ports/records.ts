@@ -177,6 +177,8 @@ export interface FleetWriter {
   initTopology(nodes: readonly TopologyNode[]): Promise<void>;
   /** Registers an index whose routes were computed from the topology of that version. */
   createIndex(topologyVersion: number, entry: IndexEntry, routes: readonly ShardRoute[]): Promise<void>;
+  /** Takes an index out of the registry; false when it is not in it. Throws `ConflictError` while a shard moves. */
+  deleteIndex(uid: string): Promise<boolean>;
 }
 
 /** Changing topology and plans under the planner's fence. */

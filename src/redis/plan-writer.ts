@@ -9,7 +9,7 @@ import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { storedMove } from './move-writer.ts';
 import { routeText } from './route-text.ts';
-import type { Scripts } from './scripts.ts';
+import { type Scripts, refusalError } from './scripts.ts';
 
 /** Moves written by one script: some 150 kB, well under a millisecond of Redis. */
 const MOVES_PER_SCRIPT = 500;
@@ -35,6 +35,16 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
           ...routes.map(routeText),
         ],
       );
+    },
+    async deleteIndex(uid) {
+      const reply = await scripts.try(
+        'index-delete',
+        [keys.indexes, keys.routing(uid), keys.audit],
+        [uid, auditMaxEntries],
+      );
+      if (!('refused' in reply)) return true;
+      if (reply.refused === 'missing') return false;
+      throw refusalError('index-delete', reply);
     },
   };
 }

@@ -54,6 +54,13 @@ export function withMiroirSettings(settings: Settings, { searchableAttributes }:
   };
 }
 
+/** The settings as a client set them: without our rule. */
+export function withoutMiroirSettings(settings: Settings): Settings {
+  const { filterableAttributes } = settings;
+  if (!Array.isArray(filterableAttributes)) return settings;
+  return { ...settings, filterableAttributes: filterableAttributes.filter((rule) => !isOnlyOurs(rule)) };
+}
+
 /** Whether a search over an index with these settings also looks into our fields. */
 export const searchesOurFields = ({ searchableAttributes }: Settings): boolean =>
   !Array.isArray(searchableAttributes) || isOpen(searchableAttributes);

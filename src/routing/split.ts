@@ -21,6 +21,9 @@ export interface ShardDocuments {
 }
 
 const ID_TEXT = /^[A-Za-z0-9_-]{1,511}$/;
+const ID_RULE =
+  'A document identifier can be of type integer or string, only composed of alphanumeric characters ' +
+  '(a-z A-Z 0-9), hyphens (-) and underscores (_), and can not be more than 511 bytes.';
 const INTEGER = /^(?:0|-?[1-9]\d{0,19})$/;
 const INTEGER_MIN = -(2n ** 63n);
 const INTEGER_MAX = 2n ** 64n - 1n;
@@ -57,16 +60,35 @@ function documentId(text: string, { start, end }: Span, primaryKey: string, inde
   if (text[start] !== '{') return refuse('it is no object', 'send an array of objects', index, start);
   const field = fieldSpan(text, start, end, primaryKey);
   if (field === undefined) {
-    return refuse(`it has no field ${primaryKey}`, `give every document its primary key ${primaryKey}`, index, start);
+    return refuse(`it has no field ${primaryKey}`, `give every document its primary key ${primaryKey}`, index, start, {
+      nodeCode: 'missing_document_id',
+      nodeMessage: `Document doesn't have a \`${primaryKey}\` attribute: \`${quoted(text, start, end)}\`.`,
+    });
   }
   const remedy = 'use an integer (64 bits), or 1 to 511 of A-Z a-z 0-9 - _';
+  const node = {
+    nodeCode: 'invalid_document_id',
+    nodeMessage: `Document identifier \`${quoted(text, field.start, field.end)}\` is invalid. ${ID_RULE}`,
+  };
   const first = text[field.start] ?? '';
   if (first !== '"' && !/[-\d]/.test(first)) {
-    return refuse(`its ${primaryKey} is neither a string nor a number`, remedy, index, field.start);
+    return refuse(`its ${primaryKey} is neither a string nor a number`, remedy, index, field.start, node);
   }
   const id = scalarText(text, field.start, field.end);
   const isGood = first === '"' ? ID_TEXT.test(id) : isInteger(id);
-  return isGood ? id : refuse(`its ${primaryKey} is not allowed: ${id.slice(0, 60)}`, remedy, index, field.start);
+  return isGood ? id : refuse(`its ${primaryKey} is not allowed: ${id.slice(0, 60)}`, remedy, index, field.start, node);
+}
+
+/** The id that a JSON text (or a bare word of a path) stands for; null for what can be none, which a node ignores. */
+export function idOf(text: string): string | null {
+  const word = text.trim();
+  if (!word.startsWith('"')) return ID_TEXT.test(word) || isInteger(word) ? word : null;
+  try {
+    const id: unknown = JSON.parse(word);
+    return typeof id === 'string' && ID_TEXT.test(id) ? id : null;
+  } catch {
+    return null; // no string either
+  }
 }
 
 /** What a node keeps as an integer; beyond that it is a double, and `1.0` or `1e2` are doubles from the start. */
@@ -85,10 +107,20 @@ function checkContent(text: string, { start, end }: Span, index: number): void {
   if (harm !== null) refuse(`${harm}, which a node cannot index`, 'correct or leave out the value', index, start);
 }
 
-function refuse(what: string, remedy: string, document: number, position: number): never {
+/** A document may be large; what is wrong with it shows at its beginning. */
+const quoted = (text: string, start: number, end: number): string => text.slice(start, Math.min(end, start + 1_000));
+
+/** `node`: how a node says it, where it has a word for it. */
+function refuse(
+  what: string,
+  remedy: string,
+  document: number,
+  position: number,
+  node: { readonly nodeCode?: string; readonly nodeMessage?: string } = {},
+): never {
   throw new InvalidInputError(`document ${document} (at character ${position}): ${what}`, {
     field: 'documents',
     remedy,
-    details: { document, position },
+    details: { document, position, ...node },
   });
 }

@@ -10,10 +10,11 @@ if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1 then
   return { 'refused', 'exists', redis.call('HGET', KEYS[2], ARGV[2]) }
 end
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
-redis.call('DEL', KEYS[3])
-redis.call('HSET', KEYS[3], 'v', '1', 'epoch', '1')
+-- A deleted index of this name has left its epoch: what has been seen never gets lower (I5).
+local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[3], 'epoch', 1))
+redis.call('HSET', KEYS[3], 'v', '1')
 for i = 5, #ARGV do
-  redis.call('HSET', KEYS[3], 's:' .. (i - 5), ARGV[i])
+  redis.call('HSET', KEYS[3], 's:' .. (i - 5), (string.gsub(ARGV[i], '^{"epoch":%d+', '{"epoch":' .. epoch)))
 end
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[4], '*', 'what', 'index', 'index', ARGV[2], 'why', 'create')
-return { 'ok', '1' }
+return { 'ok', epoch }

@@ -1,0 +1,26 @@
+-- Takes an index out of the registry, with its routes. Its epoch stays and is raised, so that nobody who has seen it
+-- ever sees a lower one, not even when the index is created again (I5).
+-- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream
+-- ARGV[1] index uid, ARGV[2] audit length
+-- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict', move}
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+  return { 'refused', 'missing', '' }
+end
+local fields = redis.call('HGETALL', KEYS[2])
+local routes = {}
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 2) == 's:' then
+    local route = cjson.decode(fields[i + 1])
+    if route.state ~= 'stable' then
+      return { 'refused', 'conflict', route.moveId or '' }
+    end
+    table.insert(routes, fields[i])
+  end
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+for _, field in ipairs(routes) do
+  redis.call('HDEL', KEYS[2], field)
+end
+local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'epoch', 1))
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'what', 'index', 'index', ARGV[1], 'why', 'delete')
+return { 'ok', epoch }

@@ -1,0 +1,175 @@
+/**
+ * Sends parts that are ready to all their owners at once, in as few requests as their nodes, and says of each part what
+ * came of it: written, again (nobody has it, or R8 does not let it count), refused, or of unknown outcome.
+ */
+import { messageOf } from '../../errors.ts';
+import type { Clock, Logger, NodeAnswer, Traffic } from '../../ports.ts';
+import { sameOwners } from './choice.ts';
+import { verdictOfAnswer, verdictOfError } from './node-verdict.ts';
+import type { NodeVerdict } from './node-verdict.ts';
+import type { RouterLimits, RouterObserver } from './parts.ts';
+import type { Payload } from './payload.ts';
+import type { Places } from './places.ts';
+import type { Chosen, Preparation } from './prepare.ts';
+import { verdictOf } from './quorum.ts';
+import type { Tables } from './tables.ts';
+
+export type Fate =
+  | {
+      readonly kind: 'written';
+      readonly accepted: ReadonlyMap<string, number>;
+      readonly shortGroups: readonly number[];
+    }
+  /** No owner has it, and one may take it soon. */
+  | { readonly kind: 'busy'; readonly why: string; readonly afterMs: number }
+  /** Accepted, but the owners or the registration are others now (R8): to be sent again as a second write. */
+  | { readonly kind: 'again' }
+  | { readonly kind: 'refused'; readonly answer: NodeAnswer }
+  | { readonly kind: 'no quorum'; readonly why: string }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+export interface DeliveryOptions {
+  readonly traffic: Traffic;
+  readonly tables: Tables;
+  readonly preparation: Preparation;
+  readonly places: Places;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: RouterObserver;
+  readonly limits: RouterLimits;
+}
+
+/** An answer to a write is a task of some hundred bytes. */
+const ANSWER_BYTES_MAX = 65_536;
+/** Tries at an owner that is busy while another owner of the same shards may have the write already. */
+const BUSY_TRIES = 3;
+const BUSY_MS = 50;
+const BUSY_MS_MAX = 200;
+const NEVER = new AbortController().signal;
+
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  #attempts = 0;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * All of one choice: same session, same table. Places at the owners have been taken. `onFate` is called for every
+   * part once its turn and its attempt have ended and it is no longer in flight. Never rejects.
+   */
+  async send(payload: Payload, ready: readonly Chosen[], onFate: (chosen: Chosen, fate: Fate) => void): Promise<void> {
+    const byNode = new Map<string, Chosen[]>();
+    for (const chosen of ready) {
+      for (const owner of chosen.route.owners) byNode.set(owner, [...(byNode.get(owner) ?? []), chosen]);
+    }
+    const asked = new Map([...byNode].map(([node, some]) => [node, this.#ask(payload, node, some)]));
+    await Promise.all(
+      ready.map(async (chosen) => {
+        // Only its own owners: a node that hangs keeps no other shard in flight.
+        const { owners } = chosen.route;
+        const answers = await Promise.all(owners.map(async (owner) => asked.get(owner)));
+        const fate = await this.#settle(chosen, new Map(owners.map((owner, at) => [owner, answers[at]])));
+        chosen.release();
+        onFate(chosen, fate);
+      }),
+    );
+  }
+
+  async #ask(payload: Payload, id: string, some: readonly Chosen[]): Promise<NodeVerdict> {
+    const { clock, logger, places } = this.#options;
+    const mayBeElsewhere = some.some(({ route }) => route.owners.length > 1);
+    try {
+      for (let tries = 1; ; tries += 1) {
+        const verdict = await this.#askOnce(payload, id, some);
+        if (verdict.kind !== 'accepted') {
+          const why = verdict.kind === 'refused' ? `answered ${verdict.answer.status}` : verdict.why;
+          logger.debug({ node: id, index: payload.index, verdict: verdict.kind, why }, 'write not accepted by a node');
+        }
+        if (verdict.kind !== 'busy' || !mayBeElsewhere || tries === BUSY_TRIES) return verdict;
+        await clock.sleep(Math.min(BUSY_MS_MAX, Math.max(BUSY_MS, verdict.afterMs)));
+      }
+    } finally {
+      places.give(id);
+    }
+  }
+
+  async #askOnce(payload: Payload, id: string, some: readonly Chosen[]): Promise<NodeVerdict> {
+    const [first] = some;
+    const node = first?.snapshot.nodes.get(id);
+    if (first === undefined || node === undefined) return { kind: 'down', why: `no node ${id} in the topology` };
+    const { session, snapshot } = first;
+    // Right before sending, in the same turn: what lapsed meanwhile sends nothing (R1).
+    if (!session.isLive()) return { kind: 'busy', why: 'the registration lapsed', afterMs: 0 };
+    this.#attempts += 1;
+    const tag = JSON.stringify({
+      router: session.id,
+      epoch: snapshot.table.epoch,
+      shards: [...new Set(some.map(({ part }) => part.shard))],
+      attempt: this.#attempts,
+    });
+    const { traffic, limits } = this.#options;
+    try {
+      const parts = some.map(({ part }) => part);
+      const answer = await payload.send(traffic.of(node), parts, tag, {
+        deadlineMs: limits.requestMs,
+        signal: NEVER,
+        maxBytes: ANSWER_BYTES_MAX,
+      });
+      return verdictOfAnswer(answer);
+    } catch (error) {
+      return verdictOfError(error);
+    }
+  }
+
+  async #settle(chosen: Chosen, verdicts: ReadonlyMap<string, NodeVerdict | undefined>): Promise<Fate> {
+    const { route, snapshot } = chosen;
+    const own = route.owners.map((owner) => [owner, verdicts.get(owner)] as const);
+    const accepted = new Map<string, number>();
+    for (const [owner, verdict] of own) if (verdict?.kind === 'accepted') accepted.set(owner, verdict.taskUid);
+    const isUnknown = own.some(([, verdict]) => verdict === undefined || verdict.kind === 'unknown');
+    // R8, before anything is ended: while it was in flight nobody could pass a barrier, unless we had lapsed.
+    const holds = this.#stillHolds(chosen);
+    const isNowhere = accepted.size === 0 && !isUnknown;
+    const missed = isNowhere ? [] : route.owners.filter((owner) => !accepted.has(owner));
+    if (missed.length > 0) this.#options.observer.missed(missed.length);
+    const isOurs = await this.#end(chosen, missed);
+    const refusal = own.map(([, verdict]) => verdict).find((verdict) => verdict?.kind === 'refused');
+    const why = own.map(([owner, verdict]) => `${owner} ${wordsOf(verdict)}`).join('; ');
+    if (isNowhere) {
+      if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer };
+      const waits = own.map(([, verdict]) => (verdict?.kind === 'busy' ? verdict.afterMs : 0));
+      return { kind: 'busy', why, afterMs: Math.max(0, ...waits) };
+    }
+    if (accepted.size === 0) return { kind: 'unknown', why };
+    if (!holds || !isOurs) return { kind: 'again' };
+    const groupOf = (node: string): number => snapshot.nodes.get(node)?.group ?? -1;
+    const { isReached, shortGroups } = verdictOf(route.owners, new Set(accepted.keys()), groupOf);
+    if (isReached) return { kind: 'written', accepted, shortGroups };
+    if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer };
+    return { kind: 'no quorum', why };
+  }
+
+  /** R8: under the same registration without a break, and the present table names the same owners. */
+  #stillHolds({ session, route, snapshot }: Chosen): boolean {
+    if (!session.isLive()) return false;
+    const present = this.#options.tables.route(snapshot.entry.uid, route.shard);
+    return present !== undefined && sameOwners(present.owners, route.owners);
+  }
+
+  async #end(chosen: Chosen, missed: readonly string[]): Promise<boolean> {
+    try {
+      return await this.#options.preparation.end(chosen, missed);
+    } catch (error) {
+      this.#options.logger.error({ problem: messageOf(error) }, 'a write could not be ended');
+      return false;
+    }
+  }
+}
+
+function wordsOf(verdict: NodeVerdict | undefined): string {
+  if (verdict === undefined) return 'was not asked';
+  if (verdict.kind === 'accepted') return 'accepted it';
+  return verdict.kind === 'refused' ? `refused it (${verdict.answer.status})` : verdict.why;
+}

@@ -1,0 +1,114 @@
+/** What clients write to documents: each call becomes a payload, is written, and answered with a task. */
+import { IndexUnknownError, InvalidInputError } from '../../errors.ts';
+import type { Clock } from '../../ports.ts';
+import type { ClientAnswer, Router, WriteOptions } from '../api.ts';
+import { nodeWords } from '../search/error-answers.ts';
+import { idOf, splitDocuments } from '../split.ts';
+import { deletionByFilter } from './filters.ts';
+import type { RouterObserver } from './parts.ts';
+import { deletePayload, documentsPayload } from './payload.ts';
+import type { Payload } from './payload.ts';
+import type { Registration } from './registration.ts';
+import type { Snapshot, Tables } from './tables.ts';
+import { taskPartsOf } from './task-writer.ts';
+import type { TaskAbout, TaskWriter } from './task-writer.ts';
+import { WriteRun } from './write.ts';
+import type { WriteParts } from './write.ts';
+
+export interface DocumentCallsOptions {
+  readonly write: WriteParts;
+  readonly registration: Registration;
+  readonly tables: Tables;
+  readonly tasks: TaskWriter;
+  readonly clock: Clock;
+  readonly observer: RouterObserver;
+}
+
+/** Where a node accepts the request and fails its task. */
+const FAILS_LATER = new Set<unknown>(['missing_document_id', 'invalid_document_id']);
+const ADDITION = 'documentAdditionOrUpdate';
+const DELETION = 'documentDeletion';
+
+export class DocumentCalls {
+  readonly #options: DocumentCallsOptions;
+
+  constructor(options: DocumentCallsOptions) {
+    this.#options = options;
+  }
+
+  async add(
+    index: string,
+    write: Parameters<Router['writeDocuments']>[1],
+    options: WriteOptions,
+  ): Promise<ClientAnswer> {
+    const { clock, tasks } = this.#options;
+    const { entry } = await this.#snapshot(index, options.signal);
+    const text = write.documents.trimStart().startsWith('{') ? `[${write.documents}]` : write.documents;
+    const about = (receivedDocuments: number): TaskAbout =>
+      aboutOf(index, ADDITION, { receivedDocuments, indexedDocuments: null }, options);
+    if (write.primaryKey !== undefined && write.primaryKey !== entry.primaryKey) {
+      const words = `Index already has a primary key: \`${entry.primaryKey}\`.`;
+      return tasks.failed(about(0), 'index_primary_key_already_exists', words);
+    }
+    let payload: Payload;
+    try {
+      payload = documentsPayload(entry, write.mode, splitDocuments(text, entry, clock).values());
+    } catch (error) {
+      if (!(error instanceof InvalidInputError) || !FAILS_LATER.has(error.details['nodeCode'])) throw error;
+      return tasks.failed(about(0), String(error.details['nodeCode']), String(error.details['nodeMessage']));
+    }
+    return this.#write(payload, about(payload.parts.reduce((sum, { ids }) => sum + ids.length, 0)), options);
+  }
+
+  async remove(index: string, texts: readonly string[], options: WriteOptions): Promise<ClientAnswer> {
+    const { entry } = await this.#snapshot(index, options.signal);
+    // What can be no id deletes nothing.
+    const ids = new Set(texts.map((text) => idOf(text)).filter((id) => id !== null));
+    const details = { providedIds: texts.length, deletedDocuments: null, originalFilter: null };
+    return this.#write(deletePayload(entry, [...ids]), aboutOf(index, DELETION, details, options), options);
+  }
+
+  async removeByFilter(index: string, filter: string | null, options: WriteOptions): Promise<ClientAnswer> {
+    const { entry } = await this.#snapshot(index, options.signal);
+    const payload = deletionByFilter(entry, filter);
+    const details =
+      filter === null ? { deletedDocuments: null } : { providedIds: 0, deletedDocuments: null, originalFilter: filter };
+    return this.#write(payload, aboutOf(index, DELETION, details, options), options);
+  }
+
+  /** The index as it is known now; one that was created a moment ago is asked for once. */
+  async #snapshot(index: string, signal: AbortSignal): Promise<Snapshot> {
+    const { registration, tables } = this.#options;
+    signal.throwIfAborted();
+    registration.session();
+    if (!tables.has(index)) await registration.confirmed(signal);
+    return tables.get(index);
+  }
+
+  async #write(payload: Payload, about: TaskAbout, { signal }: WriteOptions): Promise<ClientAnswer> {
+    const { tasks, write, observer } = this.#options;
+    if (payload.parts.length === 0) {
+      const counted = about.type === ADDITION ? { indexedDocuments: 0 } : { deletedDocuments: 0 };
+      return tasks.done(about, { ...about.details, ...counted });
+    }
+    try {
+      const result = await new WriteRun(write, payload, signal).run();
+      if (result.kind === 'refused') {
+        observer.write('refused');
+        return nodeWords(result.answer) ?? { status: result.answer.status, headers: {}, body: '' };
+      }
+      observer.write(result.shortGroups.length === 0 ? 'accepted' : 'degraded');
+      return await tasks.begun(about, taskPartsOf(result.parts), result.parts, result.shortGroups);
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof IndexUnknownError)) observer.write('unanswered');
+      throw error;
+    }
+  }
+}
+
+const aboutOf = (
+  indexUid: string,
+  type: string,
+  details: TaskAbout['details'],
+  { customMetadata }: WriteOptions,
+): TaskAbout => ({ indexUid, type, details, ...(customMetadata === undefined ? {} : { customMetadata }) });

@@ -1,0 +1,55 @@
+/** A write that ends without being written: what it left where, and what the client is told. */
+import { isMiroirError, messageOf, NoQuorumError, OutcomeUnknownError } from '../../errors.ts';
+import type { MiroirError } from '../../errors.ts';
+import type { Logger, RepairLists } from '../../ports.ts';
+import type { Pending } from './part-queue.ts';
+import type { RouterObserver } from './parts.ts';
+import { turnIdsOf } from './payload.ts';
+import type { Payload } from './payload.ts';
+import type { Tables } from './tables.ts';
+
+export interface GivenUpParts {
+  readonly tables: Tables;
+  readonly repairs: RepairLists;
+  readonly observer: RouterObserver;
+  readonly logger: Logger;
+}
+
+/** The error for the client. Where some of the write may be somewhere, it never says that nothing happened (R4, R8). */
+export async function givenUp(
+  parts: GivenUpParts,
+  payload: Payload,
+  left: readonly Pending[],
+  failure: MiroirError,
+  isPartial: boolean,
+): Promise<MiroirError> {
+  await listSent(parts, payload, left);
+  const isTold = failure instanceof OutcomeUnknownError || failure instanceof NoQuorumError;
+  // A defect stays one.
+  if (!isPartial || isTold || !isMiroirError(failure)) return failure;
+  return new OutcomeUnknownError(`some of the write was accepted, then: ${failure.message}`, {
+    remedy: 'send all of it again',
+    details: failure.details,
+    cause: failure,
+  });
+}
+
+/** R8: what was sent and does not count goes on the list of every owner that it was sent to and that still is one. */
+async function listSent(
+  { tables, repairs, observer, logger }: GivenUpParts,
+  payload: Payload,
+  left: readonly Pending[],
+) {
+  await Promise.all(
+    left
+      .filter(({ sends }) => sends > 0)
+      .map(async ({ part, sentTo }) => {
+        const owners = (tables.route(payload.index, part.shard)?.owners ?? []).filter((owner) => sentTo.has(owner));
+        if (owners.length === 0) return;
+        observer.missed(owners.length);
+        await repairs.add(payload.index, part.shard, turnIdsOf(payload.kind, part), owners).catch((error: unknown) => {
+          logger.warn({ index: payload.index, shard: part.shard, problem: messageOf(error) }, 'owners not listed');
+        });
+      }),
+  );
+}

@@ -1,0 +1,137 @@
+/** Creating, deleting, listing and showing indexes. */
+import type { IndexEntry } from '../../core/routing.ts';
+import type { TopologyNode } from '../../core/topology.ts';
+import { IndexConflictError, InvalidInputError, isMiroirError, messageOf, NodeUnreachableError } from '../../errors.ts';
+import type { ClientTaskPart, Clock, Logger, NodeClient, NodeIndex, Records, Registry } from '../../ports.ts';
+import type { CallOptions, ClientAnswer, WriteOptions } from '../api.ts';
+import { ok } from './answers.ts';
+import { assertNotMoving } from './moves.ts';
+import type { IndexAdmin } from './parts.ts';
+import type { Registration } from './registration.ts';
+import type { Snapshot, Tables } from './tables.ts';
+import type { TaskWriter } from './task-writer.ts';
+
+export interface IndexCallsOptions {
+  readonly admin: IndexAdmin;
+  readonly records: Pick<Records, 'unfinishedMoves'>;
+  readonly registry: Pick<Registry, 'live'>;
+  readonly registration: Registration;
+  readonly tables: Tables;
+  readonly tasks: TaskWriter;
+  readonly clientOf: (node: TopologyNode) => NodeClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const LIMIT_DEFAULT = 20;
+/** How long routers are waited for that still know an index that is deleted, and how often it is looked. */
+const FORGET_MS = 5_000;
+const LOOK_MS = 50;
+
+export class IndexCalls {
+  readonly #options: IndexCallsOptions;
+
+  constructor(options: IndexCallsOptions) {
+    this.#options = options;
+  }
+
+  /** Done before it is answered, so that the next call finds the index; what is wrong is told by the task, as a node does. */
+  async create(body: string, { signal, ...options }: WriteOptions): Promise<ClientAnswer> {
+    const { uid, primaryKey } = wanted(body);
+    const { tasks, registration, admin } = this.#options;
+    const about = { indexUid: uid, type: 'indexCreation', details: { primaryKey }, ...options };
+    try {
+      await admin.create({ uid, primaryKey, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof IndexConflictError)) throw error;
+      const isOurs = this.#options.tables.has(uid);
+      const message = isOurs ? `Index \`${uid}\` already exists.` : error.message;
+      return tasks.failed(about, 'index_already_exists', message);
+    }
+    await registration.confirmed(signal);
+    return tasks.done(about, { primaryKey });
+  }
+
+  async remove(uid: string, { signal, ...options }: WriteOptions): Promise<ClientAnswer> {
+    const { records, admin, tables, tasks } = this.#options;
+    const about = { indexUid: uid, type: 'indexDeletion', details: { deletedDocuments: null }, ...options };
+    await assertNotMoving(records, uid, 'the deletion');
+    const snapshot = tables.has(uid) ? tables.get(uid) : null;
+    if (!(await admin.unregister(uid)) || snapshot === null) {
+      return tasks.failed(about, 'index_not_found', `Index \`${uid}\` not found.`);
+    }
+    await this.#untilForgotten(uid, signal);
+    const parts: ClientTaskPart[] = [];
+    for (const node of ownersOf(snapshot)) {
+      try {
+        parts.push({ node: node.id, taskUid: await this.#options.clientOf(node).deleteIndex(uid), shards: [] });
+      } catch (error) {
+        // Nobody is routed to it any more; whoever creates the index again is told what is left there.
+        this.#options.logger.warn({ node: node.id, index: uid, problem: messageOf(error) }, 'index left on a node');
+      }
+    }
+    return tasks.begun(about, parts);
+  }
+
+  async list({ offset = 0, limit = LIMIT_DEFAULT }: { offset?: number; limit?: number }): Promise<ClientAnswer> {
+    this.#options.registration.session();
+    const entries = [...this.#options.tables.all()].sort((a, b) => (a.entry.uid < b.entry.uid ? -1 : 1));
+    const page = entries.slice(offset, offset + limit);
+    const results = await Promise.all(page.map((snapshot) => this.#describe(snapshot)));
+    return ok({ results, offset, limit, total: entries.length });
+  }
+
+  async show(uid: string, { signal }: CallOptions): Promise<ClientAnswer> {
+    const { registration, tables } = this.#options;
+    registration.session();
+    if (!tables.has(uid)) await registration.confirmed(signal);
+    return ok(await this.#describe(tables.get(uid)));
+  }
+
+  /** As the first node says that answers. */
+  async #describe(snapshot: Snapshot): Promise<NodeIndex> {
+    const { uid, primaryKey } = snapshot.entry;
+    let problem: unknown;
+    for (const node of ownersOf(snapshot)) {
+      try {
+        const index = await this.#options.clientOf(node).index(uid);
+        if (index !== null) return { uid, createdAt: index.createdAt, updatedAt: index.updatedAt, primaryKey };
+      } catch (error) {
+        problem = error;
+      }
+    }
+    if (isMiroirError(problem)) throw problem;
+    throw new NodeUnreachableError(`no node of index ${uid} has it`, { remedy: 'send it again in a moment' });
+  }
+
+  /** A router that still knows the index could write to a node where it is gone, and so bring it back. */
+  async #untilForgotten(uid: string, signal: AbortSignal): Promise<void> {
+    const { registry, registration, clock } = this.#options;
+    await registration.confirmed(signal);
+    const overMs = clock.monotonic() + FORGET_MS;
+    while (clock.monotonic() < overMs) {
+      const routers = await registry.live();
+      if (routers.every(({ acks }) => acks[uid] === undefined)) return;
+      await clock.sleep(LOOK_MS, signal);
+    }
+  }
+}
+
+/** Nodes that hold shards of the index. */
+export function ownersOf({ table, nodes }: Snapshot): TopologyNode[] {
+  const ids = new Set(table.shards.flatMap(({ owners }) => owners));
+  return [...nodes.values()].filter(({ id }) => ids.has(id));
+}
+
+function wanted(body: string): Pick<IndexEntry, 'uid' | 'primaryKey'> {
+  const { uid, primaryKey } = JSON.parse(body) as { uid?: unknown; primaryKey?: unknown };
+  if (typeof uid === 'string' && typeof primaryKey === 'string') return { uid, primaryKey };
+  const [field, nodeCode] =
+    typeof uid === 'string' ? ['primaryKey', 'invalid_index_primary_key'] : ['uid', 'missing_index_uid'];
+  throw new InvalidInputError(`the index needs a ${field}: documents are dealt to shards by their primary key`, {
+    field,
+    remedy: `give ${field}`,
+    details: { nodeCode },
+  });
+}

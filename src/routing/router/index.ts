@@ -1,0 +1,130 @@
+/**
+ * The router: everything that clients ask of a fleet, kept to the rules for routers (R1 to R10). It speaks to ports
+ * only; whoever wires it gives it Redis, nodes and time.
+ */
+import { messageOf } from '../../errors.ts';
+import type { ClientAnswer, Router } from '../api.ts';
+import { createReads } from '../search/reads.ts';
+import { answerOf } from './answers.ts';
+import { Bell } from './bell.ts';
+import { Delivery } from './deliver.ts';
+import { DocumentCalls } from './document-calls.ts';
+import { HoldEnder } from './hold-ender.ts';
+import { InFlight } from './in-flight.ts';
+import { IndexCalls } from './index-calls.ts';
+import { LIMITS, SILENT } from './parts.ts';
+import type { RouterLimits, RouterParts } from './parts.ts';
+import { Places } from './places.ts';
+import { Preparation } from './prepare.ts';
+import { readTables } from './read-tables.ts';
+import { Registration } from './registration.ts';
+import { SettingsCalls } from './settings-calls.ts';
+import { Tables } from './tables.ts';
+import { TaskBook } from './task-book.ts';
+import { TaskFollower } from './task-follower.ts';
+import { TaskQueries } from './task-queries.ts';
+import { TaskWriter } from './task-writer.ts';
+import { WaitingRoom } from './waits.ts';
+import type { WriteParts } from './write.ts';
+
+export type { IndexAdmin, RouterLimits, RouterObserver, RouterParts } from './parts.ts';
+
+/** Registers in the background: `readiness` says when it serves. To be closed. */
+export function createRouter(parts: RouterParts): Router {
+  const router = assemble(parts);
+  router.registration.start();
+  router.follower.start(router.book);
+  const { documents, indexes, settings, queries, reads, registration } = router;
+  const guarded = async (signal: AbortSignal, call: () => Promise<ClientAnswer>): Promise<ClientAnswer> => {
+    try {
+      return await call();
+    } catch (error) {
+      signal.throwIfAborted();
+      const answer = answerOf(error);
+      if (answer !== null) return answer;
+      parts.logger.error({ problem: messageOf(error) }, 'a request failed by a defect');
+      throw error;
+    }
+  };
+  return {
+    writeDocuments: (index, write, options) => guarded(options.signal, () => documents.add(index, write, options)),
+    deleteDocuments: (index, ids, options) => guarded(options.signal, () => documents.remove(index, ids, options)),
+    deleteByFilter: (index, filter, options) =>
+      guarded(options.signal, () => documents.removeByFilter(index, filter, options)),
+    ...reads,
+    task: (uid, options) => guarded(options.signal, () => queries.one(uid, options)),
+    tasks: (query, options) => guarded(options.signal, () => queries.list(query, options)),
+    indexes: (query, { signal }) => guarded(signal, () => indexes.list(query)),
+    index: (uid, options) => guarded(options.signal, () => indexes.show(uid, options)),
+    createIndex: (body, options) => guarded(options.signal, () => indexes.create(body, options)),
+    deleteIndex: (uid, options) => guarded(options.signal, () => indexes.remove(uid, options)),
+    settings: (index, part, { signal }) => guarded(signal, () => settings.read(index, part)),
+    changeSettings: (index, part, body, options) =>
+      guarded(options.signal, () => settings.change(index, part, body, options)),
+    readiness: () => registration.problem() ?? true,
+    async close() {
+      await router.inFlight.drained();
+      router.holds.close();
+      await router.follower.close();
+      await registration.close();
+    },
+  };
+}
+
+function assemble(parts: RouterParts) {
+  const { records, registry, journal, turns, repairs, clientTasks, traffic, clock, logger, name, lapseMs } = parts;
+  const observer = parts.observer ?? SILENT;
+  const given: RouterLimits = { ...LIMITS, ...parts.limits };
+  // A request that lasts longer than its registration may could not count anyway (R8).
+  const limits: RouterLimits = { ...given, requestMs: Math.min(given.requestMs, lapseMs) };
+  const bell = new Bell(clock);
+  const inFlight = new InFlight((index) => registration.requestsOver(index));
+  const tables = new Tables({ records, clock, logger, observer, bell });
+  const registration = new Registration({
+    registry,
+    tables,
+    inFlight,
+    clock,
+    logger,
+    observer,
+    bell,
+    name,
+    lapseMs,
+  });
+  const preparation = new Preparation({ journal, turns, bell, logger });
+  const places = new Places(limits.writesPerNode, bell);
+  const holds = new HoldEnder({ records, registration, clock, logger });
+  const write: WriteParts = {
+    registration,
+    tables,
+    inFlight,
+    preparation,
+    delivery: new Delivery({ traffic, tables, preparation, places, clock, logger, observer, limits }),
+    places,
+    room: new WaitingRoom(limits),
+    holds,
+    repairs,
+    bell,
+    clock,
+    logger,
+    observer,
+    limits,
+  };
+  const follower = new TaskFollower({ clock, bell, logger });
+  const idsOf = follower.idsOf.bind(follower);
+  const book = new TaskBook({ clientTasks, records, repairs, traffic, tables, logger, observer, idsOf });
+  const tasks = new TaskWriter(clientTasks, follower, clock);
+  const { admin, clientOf } = parts;
+  return {
+    registration,
+    inFlight,
+    holds,
+    follower,
+    book,
+    documents: new DocumentCalls({ write, registration, tables, tasks, clock, observer }),
+    indexes: new IndexCalls({ admin, records, registry, registration, tables, tasks, clientOf, clock, logger }),
+    settings: new SettingsCalls({ records, registration, tables, tasks, clientOf }),
+    queries: new TaskQueries(clientTasks, book),
+    reads: createReads({ tables: readTables(registration, tables, inFlight), traffic, clock }),
+  };
+}

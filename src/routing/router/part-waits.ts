@@ -1,0 +1,72 @@
+/** Lets the parts of one write wait outside of any choice, bounded in time and in number (R2, R4). */
+import type { MiroirError } from '../../errors.ts';
+import type { Clock } from '../../ports.ts';
+import type { Bell } from './bell.ts';
+import type { PartQueue, Pending } from './part-queue.ts';
+import type { RouterLimits, RouterObserver } from './parts.ts';
+import type { Registration } from './registration.ts';
+import { longestMs, lookAfterMs, overdue, roomFull } from './waits.ts';
+import type { WaitingRoom, WaitWhy } from './waits.ts';
+
+export interface PartWaitsOptions {
+  readonly index: string;
+  readonly queue: PartQueue;
+  readonly registration: Registration;
+  readonly room: WaitingRoom;
+  readonly bell: Bell;
+  readonly clock: Clock;
+  readonly observer: RouterObserver;
+  readonly limits: RouterLimits;
+  /** Aborted when the write is over. */
+  readonly signal: AbortSignal;
+  /** Some part may be looked at again. */
+  readonly onDue: () => void;
+  readonly onFailure: (failure: MiroirError) => void;
+}
+
+/** Whatever it waits for in turn: a write is over after this many of its longest waits. */
+const LONGEST_WAITS = 2;
+
+export class PartWaits {
+  readonly #options: PartWaitsOptions;
+  readonly #overMs: number;
+
+  constructor(options: PartWaitsOptions) {
+    this.#options = options;
+    this.#overMs = options.clock.monotonic() + LONGEST_WAITS * options.limits.settleMs;
+  }
+
+  /** Puts the part back; it is due when one of the names is rung, after `afterMs`, or when its time is over. */
+  begin(pending: Pending, why: WaitWhy, names: readonly unknown[], afterMs = 0): void {
+    const { clock, limits, room, queue, index, onFailure } = this.#options;
+    const nowMs = clock.monotonic();
+    const { shard, bytes } = pending.part;
+    if (pending.wait?.why !== why) pending.wait = { why, sinceMs: nowMs, looks: 0 };
+    const { wait } = pending;
+    const leftMs = Math.min(wait.sinceMs + longestMs(why, limits), this.#overMs) - nowMs;
+    queue.putBack(pending);
+    pending.isDue = false;
+    if (leftMs <= 0) return onFailure(overdue(why, index, shard, pending.problem));
+    if (!room.enter(bytes)) return onFailure(roomFull());
+    const lookMs = Math.min(leftMs, Math.max(afterMs, lookAfterMs(why, wait.looks)));
+    wait.looks += 1;
+    void this.#wait(pending, why, names, lookMs, nowMs);
+  }
+
+  /** Listens at once: what is rung before would be missed. */
+  async #wait(pending: Pending, why: WaitWhy, names: readonly unknown[], ms: number, sinceMs: number): Promise<void> {
+    const { bell, registration, room, observer, clock, signal, onDue } = this.#options;
+    try {
+      if (why === 'reread') await registration.confirmed(signal);
+      await bell.wait(names, ms, signal);
+    } catch (error) {
+      // The write is over: nobody looks at this part any more.
+      if (!signal.aborted) throw error;
+    } finally {
+      room.leave(pending.part.bytes);
+    }
+    observer.waited(why, (clock.monotonic() - sinceMs) / 1_000);
+    pending.isDue = true;
+    onDue();
+  }
+}

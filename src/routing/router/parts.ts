@@ -1,0 +1,98 @@
+/** What a router is made of, and its bounds. */
+import type { TopologyNode } from '../../core/topology.ts';
+import type {
+  ClientTasks,
+  Clock,
+  Journal,
+  Logger,
+  NodeClient,
+  Records,
+  Registry,
+  RepairLists,
+  Traffic,
+  Turns,
+} from '../../ports.ts';
+
+/** What a router tells about itself; counted by telemetry, never read back. */
+export interface RouterObserver {
+  registration(what: 'registered' | 'ended'): void;
+  /** What must not happen, e.g. `epoch_regressed`. */
+  fault(what: string): void;
+  /** `unanswered`: told with an error of ours, to be sent again. */
+  write(result: 'accepted' | 'degraded' | 'refused' | 'unanswered'): void;
+  /** A part of a write waited, for this reason. */
+  waited(why: string, seconds: number): void;
+  /** Ids of a shard were put on the repair lists of this many owners. */
+  missed(owners: number): void;
+}
+
+export const SILENT: RouterObserver = {
+  registration: () => undefined,
+  fault: () => undefined,
+  write: () => undefined,
+  waited: () => undefined,
+  missed: () => undefined,
+};
+
+export interface RouterLimits {
+  /** A write waits at most this long for the end of a hold (R4). */
+  readonly holdMs: number;
+  /** At most this long for a document that settles (R4), or for another write's turn (R9). */
+  readonly settleMs: number;
+  /** At most this long for a busy node, a free place before a node, or a mover at its gate. */
+  readonly busyMs: number;
+  /** Parts of writes, and their bytes, that wait at a time. */
+  readonly waitingParts: number;
+  readonly waitingBytes: number;
+  /** Write requests to one node at a time. */
+  readonly writesPerNode: number;
+  /** One request to a node. */
+  readonly requestMs: number;
+  /** Bytes of one request while the index has moves (R2), and otherwise. */
+  readonly requestBytesMoving: number;
+  readonly requestBytes: number;
+}
+
+export const LIMITS: RouterLimits = {
+  holdMs: 2_000,
+  settleMs: 30_000,
+  busyMs: 2_000,
+  waitingParts: 10_000,
+  waitingBytes: 100_000_000,
+  writesPerNode: 24,
+  requestMs: 10_000,
+  requestBytesMoving: 1_000_000,
+  requestBytes: 40_000_000,
+};
+
+/** The registry of indexes, as a router needs it; the operator verbs of control/ and the fleet's writer fit. */
+export interface IndexAdmin {
+  /** Creates the index on its nodes and registers it. Throws `IndexConflictError` for one that exists. */
+  create(wanted: { readonly uid: string; readonly primaryKey: string; readonly signal: AbortSignal }): Promise<unknown>;
+  /** Takes it out of the registry; its nodes keep it. False for one that is not there. Throws `ConflictError`. */
+  unregister(uid: string): Promise<boolean>;
+}
+
+export interface RouterParts {
+  readonly records: Pick<
+    Records,
+    'topology' | 'index' | 'table' | 'route' | 'endHold' | 'move' | 'barrier' | 'unfinishedMoves'
+  >;
+  readonly registry: Registry;
+  readonly journal: Journal;
+  readonly turns: Turns;
+  readonly repairs: RepairLists;
+  readonly clientTasks: ClientTasks;
+  readonly traffic: Traffic;
+  /** A node's client for settings and the like; no lease bounds it. */
+  clientOf(this: void, node: TopologyNode): NodeClient;
+  readonly admin: IndexAdmin;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer?: RouterObserver;
+  /** `host/pid` and role, for people. */
+  readonly name: string;
+  /** `timings.routerLapseMs`. */
+  readonly lapseMs: number;
+  readonly limits?: Partial<RouterLimits>;
+}

@@ -1,0 +1,131 @@
+/** One client write as parts by shard, and as what is sent to a node. */
+import { locateKey } from '../../core/hashing.ts';
+import type { IndexEntry } from '../../core/routing.ts';
+import type { JournalId, NodeAnswer, NodeTraffic, RequestLimits, TurnIds } from '../../ports.ts';
+import type { ShardDocuments } from '../split.ts';
+import type { PartKind } from './choice.ts';
+
+/** What a write does to one shard; or, cut, the first or the next piece of it. */
+export interface Part {
+  readonly shard: number;
+  /** Ids as text; empty for a filter. */
+  readonly ids: readonly string[];
+  /** What is sent for each id, in the same order: the stamped document, or the id as JSON. */
+  readonly texts: readonly string[];
+  readonly bytes: number;
+}
+
+/** How the parts of one write go to a node. */
+export interface Payload {
+  readonly index: string;
+  readonly kind: PartKind;
+  readonly parts: readonly Part[];
+  send(node: NodeTraffic, parts: readonly Part[], tag: string, limits: RequestLimits): Promise<NodeAnswer>;
+}
+
+/** A filter counts for what its text takes. */
+const FILTER_BYTES = 200;
+
+export const turnIdsOf = (kind: PartKind, part: Part): TurnIds => (kind === 'filter' ? 'shard' : part.ids);
+
+export const journalIdsOf = (part: Part, shards: number): JournalId[] =>
+  part.ids.map((id) => ({ id, slot: locateKey(id, shards).slot }));
+
+const bytesOf = (texts: readonly string[]): number => {
+  let bytes = 0;
+  // A comma each; counted exactly, since a text of one kilobyte may be three.
+  for (const text of texts) bytes += Buffer.byteLength(text) + 1;
+  return bytes;
+};
+
+const joined = (parts: readonly Part[]): Buffer =>
+  Buffer.from(`[${parts.map(({ texts }) => texts.join(',')).join(',')}]`);
+
+export function documentsPayload(
+  entry: Pick<IndexEntry, 'uid' | 'primaryKey'>,
+  mode: 'replace' | 'update',
+  split: Iterable<ShardDocuments>,
+): Payload {
+  const parts = [...split].map(({ shard, ids, documents }) => ({
+    shard,
+    ids,
+    texts: documents,
+    bytes: bytesOf(documents),
+  }));
+  const { uid, primaryKey } = entry;
+  return {
+    index: uid,
+    kind: 'ids',
+    parts,
+    send: (node, some, tag, limits) =>
+      node.writeDocuments(uid, { mode, primaryKey, tag, documents: joined(some) }, limits),
+  };
+}
+
+export function deletePayload(entry: Pick<IndexEntry, 'uid' | 'shards'>, ids: readonly string[]): Payload {
+  const byShard = new Map<number, string[]>();
+  for (const id of ids) {
+    const { shard } = locateKey(id, entry.shards);
+    const some = byShard.get(shard) ?? [];
+    some.push(id);
+    byShard.set(shard, some);
+  }
+  const parts = [...byShard].map(([shard, some]) => {
+    // Always as a string: `1` and `"1"` are the same document, and a long number would be rounded.
+    const texts = some.map((id) => JSON.stringify(id));
+    return { shard, ids: some, texts, bytes: bytesOf(texts) };
+  });
+  return {
+    index: entry.uid,
+    kind: 'ids',
+    parts,
+    send: (node, some, tag, limits) =>
+      node.deleteDocuments(
+        entry.uid,
+        some.flatMap(({ texts }) => texts),
+        tag,
+        limits,
+      ),
+  };
+}
+
+/** `filterOf`: the client's filter restricted to these shards, as JSON. */
+export function filterPayload(
+  entry: Pick<IndexEntry, 'uid' | 'shards'>,
+  filterOf: (shards: readonly number[]) => string,
+): Payload {
+  const parts = Array.from({ length: entry.shards }, (_, shard) => ({
+    shard,
+    ids: [],
+    texts: [],
+    bytes: FILTER_BYTES,
+  }));
+  return {
+    index: entry.uid,
+    kind: 'filter',
+    parts,
+    send: (node, some, tag, limits) =>
+      node.deleteByFilter(entry.uid, filterOf(some.map(({ shard }) => shard)), tag, limits),
+  };
+}
+
+/** The first piece of a part that is not over `maxBytes` (one document at least), and the rest. */
+export function cut(part: Part, maxBytes: number): readonly [Part, Part | null] {
+  if (part.bytes <= maxBytes || part.texts.length < 2) return [part, null];
+  let count = 0;
+  let bytes = 0;
+  for (const text of part.texts) {
+    const size = Buffer.byteLength(text) + 1;
+    if (count > 0 && bytes + size > maxBytes) break;
+    bytes += size;
+    count += 1;
+  }
+  const piece = (from: number, to: number | undefined, size: number): Part => ({
+    shard: part.shard,
+    ids: part.ids.slice(from, to),
+    texts: part.texts.slice(from, to),
+    bytes: size,
+  });
+  if (count === part.texts.length) return [part, null];
+  return [piece(0, count, bytes), piece(count, undefined, part.bytes - bytes)];
+}

@@ -1,0 +1,120 @@
+/**
+ * Settings of an index: read from one of its nodes, changed on all of them, with the attributes that we need always in
+ * them and never shown.
+ */
+import type { TopologyNode } from '../../core/topology.ts';
+import { InvalidInputError, isMiroirError, NodeRefusedError, NodeUnreachableError } from '../../errors.ts';
+import type { ClientTaskPart, NodeClient, Records } from '../../ports.ts';
+import type { ClientAnswer, WriteOptions } from '../api.ts';
+import { withMiroirSettings, withoutMiroirSettings } from '../fields.ts';
+import type { Settings } from '../fields.ts';
+import { nodeError } from '../search/error-answers.ts';
+import { ok } from './answers.ts';
+import { ownersOf } from './index-calls.ts';
+import { assertNotMoving } from './moves.ts';
+import type { Registration } from './registration.ts';
+import type { Snapshot, Tables } from './tables.ts';
+import type { TaskWriter } from './task-writer.ts';
+
+export interface SettingsCallsOptions {
+  readonly records: Pick<Records, 'unfinishedMoves'>;
+  readonly registration: Registration;
+  readonly tables: Tables;
+  readonly tasks: TaskWriter;
+  readonly clientOf: (node: TopologyNode) => NodeClient;
+}
+
+const FILTERABLE = 'filterableAttributes';
+/** `filterable-attributes` → `filterableAttributes`. */
+const nameOf = (part: string): string => part.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+
+export class SettingsCalls {
+  readonly #options: SettingsCallsOptions;
+
+  constructor(options: SettingsCallsOptions) {
+    this.#options = options;
+  }
+
+  async read(index: string, part: string | null): Promise<ClientAnswer> {
+    const settings = withoutMiroirSettings(await this.#settingsOf(this.#snapshot(index)));
+    if (part === null) return ok(settings);
+    const name = nameOf(part);
+    return name in settings ? ok(settings[name]) : nodeError(404, 'not_found', `There is no setting ${part}.`);
+  }
+
+  /** `body` null resets. Refused while the index has moves: both nodes of a move must have the same settings. */
+  async change(
+    index: string,
+    part: string | null,
+    body: string | null,
+    { signal, ...options }: WriteOptions,
+  ): Promise<ClientAnswer> {
+    const { records, tasks, clientOf } = this.#options;
+    const snapshot = this.#snapshot(index);
+    await assertNotMoving(records, index, 'a change of settings');
+    signal.throwIfAborted();
+    const change = await this.#change(snapshot, part, body);
+    const details = visible(change, body === null && part === null);
+    const parts: ClientTaskPart[] = [];
+    try {
+      // One after the other: what the first refuses, no other gets.
+      for (const node of ownersOf(snapshot)) {
+        parts.push({ node: node.id, taskUid: await clientOf(node).updateSettings(index, change), shards: [] });
+      }
+    } catch (error) {
+      const refusal = parts.length === 0 ? refusalOf(error) : null;
+      if (refusal === null) throw error;
+      return refusal;
+    }
+    return tasks.begun({ indexUid: index, type: 'settingsUpdate', details, ...options }, parts);
+  }
+
+  #snapshot(index: string): Snapshot {
+    this.#options.registration.session();
+    return this.#options.tables.get(index);
+  }
+
+  /** What is sent to the nodes: a part of the settings, ours merged into it. */
+  async #change(snapshot: Snapshot, part: string | null, body: string | null): Promise<Settings> {
+    if (body === null) {
+      const names = part === null ? Object.keys(await this.#settingsOf(snapshot)) : [nameOf(part)];
+      return merged(Object.fromEntries(names.map((name) => [name, null])));
+    }
+    const value: unknown = JSON.parse(body);
+    if (part !== null) return merged({ [nameOf(part)]: value });
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return merged(value as Settings);
+    throw new InvalidInputError('Settings are an object.', { field: 'settings', details: { nodeCode: 'bad_request' } });
+  }
+
+  /** As the first node says that answers. */
+  async #settingsOf(snapshot: Snapshot): Promise<Settings> {
+    let problem: unknown;
+    for (const node of ownersOf(snapshot)) {
+      try {
+        return await this.#options.clientOf(node).settings(snapshot.entry.uid);
+      } catch (error) {
+        problem = error;
+      }
+    }
+    if (isMiroirError(problem)) throw problem;
+    throw new NodeUnreachableError(`no node of index ${snapshot.entry.uid} answers`, {
+      remedy: 'send it again in a moment',
+    });
+  }
+}
+
+/** Ours is merged in where the change speaks of filterable attributes, a reset included. */
+const merged = (change: Settings): Settings => (FILTERABLE in change ? withMiroirSettings(change) : change);
+
+/** The change as the client sent it, as a node's task shows it. */
+function visible(change: Settings, isReset: boolean): Settings {
+  return isReset ? {} : withoutMiroirSettings(change);
+}
+
+/** A node's own refusal, in its words. */
+function refusalOf(error: unknown): ClientAnswer | null {
+  if (!(error instanceof NodeRefusedError)) return null;
+  const { status, nodeCode, nodeMessage } = error.details;
+  if (typeof status !== 'number' || typeof nodeCode !== 'string' || status === 401 || status === 403) return null;
+  return nodeError(status, nodeCode, String(nodeMessage ?? ''));
+}

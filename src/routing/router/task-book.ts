@@ -1,0 +1,134 @@
+/** Looks at the nodes for what became of clients' tasks, keeps final states, and lists what an owner missed (R10). */
+import type { RoutingTable } from '../../core/routing.ts';
+import { messageOf } from '../../errors.ts';
+import type { ClientTaskRecord, ClientTasks, Logger, NodeTask, Records, RepairLists, Traffic } from '../../ports.ts';
+import type { RouterObserver } from './parts.ts';
+import type { Tables } from './tables.ts';
+import { taskState } from './task-state.ts';
+import type { Missed, SeenPart, SeenShard, TaskState } from './task-state.ts';
+
+export interface TaskBookOptions {
+  readonly clientTasks: ClientTasks;
+  readonly records: Pick<Records, 'table' | 'barrier'>;
+  readonly repairs: RepairLists;
+  readonly traffic: Traffic;
+  readonly tables: Tables;
+  readonly logger: Logger;
+  readonly observer: RouterObserver;
+  /** Ids that a node's task wrote to a shard, while somebody knows them; else the whole shard is listed. */
+  readonly idsOf: (missed: Missed) => readonly string[] | 'shard';
+}
+
+/** Uids of one question: they stand in its address. */
+const UIDS_PER_REQUEST = 500;
+const ANSWER_BYTES_MAX = 8_000_000;
+const NODE_MS = 4_000;
+
+type Seen = ReadonlyMap<string, NodeTask | 'silent'>;
+const nameOf = (node: string, taskUid: number): string => `${taskUid}@${node}`;
+
+export class TaskBook {
+  readonly #options: TaskBookOptions;
+
+  constructor(options: TaskBookOptions) {
+    this.#options = options;
+  }
+
+  /** The state of each of these tasks that is not final yet, by uid. */
+  async look(records: readonly ClientTaskRecord[], signal: AbortSignal): Promise<ReadonlyMap<number, TaskState>> {
+    const open = records.filter(({ outcome }) => outcome === null);
+    const seen = await this.#ask(open, signal);
+    // After the tasks: who is read now is read from what they have applied.
+    const shardsOf = await this.#shards(open, seen);
+    const states = new Map<number, TaskState>();
+    for (const record of open) {
+      const parts: SeenPart[] = record.parts.map((part) => ({
+        part,
+        task: seen.get(nameOf(part.node, part.taskUid)) ?? null,
+      }));
+      const state = taskState(record, parts, (shard) => shardsOf(record.indexUid, shard));
+      states.set(record.uid, state);
+      if (state.outcome === null) continue;
+      // Listed before it is final, so that nobody looks away in between.
+      await this.#list(record, state.missed);
+      await this.#options.clientTasks.finish(record.uid, state.outcome);
+    }
+    return states;
+  }
+
+  async #ask(records: readonly ClientTaskRecord[], signal: AbortSignal): Promise<Seen> {
+    const byNode = new Map<string, Set<number>>();
+    for (const { parts } of records) {
+      for (const { node, taskUid } of parts) {
+        const uids = byNode.get(node) ?? new Set();
+        byNode.set(node, uids.add(taskUid));
+      }
+    }
+    const seen = new Map<string, NodeTask | 'silent'>();
+    await Promise.all(
+      [...byNode].map(async ([node, uids]) => {
+        const all = [...uids];
+        for (let at = 0; at < all.length; at += UIDS_PER_REQUEST) {
+          const some = all.slice(at, at + UIDS_PER_REQUEST);
+          const tasks = await this.#askNode(node, some, signal);
+          if (tasks === null) for (const uid of some) seen.set(nameOf(node, uid), 'silent');
+          else for (const task of tasks) seen.set(nameOf(node, task.uid), task);
+        }
+      }),
+    );
+    return seen;
+  }
+
+  /** Null when the node does not answer. */
+  async #askNode(id: string, uids: readonly number[], signal: AbortSignal): Promise<readonly NodeTask[] | null> {
+    const node = this.#options.tables.node(id);
+    if (node === undefined) return null;
+    try {
+      const limits = { deadlineMs: NODE_MS, signal, maxBytes: ANSWER_BYTES_MAX };
+      return await this.#options.traffic.of(node).tasks(uids, limits);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.logger.debug({ node: id, problem: messageOf(error) }, 'tasks of a node not known');
+      return null;
+    }
+  }
+
+  /** Routes as Redis has them now: our own table may be older than the write. */
+  async #shards(
+    records: readonly ClientTaskRecord[],
+    seen: Seen,
+  ): Promise<(index: string, shard: number) => SeenShard | undefined> {
+    const tables = new Map<string, RoutingTable | null>();
+    const acknowledged = new Set<string>();
+    for (const record of records) {
+      const { indexUid, parts } = record;
+      const isApplied = ({ node, taskUid }: ClientTaskRecord['parts'][number]): boolean => {
+        const task = seen.get(nameOf(node, taskUid));
+        return task === 'silent' || (task !== undefined && task.finishedAt !== null);
+      };
+      // Only what may become final needs to know.
+      if (!parts.every(isApplied)) continue;
+      const { records: read } = this.#options;
+      if (!tables.has(indexUid)) tables.set(indexUid, await read.table(indexUid));
+      for (const shard of new Set(parts.flatMap(({ shards }) => shards))) {
+        const route = tables.get(indexUid)?.shards[shard];
+        const name = `${indexUid}/${shard}`;
+        if (route?.state !== 'settled' || acknowledged.has(name)) continue;
+        if ((await read.barrier(indexUid, shard, route.epoch)).open) acknowledged.add(name);
+      }
+    }
+    return (index, shard) => {
+      const route = tables.get(index)?.shards[shard];
+      return route === undefined ? undefined : { ...route, isAcknowledged: acknowledged.has(`${index}/${shard}`) };
+    };
+  }
+
+  /** R10: never sent again, since a newer write may exist. */
+  async #list({ indexUid, uid }: ClientTaskRecord, missed: readonly Missed[]): Promise<void> {
+    const { repairs, observer, logger, idsOf } = this.#options;
+    if (missed.length === 0) return;
+    logger.warn({ index: indexUid, task: uid, nodes: missed.map(({ node }) => node) }, 'a write failed on some owners');
+    observer.missed(missed.length);
+    await Promise.all(missed.map((one) => repairs.add(indexUid, one.shard, idsOf(one), [one.node])));
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Looks after the tasks of writes that this router has answered until they are final, so that a copy that failed is
+ * listed although no client asks (R10), and with its ids rather than its whole shard.
+ */
+import { messageOf } from '../../errors.ts';
+import type { ClientTaskRecord, Clock, Logger } from '../../ports.ts';
+import type { Bell } from './bell.ts';
+import type { TaskBook } from './task-book.ts';
+import type { Missed } from './task-state.ts';
+import type { WrittenPart } from './write.ts';
+
+export interface TaskFollowerOptions {
+  readonly clock: Clock;
+  readonly bell: Bell;
+  readonly logger: Logger;
+}
+
+/** Tasks looked after at a time; one more, and the oldest is left to whoever asks for it. */
+const TASKS_MAX = 10_000;
+/** Ids kept for them, some 10 MB. */
+const IDS_MAX = 200_000;
+const LOOK_MS_MIN = 100;
+const LOOK_MS_MAX = 2_000;
+
+interface Followed {
+  readonly record: ClientTaskRecord;
+  /** Node, its task and shard → ids; absent when they were too many. */
+  readonly ids: ReadonlyMap<string, readonly string[]>;
+  readonly idCount: number;
+}
+
+const nameOf = (node: string, taskUid: number, shard: number): string => `${taskUid}/${shard}@${node}`;
+
+export class TaskFollower {
+  readonly #options: TaskFollowerOptions;
+  readonly #followed = new Map<number, Followed>();
+  readonly #stop = new AbortController();
+  #idCount = 0;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: TaskFollowerOptions) {
+    this.#options = options;
+  }
+
+  start(book: TaskBook): void {
+    this.#running = this.#run(book);
+  }
+
+  follow(record: ClientTaskRecord, written: readonly WrittenPart[]): void {
+    const ids = new Map<string, readonly string[]>();
+    let idCount = 0;
+    for (const { part, accepted } of written) {
+      idCount += part.ids.length;
+      for (const [node, taskUid] of accepted)
+        if (part.ids.length > 0) ids.set(nameOf(node, taskUid, part.shard), part.ids);
+    }
+    const isKept = this.#idCount + idCount <= IDS_MAX;
+    this.#followed.set(record.uid, { record, ids: isKept ? ids : new Map(), idCount: isKept ? idCount : 0 });
+    if (isKept) this.#idCount += idCount;
+    const [oldest] = this.#followed.keys();
+    if (this.#followed.size > TASKS_MAX && oldest !== undefined) this.#leave(oldest);
+    this.#options.bell.ring(this);
+  }
+
+  idsOf({ node, taskUid, shard }: Missed): readonly string[] | 'shard' {
+    const name = nameOf(node, taskUid, shard);
+    for (const { ids } of this.#followed.values()) {
+      const found = ids.get(name);
+      if (found !== undefined) return found;
+    }
+    return 'shard';
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#options.bell.ring(this);
+    await this.#running;
+  }
+
+  #leave(uid: number): void {
+    this.#idCount -= this.#followed.get(uid)?.idCount ?? 0;
+    this.#followed.delete(uid);
+  }
+
+  async #run(book: TaskBook): Promise<void> {
+    const { bell, logger } = this.#options;
+    const { signal } = this.#stop;
+    let waitMs = LOOK_MS_MIN;
+    while (!signal.aborted) {
+      const size = this.#followed.size;
+      await bell.wait(size === 0 ? [this] : [], size === 0 ? 60_000 : waitMs);
+      if (signal.aborted || this.#followed.size === 0) continue;
+      try {
+        const ended = await this.#look(book);
+        waitMs = ended > 0 ? LOOK_MS_MIN : Math.min(LOOK_MS_MAX, waitMs * 1.5);
+      } catch (error) {
+        logger.debug({ problem: messageOf(error) }, 'tasks not looked at');
+        waitMs = LOOK_MS_MAX;
+      }
+    }
+  }
+
+  async #look(book: TaskBook): Promise<number> {
+    const records = [...this.#followed.values()].map(({ record }) => record);
+    const states = await book.look(records, this.#stop.signal);
+    const ended = [...states].filter(([, state]) => state.outcome !== null).map(([uid]) => uid);
+    for (const uid of ended) this.#leave(uid);
+    return ended.length;
+  }
+}

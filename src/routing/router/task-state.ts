@@ -1,0 +1,130 @@
+/**
+ * A client's task made of the nodes' tasks: pure. `succeeded` only when every node that any live router reads the shards
+ * from has applied it (I11); `failed` when it failed on every owner of some shard.
+ */
+import type { ShardState } from '../../core/routing.ts';
+import type { ClientTaskOutcome, ClientTaskPart, ClientTaskRecord, NodeTask, TaskStatus } from '../../ports.ts';
+
+/** A part with its node's task: null when the node does not know it, `silent` when the node does not answer. */
+export interface SeenPart {
+  readonly part: ClientTaskPart;
+  readonly task: NodeTask | null | 'silent';
+}
+
+/** How a shard is routed after the tasks were looked at. */
+export interface SeenShard {
+  readonly state: ShardState;
+  readonly owners: readonly string[];
+  readonly readers: readonly string[];
+  /** Every live router has acknowledged this state. */
+  readonly isAcknowledged: boolean;
+}
+
+/** A copy that the write failed on, while another owner of the shard has it (R10). */
+export interface Missed {
+  readonly node: string;
+  readonly taskUid: number;
+  readonly shard: number;
+}
+
+export interface TaskState {
+  readonly status: TaskStatus;
+  readonly startedAt: string | null;
+  /** Present when nothing can change any more. */
+  readonly outcome: ClientTaskOutcome | null;
+  readonly missed: readonly Missed[];
+}
+
+type Standing = 'open' | 'applied' | 'failed' | 'gone';
+
+function standingOf({ part, task }: SeenPart, shard: SeenShard | undefined): Standing {
+  if (task === 'silent') {
+    // A node that is neither written nor read any more decides nothing.
+    const isOut = shard !== undefined && !shard.owners.includes(part.node) && !shard.readers.includes(part.node);
+    return isOut ? 'gone' : 'open';
+  }
+  if (task === null || task.status === 'failed' || task.status === 'canceled') return 'failed';
+  return task.status === 'succeeded' ? 'applied' : 'open';
+}
+
+/** Whether a shard whose owners have applied the write is read from these owners only, by whoever reads. */
+function isReadable(nodes: ReadonlySet<string>, shard: SeenShard): boolean {
+  if (shard.state === 'settling') return shard.readers.every((reader) => nodes.has(reader));
+  // Old owners may still be read by a router that has not acknowledged; the write may have gone to the new ones only.
+  return shard.state !== 'settled' || shard.isAcknowledged;
+}
+
+export function taskState(
+  record: ClientTaskRecord,
+  seen: readonly SeenPart[],
+  shardOf: (shard: number) => SeenShard | undefined,
+): TaskState {
+  const shards = [...new Set(record.parts.flatMap((part) => part.shards))];
+  const missed: Missed[] = [];
+  let isOpen = false;
+  let isFailed = false;
+  for (const shard of shards) {
+    const view = shardOf(shard);
+    const copies = seen.filter(({ part }) => part.shards.includes(shard));
+    const standings = copies.map((copy) => standingOf(copy, view));
+    if (standings.includes('open')) isOpen = true;
+    else if (!standings.includes('applied') && standings.includes('failed')) isFailed = true;
+    else {
+      copies.forEach(({ part }, at) => {
+        if (standings[at] === 'failed') missed.push({ node: part.node, taskUid: part.taskUid, shard });
+      });
+      // An index that is gone is read from nowhere.
+      if (view !== undefined && !isReadable(new Set(copies.map(({ part }) => part.node)), view)) isOpen = true;
+    }
+  }
+  // Settings and the like concern every node, and no shard.
+  const whole = seen.filter(({ part }) => part.shards.length === 0).map((copy) => standingOf(copy, undefined));
+  isOpen ||= whole.includes('open');
+  isFailed ||= whole.includes('failed');
+
+  const tasks = seen.flatMap(({ task }) => (task === null || task === 'silent' ? [] : [task]));
+  const startedAt = first(tasks.map((task) => task.startedAt));
+  if (isOpen) {
+    const status = tasks.every((task) => task.status === 'enqueued') ? 'enqueued' : 'processing';
+    return { status, startedAt, outcome: null, missed: [] };
+  }
+  const status = isFailed ? 'failed' : 'succeeded';
+  const error = isFailed ? errorOf(seen) : null;
+  const details = detailsOf(record, tasks, shards.length, status);
+  const finishedAt = last(tasks.map((task) => task.finishedAt));
+  return { status, startedAt, outcome: { status, error, details, startedAt, finishedAt }, missed };
+}
+
+function errorOf(seen: readonly SeenPart[]): Readonly<Record<string, unknown>> {
+  const failed = seen.find(({ task }) => task !== null && task !== 'silent' && task.error !== null);
+  const error = failed?.task !== null && failed?.task !== 'silent' ? failed?.task.error : undefined;
+  if (error !== undefined && error !== null) return { ...error };
+  return {
+    message: 'The task was canceled, or its node does not know it any more.',
+    code: 'internal',
+    type: 'internal',
+    link: 'https://docs.meilisearch.com/errors#internal',
+  };
+}
+
+/** What the nodes counted, each document once: a copy each on so many owners counts it so many times. */
+function detailsOf(
+  { details, parts }: ClientTaskRecord,
+  tasks: readonly NodeTask[],
+  shards: number,
+  status: 'succeeded' | 'failed',
+): Readonly<Record<string, unknown>> {
+  if ('indexedDocuments' in details) {
+    return { ...details, indexedDocuments: status === 'succeeded' ? details['receivedDocuments'] : 0 };
+  }
+  if ('deletedDocuments' in details) {
+    const copies = shards === 0 ? 1 : parts.reduce((sum, part) => sum + part.shards.length, 0) / shards;
+    const deleted = tasks.reduce((sum, task) => sum + Number(task.details?.['deletedDocuments'] ?? 0), 0);
+    return { ...details, deletedDocuments: Math.round(deleted / Math.max(1, copies)) };
+  }
+  return details;
+}
+
+const known = (times: readonly (string | null)[]): string[] => times.filter((time) => time !== null).sort();
+const first = (times: readonly (string | null)[]): string | null => known(times)[0] ?? null;
+const last = (times: readonly (string | null)[]): string | null => known(times).at(-1) ?? null;
