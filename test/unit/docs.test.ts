@@ -129,12 +129,13 @@ describe('docs/architecture.md', () => {
 
   it('has every key of Redis, and none that does not exist', () => {
     const known = Object.entries(keys)
-      .filter(([name]) => name !== 'leasePrefix')
+      .filter(([name]) => !name.endsWith('Prefix'))
       .flatMap(([name, key]) => {
         if (typeof key === 'string') return [key];
         if (name === 'nodeMoves') return (['in', 'out'] as const).map((way) => keys.nodeMoves('<node>', way));
-        const placeholder = name === 'lease' ? '<scope>' : name === 'routing' ? '<index>' : '<id>';
-        return [(key as (id: string) => string)(placeholder)];
+        const values = /^\(([^)]*)\)/.exec(String(key))?.[1]?.split(/,\s*/) ?? [];
+        const shown = values.map((value) => `<${value === 'owner' ? 'node' : value === 'move' ? 'id' : value}>`);
+        return [(key as (...given: readonly string[]) => string)(...shown)];
       });
     const rows = cellsOf(section(architecture, 'What is in Redis')).slice(1);
     expect(rows.map(([key = '']) => key.replaceAll('`', '')).sort()).toEqual(known.sort());
@@ -159,7 +160,7 @@ describe('docs/operations.md', () => {
   const operations = textOf('docs/operations.md');
 
   it('has every reason for which a move waits, and none that does not exist', () => {
-    const union = /export type MoveRefusal = ([^;]+);/.exec(textOf('src/ports/records.ts'))?.[1] ?? '';
+    const union = /export type MoveRefusal =\s([^;]+);/.exec(textOf('src/ports/records.ts'))?.[1] ?? '';
     const refusals = [...union.matchAll(/'(\w+)'/g)].map(([, name = '']) => name);
     const sources = [...filesUnder('src/phases'), ...filesUnder('src/queue')].map(textOf);
     const raised = reasonsIn(sources, refusals);
