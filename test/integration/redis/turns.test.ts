@@ -386,5 +386,6 @@ describe('a repair list', () => {
       { shard: 0, owner: 'n2', ids: 1 },
       { shard: 1, owner: 'n2', ids: 1 },
     ]);
+    expect(await repairs.size('books', 1, 'n1')).toBe(0);
   });
 });
