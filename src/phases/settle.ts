@@ -105,20 +105,25 @@ interface TakenUp {
   readonly mark: number;
 }
 
-/** Notes who carries over from here on, and up to where the source's writes are those of before the switch. */
+/**
+ * Notes who carries over from here on, and up to where the source's writes are those of before the switch; that before
+ * anything is waited for, so that it is not taken later than it has to be.
+ */
 async function takeUpSettling(
   context: PhaseContext,
   target: NodeClient,
-  source: OldOwner | null,
+  source: NodeClient | null,
   passed: Settling['passed'],
 ): Promise<TakenUp> {
   const { move, fence, entry, writer } = context;
   const takenBy = passed === null ? (move.takenBy ?? fence) : fence;
   const isTaken = takenBy === fence || move.settlingBy === fence;
-  const settlingFloor = isTaken ? (move.settlingFloor ?? -1) : await takeWatermark(target, entry.uid);
-  const mark = move.sourceMark ?? source?.watermark ?? -1;
   // Where no router lived at the switch nobody writes by an older table: then nothing depends on the mark.
   const isMarked = move.sourceMark !== null || source === null || passed?.routers === 0;
+  const [settlingFloor, mark] = await Promise.all([
+    isTaken ? (move.settlingFloor ?? -1) : takeWatermark(target, entry.uid),
+    isMarked ? (move.sourceMark ?? Number.MAX_SAFE_INTEGER) : takeWatermark(source, entry.uid),
+  ]);
   if (!isTaken || !isMarked) {
     const taken = isTaken ? {} : { settlingBy: fence, settlingFloor };
     await writer.note(move.id, { fields: { ...taken, ...(isMarked ? {} : { sourceMark: mark }) } });
@@ -178,8 +183,8 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
   const [source = null] = owners;
   if (source === null)
     log.warn({ source: move.source }, 'every old owner has failed: the target has what was verified');
+  const taken = await takeUpSettling(context, target, source, passed);
   const old = source === null ? null : await settledOwner(context, source);
-  const taken = await takeUpSettling(context, target, old, passed);
   await settleJournal(context, owners, old);
   const [, retiring] = await Promise.all([
     settleWrites(context, target),
