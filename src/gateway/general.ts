@@ -1,7 +1,8 @@
 /** Health, version, and the routes of a node that the gateway does not have: those say so instead of 404. */
+import { RouterUnconfirmedError } from '../errors.ts';
 import type { ClientAnswer, Router } from '../routing/api.ts';
 import type { Action } from './actions.ts';
-import { json, notSupported, overloaded } from './answers.ts';
+import { json, notSupported, ownError } from './answers.ts';
 import type { Route } from './call.ts';
 
 /** The version whose behaviour the gateway keeps to; clients look at it before they use what is newer. */
@@ -10,7 +11,8 @@ const COMPATIBLE_WITH = '1.50.0';
 /** A load balancer asks this: a gateway that would refuse every request is no healthy one. */
 async function health(router: Router): Promise<ClientAnswer> {
   const ready = router.readiness();
-  return ready === true ? json({ status: 'available' }) : overloaded(`this gateway serves nothing now: ${ready}`);
+  if (ready === true) return json({ status: 'available' });
+  return ownError(new RouterUnconfirmedError(`this gateway serves nothing now: ${ready}`), 503);
 }
 
 const version = (): Promise<ClientAnswer> =>

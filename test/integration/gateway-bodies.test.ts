@@ -35,13 +35,12 @@ const post = (body: string | Buffer, headers: Asked['headers'] = {}, path = DOCU
   ask(scene.gateway.url, { method: 'POST', path, headers: { ...JSON_TYPE, ...headers }, body });
 
 /** What every test ends with: whatever happened, the gateway serves, and holds nothing of it. */
-async function stillServes(): Promise<void> {
-  const answer = await post('[{"id":"next"}]');
-  expect(answer.status, answer.text).toBe(202);
+async function whatIsLeft(): Promise<unknown> {
+  const { status } = await post('[{"id":"next"}]');
   const { values } = await scene.metrics.gatewayHeldBytes.get();
-  expect(values.map(({ value }) => value)).toEqual([0]);
-  expect(scene.log.filter((line) => line.includes('defect'))).toEqual([]);
+  return { status, held: values[0]?.value, defects: scene.log.filter((line) => line.includes('defect')) };
 }
+const SERVES = { status: 202, held: 0, defects: [] };
 
 describe('encodings', () => {
   it.each([
@@ -68,7 +67,7 @@ describe('encodings', () => {
       const answer = await post(body, { 'content-encoding': encoding });
       expect([answer.status, codeIn(answer)]).toEqual([400, 'bad_request']);
     }
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it.each([
@@ -88,7 +87,7 @@ describe('encodings', () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(15 * BODY_MAX);
     const search = await post(bomb, { 'content-encoding': encoding }, '/indexes/things/search');
     expect([search.status, codeIn(search)]).toEqual([500, 'internal']);
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 });
 
@@ -102,7 +101,7 @@ describe('sizes', () => {
       expect([answer.status, codeIn(answer)]).toEqual([413, 'payload_too_large']);
       expect(answer.text).toContain('The maximum accepted payload size is 10 MB.');
     }
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('another route answers as a node does, too', async () => {
@@ -111,7 +110,7 @@ describe('sizes', () => {
     expect(answer.text).toContain(
       `JSON payload (${BODY_MAX + 1} bytes) is larger than allowed (limit: ${BODY_MAX} bytes).`,
     );
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('a body in single bytes is a body', async () => {
@@ -124,11 +123,10 @@ describe('sizes', () => {
     ]);
     const answer = await rawExchange(scene.gateway.url, [head, ...pieces, '0\r\n\r\n'], 'stay');
     expect(answer).toContain('HTTP/1.1 202');
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('what finds no room gets 503 and may come again; what waits for room gets it', async () => {
-    await scene.node.pause();
     scene.node.addFault({ do: 'delay', ms: 400, match: { method: 'POST', path: 'documents' }, times: 2 });
     const big = Buffer.concat([Buffer.from('[{"id":1}'), Buffer.alloc(BODY_MAX - 20, 0x20), Buffer.from(']')]);
     const holding = [post(big), post(big)];
@@ -139,7 +137,7 @@ describe('sizes', () => {
     const small = await post(Buffer.alloc(100, 0x20));
     expect(small.status).toBe(503);
     expect((await Promise.all(holding)).map(({ status }) => status)).toEqual([202, 202]);
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('a body that waits for room is not read meanwhile, and then goes through', async () => {
@@ -182,20 +180,20 @@ describe('bodies that are not what they say', () => {
 
   it('shorter than announced, and the connection ends', async () => {
     await rawExchange(scene.gateway.url, [head(1_000), '[{"id":']);
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('shorter than announced, and the client waits', async () => {
     const answer = await rawExchange(scene.gateway.url, [head(1_000), '[{"id":'], 'stay');
     expect(answer).toContain('HTTP/1.1 408');
     expect(answer).toContain('The body stopped coming in.');
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('longer than announced: the connection ends with an error', async () => {
     const answer = await rawExchange(scene.gateway.url, [`${head(10)}[{"id":1}]garbage that follows\r\n\r\n`], 'stay');
     expect(answer).toContain('HTTP/1.1 400');
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it.each([
@@ -206,14 +204,14 @@ describe('bodies that are not what they say', () => {
   ])('%s: refused as no HTTP', async (_, headers) => {
     const request = `POST ${DOCUMENTS} HTTP/1.1\r\nhost: localhost\r\n${headers}\r\nhello`;
     expect(await rawExchange(scene.gateway.url, [request])).toContain('HTTP/1.1 400');
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('chunks that break off', async () => {
     const begin = `POST ${DOCUMENTS} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`;
     await rawExchange(scene.gateway.url, [begin, '5\r\n[{"id']);
     await rawExchange(scene.gateway.url, [begin, 'zz\r\n']);
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('headers without end', async () => {
@@ -225,7 +223,7 @@ describe('bodies that are not what they say', () => {
       'stay',
     );
     expect(large).toContain('HTTP/1.1 431');
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('no UTF-8, a mark at its beginning, another character set', async () => {
@@ -239,7 +237,7 @@ describe('bodies that are not what they say', () => {
       const search = await post(body, {}, '/indexes/things/search');
       expect([search.status, codeIn(search)]).toEqual([400, 'malformed_payload']);
     }
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('nested without end', async () => {
@@ -251,7 +249,7 @@ describe('bodies that are not what they say', () => {
     const closed = `${deep}${']'.repeat(deep.length)}`;
     const answer = await post(closed, {}, '/indexes/things/documents/delete-batch');
     expect([answer.status, codeIn(answer)]).toEqual([400, 'malformed_payload']);
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 
   it('a key’s refusal comes before the body, which is thrown away', async () => {
@@ -262,6 +260,6 @@ describe('bodies that are not what they say', () => {
       body: Buffer.alloc(1_000_000),
     });
     expect(answer.status).toBe(404);
-    await stillServes();
+    expect(await whatIsLeft()).toEqual(SERVES);
   });
 });

@@ -26,6 +26,10 @@ export async function startScene(
   const router = oneNodeRouter({ url: node.url });
   const metrics = createMetrics({ withProcess: false });
   const log: string[] = [];
+  const closeNode = async (): Promise<void> => {
+    metrics.close();
+    await node.close();
+  };
   const gateway = await startGateway({
     router,
     host: '127.0.0.1',
@@ -38,6 +42,9 @@ export async function startScene(
     metrics,
     logger: createLogger({ level: 'debug', role: 'gateway', destination: { write: (line) => log.push(line) } }),
     ...options,
+  }).catch(async (error: unknown) => {
+    await closeNode();
+    throw error;
   });
   return {
     node,
@@ -47,8 +54,7 @@ export async function startScene(
     log,
     async close() {
       await gateway.close();
-      metrics.close();
-      await node.close();
+      await closeNode();
     },
   };
 }
