@@ -7,7 +7,7 @@ import type { EventOutcome, Planner } from '../ports.ts';
 import { decide } from './decide.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { finishPlanning, replan } from './replan.ts';
-import { claimIndexes, endHolds, giveJobs, isAwaited, isOutdated } from './sweep.ts';
+import { brings, claimIndexes, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
 /** Times an event is decided anew because somebody changed the topology meanwhile. */
 const TRIES = 5;
@@ -23,6 +23,8 @@ class LeadingPlanner implements Planner {
   /** Moves to look at every second: they wait for another of their shard, or have just been planned. */
   #behind: ReadonlySet<string> = new Set();
   readonly #replans = new Map<string, number[]>();
+  /** By arriving node: a move that brings it a shard. */
+  readonly #bringing = new Map<string, string>();
 
   constructor(parts: PlanningParts) {
     this.#parts = parts;
@@ -137,13 +139,24 @@ class LeadingPlanner implements Planner {
     return may;
   }
 
+  /** Asked every second: as long as the move found last is under way, the hundreds of others need not be read. */
+  async #isAwaited(nodeId: string): Promise<boolean> {
+    const { records } = this.#parts;
+    const known = await records.move(this.#bringing.get(nodeId) ?? '');
+    if (known !== null && brings(known, nodeId)) return true;
+    const next = (await records.unfinishedMoves()).find((move) => brings(move, nodeId));
+    if (next === undefined) this.#bringing.delete(nodeId);
+    else this.#bringing.set(nodeId, next.id);
+    return next !== undefined;
+  }
+
   /** A node that waits for no shard any more is a full member. */
   async #activateNodes(topology: Topology): Promise<void> {
     const { records, writer, logger } = this.#parts;
     const arriving = topology.nodes.filter(({ state }) => state === 'joining' || state === 'restoring');
     if (arriving.length === 0 || (await writer.unplanned()).length > 0) return;
-    const unfinished = await records.unfinishedMoves();
-    const arrived = arriving.filter(({ id }) => !isAwaited(unfinished, id));
+    const awaiting = await Promise.all(arriving.map(({ id }) => this.#isAwaited(id)));
+    const arrived = arriving.filter((_, at) => awaiting[at] === false);
     if (arrived.length === 0) return;
     const ids = arrived.map(({ id }) => id).join(', ');
     const changes = arrived.map((node) => ({ id: node.id, node: { ...node, state: 'active' } satisfies TopologyNode }));

@@ -81,6 +81,6 @@ export async function endHolds({ records, logger }: PlanningParts): Promise<void
 /** Moves that were given up because the routes had changed under them: their shards have to be planned anew. */
 export const isOutdated = (move: MoveState): boolean => move.outcome === 'cancelled' && move.wish !== 'cancel';
 
-/** Whether the node still waits for a shard that a move brings it. */
-export const isAwaited = (unfinished: readonly MoveState[], nodeId: string): boolean =>
-  unfinished.some((move) => move.target === nodeId && !isSwitched(move.phase) && !move.cancelWished);
+/** Whether the move still has to bring the node a shard. */
+export const brings = (move: MoveState, nodeId: string): boolean =>
+  move.target === nodeId && move.outcome === undefined && !isSwitched(move.phase) && !move.cancelWished;

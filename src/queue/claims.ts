@@ -10,8 +10,7 @@ import { assertReadable } from '../core/version.ts';
 import { LeaseLostError, RecordTooNewError, messageOf } from '../errors.ts';
 import type { Clock, Failpoint, Lease, Leases, Logger } from '../ports.ts';
 import { addJobs } from './add.ts';
-import { IndexRun, STALLS_MAX, hasWork, queueOptions } from './index-run.ts';
-import { nextDueMs } from './job-keys.ts';
+import { IndexRun, STALLS_MAX, lookOptions, queueOptions, waitingJobs } from './index-run.ts';
 import { type ClaimJob, type PhaseJob, claimJob } from './jobs.ts';
 import { CLAIMS_QUEUE, QUEUE_PREFIX, dueClaimId, indexQueue, isDueClaim } from './names.ts';
 import type { PhaseRunner } from './phase-runner.ts';
@@ -22,8 +21,11 @@ const DRAIN_MS = 3_000;
 /** After a lost lease: what does not settle by then may act on old state, so the process ends. */
 const SETTLE_MS = 2_000;
 const RETRY_MS = 1_000;
-/** An index whose next move finds no place is woken when one is free; this is for when nobody wakes it. */
-const FULL_WAIT_MS = 5_000;
+/**
+ * An index whose next move finds no place is woken when one is free; this is for when whoever should have died first.
+ * Every look costs Redis some twenty commands, and hundreds of indexes may wait for one node.
+ */
+const FULL_WAIT_MS = 20_000;
 /** Claims looked through for one to wake. */
 const WAKE_LOOK = 50;
 /** Claims due within the same quarter of a second are one claim. */
@@ -45,8 +47,6 @@ export interface ClaimsOptions {
   ) => PhaseRunner;
   /** Whether both nodes of a move have a place for it. */
   readonly hasPlaces: (moveId: string) => Promise<boolean>;
-  /** Places of a node: as many indexes are woken when one gives its places back. */
-  readonly movesPerNode: number;
   readonly slots: MoveSlots;
   readonly maxConcurrentMigrations: number;
   readonly indexesPerProcess: number;
@@ -90,37 +90,38 @@ export function startClaims(options: ClaimsOptions): Claims {
   const putOffFull = (job: Job<ClaimJob>, token: string): Promise<never> =>
     putOff(job, token, FULL_WAIT_MS * (0.8 + 0.4 * clock.random()));
 
-  const withJobs = async <T>(index: string, use: (jobs: Queue<PhaseJob>) => Promise<T>): Promise<T> => {
-    const jobs = new Queue<PhaseJob>(indexQueue(index), queueOptions(connection));
+  /**
+   * What the index wants of a process now. `full`: all that it wants is to begin a move, and a node of the next one has
+   * no place. One look, since every index that waits for a place is looked at again and again.
+   */
+  const look = async (index: string): Promise<'nothing' | 'full' | 'work'> => {
+    const jobs = new Queue<PhaseJob>(indexQueue(index), lookOptions(connection));
     try {
-      return await use(jobs);
+      const waiting = await waitingJobs(jobs, connection, clock.now());
+      if (waiting === 'none') return 'nothing';
+      // What is due may hold the very places that the next move waits for, or end a grace: it always goes on.
+      if (waiting === 'due') return 'work';
+      const [next] = await jobs.getPrioritized(0, 0);
+      return next === undefined || (await options.hasPlaces(next.data.move)) ? 'work' : 'full';
     } finally {
       await jobs.close();
     }
   };
-  const somethingToDo = (index: string): Promise<boolean> =>
-    withJobs(index, (jobs) => hasWork(jobs, connection, clock.now()));
 
-  /** False when all that the index wants is to begin a move, and a node of the next one is full. */
-  const mayBegin = (index: string): Promise<boolean> =>
-    withJobs(index, async (jobs) => {
-      const counts = await jobs.getJobCounts('wait', 'active', 'prioritized', 'delayed');
-      if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) > 0) return true;
-      // What is due may hold the very places that the next move waits for, or end a grace: it always goes on.
-      const dueMs = counts['delayed'] === 0 ? null : await nextDueMs(jobs, connection);
-      if (dueMs !== null && dueMs <= clock.now()) return true;
-      const [next] = counts['prioritized'] === 0 ? [] : await jobs.getPrioritized(0, 0);
-      return next === undefined || (await options.hasPlaces(next.data.move));
-    });
-
-  /** Makes claims that were put off due now, the longest waiting first; those due at a time of their own are left alone. */
+  /** Makes claims that were put off due now, the longest waiting first, of indexes that find their places. */
   const wake = async (count: number): Promise<void> => {
     const ids = await queue.getRanges(['delayed'], 0, WAKE_LOOK - 1, true);
-    for (const id of ids.filter((one) => !isDueClaim(one)).slice(0, count)) {
+    let left = count;
+    for (const id of ids) {
+      if (left === 0) return;
+      // Those due at a time of their own are left alone.
+      if (isDueClaim(id)) continue;
       const job = await queue.getJob(id);
-      await job
-        ?.promote()
-        .catch((error: unknown) => logger.debug({ problem: messageOf(error) }, 'claim woke by itself'));
+      if (job === undefined || (await look(job.data.index)) !== 'work') continue;
+      left -= 1;
+      await addJobs(options.failpoint, 'wake', () => job.promote()).catch((error: unknown) =>
+        logger.debug({ problem: messageOf(error) }, 'claim woke by itself'),
+      );
     }
   };
   const wakeQuietly = (count: number): void => {
@@ -172,13 +173,14 @@ export function startClaims(options: ClaimsOptions): Claims {
       const { index } = job.data;
       try {
         assertReadable(job.data.v, `claim ${job.id}`);
-        if (!(await somethingToDo(index))) return;
-        if (!(await mayBegin(index))) return await putOffFull(job, token);
+        const wanted = await look(index);
+        if (wanted === 'nothing') return;
+        if (wanted === 'full') return await putOffFull(job, token);
         const answer = await leases.acquire(scopeOf(index));
         if ('busy' in answer) return await putOff(job, token, Math.min(answer.busy.remainingMs + 10, timings.watchMs));
         const ended = await serve(index, answer.lease, signal);
         if (ended === 'full') return await putOffFull(job, token);
-        if (ended === 'idle') await wake(options.movesPerNode);
+        if (ended === 'idle') await wake(1);
       } catch (error) {
         if (error instanceof DelayedError || error instanceof WaitingError) throw error;
         logger.warn({ index, problem: messageOf(error) }, 'claim put off');
@@ -190,7 +192,7 @@ export function startClaims(options: ClaimsOptions): Claims {
       }
       // Work may have come between the last look and the release; whoever added it asked for a claim of its own, and
       // that claim runs after this one. A lost lease leaves work without one.
-      if (await somethingToDo(index)) return putOff(job, token, timings.watchMs);
+      if ((await look(index)) !== 'nothing') return putOff(job, token, timings.watchMs);
     },
     {
       connection,

@@ -18,6 +18,8 @@ const PAST_COPY = new Set<string>(['MigrationComplete', 'DualWriteStopped', 'Old
 export const STALLS_MAX = 1_000_000;
 const IDLE_LOOK_MS = 50;
 const TURN_MS = 1_000;
+/** A place that another index gave back is found after this long at most; each try costs Redis some forty commands. */
+const CAP_MS = 2_000;
 
 export interface IndexRunOptions {
   readonly index: string;
@@ -37,13 +39,21 @@ export const queueOptions = (connection: Redis) => ({
   streams: { events: { maxLen: 500 } },
 });
 
-/** Jobs of the index that want a process now or within the linger. */
-export async function hasWork(queue: Queue, connection: Redis, nowMs: number): Promise<boolean> {
+/** For a queue object that only looks: the planner has set what a queue keeps, and the version was checked at the start. */
+export const lookOptions = (connection: Redis) => ({
+  connection,
+  prefix: QUEUE_PREFIX,
+  skipMetasUpdate: true,
+  skipVersionCheck: true,
+});
+
+/** `due`: a job wants a process now or within the linger; `begin`: only moves that wait to begin. */
+export async function waitingJobs(queue: Queue, connection: Redis, nowMs: number): Promise<'none' | 'begin' | 'due'> {
   const counts = await queue.getJobCounts('wait', 'active', 'prioritized', 'delayed');
-  if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) + (counts['prioritized'] ?? 0) > 0) return true;
-  if ((counts['delayed'] ?? 0) === 0) return false;
-  const dueMs = await nextDueMs(queue, connection);
-  return dueMs !== null && dueMs <= nowMs + SHORT_WAIT_MS;
+  if ((counts['wait'] ?? 0) + (counts['active'] ?? 0) > 0) return 'due';
+  const dueMs = (counts['delayed'] ?? 0) === 0 ? null : await nextDueMs(queue, connection);
+  if (dueMs !== null && dueMs <= nowMs + SHORT_WAIT_MS) return 'due';
+  return (counts['prioritized'] ?? 0) > 0 ? 'begin' : 'none';
 }
 
 export class IndexRun {
@@ -60,11 +70,14 @@ export class IndexRun {
     this.#open = resolve;
   });
   #isFull = false;
+  /** Moves at a time while a node is full, and which capping this is. */
+  #cap = Number.POSITIVE_INFINITY;
+  #caps = 0;
 
   constructor(options: IndexRunOptions) {
     const { index, connection, runner, timings, holder, lease, logger } = options;
     this.#options = options;
-    this.#queue = new Queue(indexQueue(index), queueOptions(connection));
+    this.#queue = new Queue(indexQueue(index), lookOptions(connection));
     this.#worker = new Worker<PhaseJob>(
       indexQueue(index),
       // Three declared parameters: BullMQ gives the signal only to those who ask for it.
@@ -81,6 +94,7 @@ export class IndexRun {
       {
         connection,
         prefix: QUEUE_PREFIX,
+        skipVersionCheck: true,
         name: holder,
         concurrency: 1,
         lockDuration: timings.jobLockMs,
@@ -106,7 +120,7 @@ export class IndexRun {
   /** Moves of the index that may run at a time. */
   set places(value: number) {
     this.#places = value;
-    this.#worker.concurrency = value;
+    this.#worker.concurrency = Math.min(value, this.#cap);
   }
 
   /** A first window was applied, and the next batch has begun: what begins now is indexed after it. */
@@ -129,13 +143,29 @@ export class IndexRun {
   }
 
   /**
-   * A node has no place for a move of this index. Where none of its moves runs, trying the others one by one would only
-   * cost: the index gives way, and is claimed again when a place is free.
+   * A node has no place for a move of this index. Trying the others one by one would only cost: where moves of it run,
+   * they are enough; where none does, the index gives way, and is claimed again when a place is free.
    */
   full(): void {
-    if (this.#options.runner.working > 0 || this.#isFull) return;
+    const { begun } = this.#options.runner;
+    if (this.#isFull) return;
+    if (begun > 0) return this.#goOnWith(begun);
     this.#isFull = true;
     void this.#worker.pause(true);
+  }
+
+  /** As many at a time as have places: what ends makes room for the next. A while later one more is tried. */
+  #goOnWith(moves: number): void {
+    const { clock } = this.#options;
+    this.#cap = moves;
+    this.places = this.#places;
+    const cap = ++this.#caps;
+    const lift = (): void => {
+      if (cap !== this.#caps) return;
+      this.#cap = Number.POSITIVE_INFINITY;
+      this.places = this.#places;
+    };
+    clock.sleep(CAP_MS, this.#stop.signal).then(lift, () => undefined); // the run is over
   }
 
   /** Whether a move of the index waits to begin. */
@@ -151,7 +181,7 @@ export class IndexRun {
       await clock.sleep(IDLE_LOOK_MS, over).catch(() => undefined); // aborted: looked at above
       if (over.aborted || this.#active > 0) continue;
       if (this.#isFull) return 'full';
-      if (!(await hasWork(this.#queue, connection, clock.now()))) return 'idle';
+      if ((await waitingJobs(this.#queue, connection, clock.now())) === 'none') return 'idle';
     }
     return 'over';
   }

@@ -72,6 +72,8 @@ export class PhaseRunner {
   readonly #options: RunnerOptions;
   /** Moves with a phase at work: a second job of one waits, since both would send the same windows. */
   readonly #atWork = new Set<string>();
+  /** Moves that have begun here and are not settled: they keep their places between two phases and while they wait. */
+  readonly #begun = new Set<string>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -90,6 +92,7 @@ export class PhaseRunner {
       const data = phaseJobSchema.parse(job.data);
       move = await records.move(data.move);
       if (move !== null && isOfOlderFlow(job, move)) return { phase: move.phase, docs_migrated: move.docsMigrated };
+      this.#note(move);
       const wanted = phaseIndex(data.phase);
       while (move !== null && move.outcome === undefined && phaseIndex(move.phase) < wanted) {
         signal.throwIfAborted();
@@ -101,6 +104,7 @@ export class PhaseRunner {
         // The phase just reached is this job's own in all but a late or repeated one: then there is nothing to read again.
         if (reached === data.phase) return this.#reached(job, move, reached);
         move = await records.move(data.move);
+        this.#note(move);
       }
       if (move === null || move.outcome !== undefined || isSwitched(move.phase)) slots.leave(data.move);
       return { phase: move?.phase ?? 'gone', docs_migrated: move?.docsMigrated ?? 0 };
@@ -116,6 +120,17 @@ export class PhaseRunner {
     return this.#atWork.size;
   }
 
+  /** Moves that have places at their nodes, whether a phase of them is at work or not. */
+  get begun(): number {
+    return new Set([...this.#begun, ...this.#atWork]).size;
+  }
+
+  #note(move: MoveState | null): void {
+    if (move === null || move.startedAtMs === null) return;
+    if (move.outcome !== undefined || isSwitched(move.phase)) this.#begun.delete(move.id);
+    else this.#begun.add(move.id);
+  }
+
   /** The phase that was reached; null when the move was undone. */
   async #work(job: Job<PhaseJob>, token: string, move: MoveState): Promise<JobPhase | null> {
     this.#atWork.add(move.id);
@@ -127,7 +142,10 @@ export class PhaseRunner {
   }
 
   #reached(job: Job<PhaseJob>, move: MoveState, phase: JobPhase): { phase: string; docs_migrated: number } {
-    if (isSwitched(phase)) this.#options.slots.leave(move.id);
+    if (isSwitched(phase)) {
+      this.#options.slots.leave(move.id);
+      this.#begun.delete(move.id);
+    } else this.#begun.add(move.id);
     if (phase === 'DualWriteStopped') this.#options.onFree();
     return { phase, docs_migrated: job.data.docs_migrated };
   }
