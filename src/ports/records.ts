@@ -92,8 +92,8 @@ export interface Records {
   move(id: string): Promise<MoveState | null>;
   moves(ids: readonly string[]): Promise<readonly MoveState[]>;
   unfinishedMoves(): Promise<readonly MoveState[]>;
-  /** Whether both nodes of a move have a place for it, or it has them; true for a move that is gone. */
-  hasPlaces(moveId: string, movesPerNode: number): Promise<boolean>;
+  /** Places that both nodes of a move have for moves like it; one at least for a move that has its own, or is gone. */
+  freePlaces(moveId: string, movesPerNode: number): Promise<number>;
   plan(id: string): Promise<PlanRecord | null>;
   planMoveIds(id: string): Promise<readonly string[]>;
   /** Newest first: running ones, then at most `ended` ended ones. */

@@ -25,7 +25,7 @@ const RETRY_MS = 1_000;
  * An index whose next move finds no place is woken when one is free; this is for when whoever should have died first.
  * Every look costs Redis some twenty commands, and hundreds of indexes may wait for one node.
  */
-const FULL_WAIT_MS = 20_000;
+const FULL_WAIT_MS = 60_000;
 /** Claims looked through for one to wake. */
 const WAKE_LOOK = 50;
 /** Claims due within the same quarter of a second are one claim. */
@@ -45,8 +45,8 @@ export interface ClaimsOptions {
       readonly onFree: () => void;
     },
   ) => PhaseRunner;
-  /** Whether both nodes of a move have a place for it. */
-  readonly hasPlaces: (moveId: string) => Promise<boolean>;
+  /** Places that both nodes of a move have for moves like it. */
+  readonly freePlaces: (moveId: string) => Promise<number>;
   readonly slots: MoveSlots;
   readonly maxConcurrentMigrations: number;
   readonly indexesPerProcess: number;
@@ -91,18 +91,19 @@ export function startClaims(options: ClaimsOptions): Claims {
     putOff(job, token, FULL_WAIT_MS * (0.8 + 0.4 * clock.random()));
 
   /**
-   * What the index wants of a process now. `full`: all that it wants is to begin a move, and a node of the next one has
-   * no place. One look, since every index that waits for a place is looked at again and again.
+   * How many moves of the index a process may have at work now; `nothing` when it wants none. 0: all that it wants is to
+   * begin a move, and a node of the next one has no place. One look, since every index that waits for a place is looked
+   * at again and again.
    */
-  const look = async (index: string): Promise<'nothing' | 'full' | 'work'> => {
+  const look = async (index: string): Promise<'nothing' | number> => {
     const jobs = new Queue<PhaseJob>(indexQueue(index), lookOptions(connection));
     try {
       const waiting = await waitingJobs(jobs, connection, clock.now());
       if (waiting === 'none') return 'nothing';
       // What is due may hold the very places that the next move waits for, or end a grace: it always goes on.
-      if (waiting === 'due') return 'work';
+      if (waiting === 'due') return Number.POSITIVE_INFINITY;
       const [next] = await jobs.getPrioritized(0, 0);
-      return next === undefined || (await options.hasPlaces(next.data.move)) ? 'work' : 'full';
+      return next === undefined ? Number.POSITIVE_INFINITY : await options.freePlaces(next.data.move);
     } finally {
       await jobs.close();
     }
@@ -117,7 +118,8 @@ export function startClaims(options: ClaimsOptions): Claims {
       // Those due at a time of their own are left alone.
       if (isDueClaim(id)) continue;
       const job = await queue.getJob(id);
-      if (job === undefined || (await look(job.data.index)) !== 'work') continue;
+      const wanted = job === undefined ? 'nothing' : await look(job.data.index);
+      if (job === undefined || wanted === 'nothing' || wanted === 0) continue;
       left -= 1;
       await addJobs(options.failpoint, 'wake', () => job.promote()).catch((error: unknown) =>
         logger.debug({ problem: messageOf(error) }, 'claim woke by itself'),
@@ -128,7 +130,12 @@ export function startClaims(options: ClaimsOptions): Claims {
     wake(count).catch((error: unknown) => logger.debug({ problem: messageOf(error) }, 'nobody woken'));
   };
 
-  const serve = async (index: string, lease: Lease, signal: AbortSignal): Promise<'idle' | 'full' | 'over'> => {
+  const serve = async (
+    index: string,
+    lease: Lease,
+    most: number,
+    signal: AbortSignal,
+  ): Promise<'idle' | 'full' | 'over'> => {
     const log = logger.child({ index, fence: lease.fence });
     let run: IndexRun | undefined;
     const runner = options.runnerFor(index, lease, {
@@ -146,6 +153,7 @@ export function startClaims(options: ClaimsOptions): Claims {
     run = new IndexRun({ ...options, index, lease, runner, logger: log });
     runs.set(index, run);
     serving.add(index);
+    run.atMost(most);
     share();
     try {
       return await run.untilIdle(signal);
@@ -175,10 +183,10 @@ export function startClaims(options: ClaimsOptions): Claims {
         assertReadable(job.data.v, `claim ${job.id}`);
         const wanted = await look(index);
         if (wanted === 'nothing') return;
-        if (wanted === 'full') return await putOffFull(job, token);
+        if (wanted === 0) return await putOffFull(job, token);
         const answer = await leases.acquire(scopeOf(index));
         if ('busy' in answer) return await putOff(job, token, Math.min(answer.busy.remainingMs + 10, timings.watchMs));
-        const ended = await serve(index, answer.lease, signal);
+        const ended = await serve(index, answer.lease, wanted, signal);
         if (ended === 'full') return await putOffFull(job, token);
         if (ended === 'idle') await wake(1);
       } catch (error) {

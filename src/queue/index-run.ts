@@ -149,14 +149,21 @@ export class IndexRun {
   full(): void {
     const { begun } = this.#options.runner;
     if (this.#isFull) return;
-    if (begun > 0) return this.#goOnWith(begun);
+    if (begun > 0) return this.atMost(begun);
     this.#isFull = true;
     void this.#worker.pause(true);
   }
 
-  /** As many at a time as have places: what ends makes room for the next. A while later one more is tried. */
-  #goOnWith(moves: number): void {
+  #resume(): void {
+    this.#isFull = false;
+    this.atMost(this.#options.runner.begun);
+    this.#worker.resume();
+  }
+
+  /** As many at a time as have places: what ends makes room for the next. A while later more are tried. */
+  atMost(moves: number): void {
     const { clock } = this.#options;
+    if (moves === Number.POSITIVE_INFINITY) return;
     this.#cap = moves;
     this.places = this.#places;
     const cap = ++this.#caps;
@@ -180,7 +187,9 @@ export class IndexRun {
     while (!over.aborted) {
       await clock.sleep(IDLE_LOOK_MS, over).catch(() => undefined); // aborted: looked at above
       if (over.aborted || this.#active > 0) continue;
-      if (this.#isFull) return 'full';
+      if (this.#isFull && this.#options.runner.begun === 0) return 'full';
+      // One that stood in line when the others were refused has found a place after all: it goes on.
+      if (this.#isFull) this.#resume();
       if ((await waitingJobs(this.#queue, connection, clock.now())) === 'none') return 'idle';
     }
     return 'over';

@@ -198,14 +198,14 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       return toMove(id, await redis.hgetall(keys.move(id)));
     },
     moves,
-    async hasPlaces(moveId, movesPerNode) {
+    async freePlaces(moveId, movesPerNode) {
       const move = toMove(moveId, await redis.hgetall(keys.move(moveId)));
-      if (move === null || move.phase !== 'Idle' || move.startedAtMs !== null) return true;
+      if (move === null || move.phase !== 'Idle' || move.startedAtMs !== null) return 1;
       const [out, into] = await Promise.all([
         redis.scard(keys.nodeMoves(move.plannedSource, 'out')),
         redis.scard(keys.nodeMoves(move.target, 'in')),
       ]);
-      return out < movesPerNode && into < movesPerNode;
+      return Math.max(0, movesPerNode - Math.max(out, into));
     },
     async unfinishedMoves() {
       return moves((await redis.smembers(keys.moves)).sort());

@@ -114,7 +114,7 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
     failpoint,
     holder,
     logger,
-    hasPlaces: (moveId) => records.hasPlaces(moveId, config.movesPerNode),
+    freePlaces: (moveId) => records.freePlaces(moveId, config.movesPerNode),
     runnerFor: (_index, lease, { stopping, onProgress, onFull, onFree }) => {
       const writers = {
         writer: createMoveWriter({ ...config, scripts, lease }),

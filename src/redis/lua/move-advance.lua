@@ -16,7 +16,7 @@
 -- @include route
 -- @include chunks
 -- @include repair
-local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt')
+local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt', 'waiting')
 if move[1] ~= ARGV[4] or move[2] then
   return refused('phase', move[2] or move[1] or '')
 end
@@ -46,7 +46,9 @@ end
 local fields = {}
 if ARGV[5] ~= '' then
   fields = { 'phase', ARGV[5], 'phaseAt', now }
-  redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
+  if move[5] then
+    redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
+  end
 end
 for i = 16, #ARGV, 2 do
   table.insert(fields, ARGV[i])

@@ -6,7 +6,7 @@
 -- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full', detail}
 -- @include fence
 -- @include route
-local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish')
+local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'waiting')
 if move[1] ~= 'Idle' or move[2] then
   return refused('phase', move[2] or move[1] or '')
 end
@@ -44,6 +44,8 @@ if not epoch then
   return refused('conflict', '')
 end
 redis.call('HSET', KEYS[2], 'startedAt', now)
-redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
+if move[4] then
+  redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
+end
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[7], '*', 'what', 'tracking', 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
 return { 'ok', epoch, now, now, text }
