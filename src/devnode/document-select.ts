@@ -1,4 +1,5 @@
 import { ApiError } from './errors.ts';
+import { valuesAt } from './facet-distribution.ts';
 import { storedFields } from './document-text.ts';
 import type { IndexStore } from './index-store.ts';
 import { FieldSpans, JsonScanner } from './json-scan.ts';
@@ -84,7 +85,7 @@ export function readSort(index: IndexStore, expressions: readonly string[], code
 export function sortDocuments(index: IndexStore, internals: readonly number[], keys: readonly SortKey[]): number[] {
   const rows = internals.map((internal) => {
     const fields = storedFields(index.textAt(internal) ?? '{}');
-    return { internal, values: keys.map(({ field }) => sortValue(fields.get(field))) };
+    return { internal, values: keys.map((key) => sortable(sortValue(fields, key))) };
   });
   rows.sort((a, b) => {
     for (const [i, { isDescending }] of keys.entries()) {
@@ -96,13 +97,18 @@ export function sortDocuments(index: IndexStore, internals: readonly number[], k
   return rows.map(({ internal }) => internal);
 }
 
-function sortValue(text: string | undefined): number | string | undefined {
-  if (text === undefined) return undefined;
-  const value: unknown = JSON.parse(text);
-  const first: unknown = Array.isArray(value) ? value[0] : value;
-  if (typeof first === 'number') return first;
-  return typeof first === 'string' ? first.toLowerCase() : undefined;
+/** Of several values the one that comes first in this direction, as it is written in the document. */
+export function sortValue(
+  fields: ReadonlyMap<string, string>,
+  { field, isDescending }: SortKey,
+): number | string | undefined {
+  const values = [...valuesAt(fields, field)];
+  return values.sort((a, b) => compareValues(sortable(a), sortable(b), isDescending))[0];
 }
+
+/** What is compared of a value. */
+export const sortable = (value: number | string | undefined): number | string | undefined =>
+  typeof value === 'string' ? value.toLowerCase() : value;
 
 /** Numbers, then strings, then nothing, in both directions. */
 export function compareValues(

@@ -45,7 +45,8 @@ function allFacets(index: IndexStore): string[] {
   return names.filter((name) => patterns.some((pattern) => matchesPattern(pattern, name)));
 }
 
-function valuesAt(fields: ReadonlyMap<string, string>, path: string): Set<number | string> {
+/** The values of a field, or at a path into objects; what is deeper in arrays counts too. */
+export function valuesAt(fields: ReadonlyMap<string, string>, path: string): Set<number | string> {
   const found = new Set<number | string>();
   for (const [name, text] of fields) {
     if (name === path) gather(JSON.parse(text), [], found);

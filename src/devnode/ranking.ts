@@ -1,4 +1,4 @@
-import { compareValues, type SortKey } from './document-select.ts';
+import { compareValues, sortable, sortValue, type SortKey } from './document-select.ts';
 import { storedFields } from './document-text.ts';
 import type { IndexStore } from './index-store.ts';
 import { doubleText } from './number-text.ts';
@@ -95,26 +95,19 @@ export class Ranking {
 }
 
 function byField(index: IndexStore, { field, isDescending }: SortKey): Criterion {
-  const read = new Map<number, { key: number | string | undefined; shown: unknown }>();
-  const valueOf = ({ internal }: Found): { key: number | string | undefined; shown: unknown } => {
-    const known = read.get(internal);
-    if (known) return known;
-    const text = storedFields(index.textAt(internal) ?? '{}').get(field);
-    const value: unknown = text === undefined ? undefined : JSON.parse(text);
-    const first: unknown = Array.isArray(value) ? value[0] : value;
-    const isText = typeof first === 'string';
-    const key = typeof first === 'number' ? first : isText ? first.toLowerCase() : undefined;
-    const entry = { key, shown: key === undefined ? null : first };
-    read.set(internal, entry);
-    return entry;
+  const key: SortKey = { field, isDescending };
+  const read = new Map<number, number | string | undefined>();
+  const valueOf = ({ internal }: Found): number | string | undefined => {
+    if (!read.has(internal)) read.set(internal, sortValue(storedFields(index.textAt(internal) ?? '{}'), key));
+    return read.get(internal);
   };
   const displayed = index.settings.displayedAttributes;
   const isShown = displayed.includes('*') || displayed.includes(field);
   return {
-    compare: (a, b) => compareValues(valueOf(a).key, valueOf(b).key, isDescending),
+    compare: (a, b) => compareValues(sortable(valueOf(a)), sortable(valueOf(b)), isDescending),
     detail: (hit, order) =>
       isShown
-        ? [`${field}:${isDescending ? 'desc' : 'asc'}`, `"value":${JSON.stringify(valueOf(hit).shown)}`]
+        ? [`${field}:${isDescending ? 'desc' : 'asc'}`, `"value":${JSON.stringify(valueOf(hit) ?? null)}`]
         : [`<hidden-rule-${order}>`, '"value":"<hidden>"'],
   };
 }
