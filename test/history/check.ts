@@ -1,7 +1,7 @@
 // Judges a history of clients' calls, all along and at the end, against what clients were promised. Knows nothing of
 // how documents move; shares no code with what it judges.
 import { linearizable } from './linearizable.ts';
-import type { Operation, State } from './linearizable.ts';
+import type { Finding, Operation, State } from './linearizable.ts';
 import type { Call, Content, History, ReadCall } from './record.ts';
 import { Registers, operationsOf, readsOf } from './registers.ts';
 import type { KeyRead, Register } from './registers.ts';
@@ -17,7 +17,7 @@ export interface CheckOptions {
   readonly readsInOrder: boolean;
   /** Default: a write is never sent again. */
   readonly sentAgainAfterMs?: number;
-  /** For one document; more is `undecided`. */
+  /** For one document; more is `undecided`. Default: by the number of its operations. */
   readonly stepsMax?: number;
 }
 
@@ -33,13 +33,16 @@ export interface EndState {
   readonly isListed?: (node: string, key: string) => boolean;
 }
 
-const STEPS_MAX = 200_000;
+/** An order is found in little more than a step for each operation, or hardly ever. */
+const STEPS = { least: 50_000, perOperation: 20 };
+/** So many documents' reads are spread out at a time: one list is a read of each of its documents. */
+const KEYS_AT_A_TIME = 100;
 /** After everything: what is applied at all is applied before. */
 const AT_THE_END = { startMs: Number.MAX_VALUE, endMs: Infinity };
 
 export class Judge {
   readonly #history: History;
-  readonly #options: Required<CheckOptions>;
+  readonly #options: CheckOptions & { readonly sentAgainAfterMs: number };
   readonly #registers = new Registers();
   readonly #findings = new Findings();
   /** Calls before this one were entered. */
@@ -49,7 +52,7 @@ export class Judge {
 
   constructor(history: History, options: CheckOptions) {
     this.#history = history;
-    this.#options = { sentAgainAfterMs: Infinity, stepsMax: STEPS_MAX, ...options };
+    this.#options = { sentAgainAfterMs: Infinity, ...options };
   }
 
   /** Judges the reads that were answered since the last look, by what is known by now. To be called now and then. */
@@ -69,23 +72,35 @@ export class Judge {
         this.#findContradiction(key, timeline, read);
       }
     }
+    // No read to come has begun before the last call, or before the oldest that is not answered.
+    const fromMs = Math.min(this.#history.at(-1)?.invokedAtMs ?? 0, this.#waiting[0]?.invokedAtMs ?? Infinity);
+    for (const key of timelines.keys()) this.#registers.of(key).forget(fromMs);
     return this.#findings.verdict(this.#history);
   }
 
   /** The whole history again, with every answer known, and the nodes. To be called once. */
   end(end: EndState): Verdict {
     this.#enter();
-    for (const call of this.#history) {
-      if (call.is === 'write') continue;
+    const reads = this.#history.filter((call): call is ReadCall => call.is === 'read');
+    for (const call of reads) {
       this.#findDoubled(call);
-      for (const [key, read] of readsOf(call)) this.#registers.of(key).reads.push(read);
+      // Nobody need have written what was seen.
+      for (const { key } of call.seen) this.#registers.of(key);
     }
-    for (const register of this.#registers) {
-      const timeline = new Timeline(register, end.idleAtMs);
-      for (const read of register.reads) this.#findContradiction(register.key, timeline, read);
-      this.#checkOwners(register, timeline, end);
-      // What a rule has named already is not to be counted again under another name.
-      if (!this.#findings.has(register.key)) this.#checkOrder(register, end.idleAtMs);
+    const registers = [...this.#registers];
+    for (let from = 0; from < registers.length; from += KEYS_AT_A_TIME) {
+      const some = new Map(registers.slice(from, from + KEYS_AT_A_TIME).map((register) => [register.key, register]));
+      for (const call of reads) {
+        for (const [key, read] of readsOf(call)) some.get(key)?.reads.push(read);
+      }
+      for (const register of some.values()) {
+        const timeline = new Timeline(register, end.idleAtMs);
+        for (const read of register.reads) this.#findContradiction(register.key, timeline, read);
+        this.#checkOwners(register, timeline, end);
+        // What a rule has named already is not to be counted again under another name.
+        if (!this.#findings.has(register.key)) this.#checkOrder(register, end.idleAtMs);
+        register.reads = [];
+      }
     }
     return this.#findings.verdict(this.#history);
   }
@@ -143,14 +158,14 @@ export class Judge {
   }
 
   #checkOrder(register: Register, idleAtMs: number): void {
-    const { readsInOrder, sentAgainAfterMs, stepsMax } = this.#options;
-    const limits = { readsInOrder, stepsMax };
-    const once = linearizable(operationsOf(register, { idleAtMs, sentAgainAfterMs: Infinity }), limits);
-    if (once.verdict === 'linearizable') return;
-    const found =
-      sentAgainAfterMs === Infinity
-        ? once
-        : linearizable(operationsOf(register, { idleAtMs, sentAgainAfterMs }), limits);
+    const { readsInOrder, sentAgainAfterMs } = this.#options;
+    const search = (withinMs: number): Finding => {
+      const operations = operationsOf(register, { idleAtMs, sentAgainAfterMs: withinMs });
+      const stepsMax = this.#options.stepsMax ?? STEPS.least + STEPS.perOperation * operations.length;
+      return linearizable(operations, { readsInOrder, stepsMax });
+    };
+    let found = search(Infinity);
+    if (found.verdict !== 'linearizable' && sentAgainAfterMs < Infinity) found = search(sentAgainAfterMs);
     if (found.verdict === 'linearizable') return;
     const { key } = register;
     if (found.verdict === 'undecided') {

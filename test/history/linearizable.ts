@@ -7,6 +7,10 @@
 // - a read is before a write that was invoked after the read's answer, and, with `readsInOrder`, before such a read.
 // Without `readsInOrder` a read may see a write that is not confirmed, and a later one, on another replica, not: that is
 // what several readers are allowed to do before the task is said to have succeeded.
+//
+// Values are unique, so what read a value has its place right behind the write of it: such reads are not put in order by
+// themselves, they tighten what their write has to come before and after. Only reads of nothing, and of a value that may
+// be written twice, float.
 
 /** Nothing there, or the two fields as they are. */
 export type State = { readonly base: string | null; readonly patch: string | null } | null;
@@ -58,96 +62,201 @@ export function apply(state: State, operation: Operation): State | undefined {
 export const sameState = (a: State, b: State): boolean =>
   a === null || b === null ? a === b : a.base === b.base && a.patch === b.patch;
 
-/** Everything before `low` is in the order; after it, the operations whose bit is set (bit 0 is `low`). */
-interface Position {
+/** A write with the reads that saw it, which come right behind it. */
+interface Link {
+  readonly one: Operation;
+  /** The last one, and before it those that saw something else. */
+  readonly reads: readonly Operation[];
+  readonly startMs: number;
+  /** Writes begun later come after it: after its 202, or after a read of it. */
+  readonly orderedMs: number;
+  /** Reads begun later come after it. */
+  readonly endMs: number;
+  /** Begin of the last read of it: what ended before that comes before it. */
+  readonly readAtMs: number;
+}
+
+/** Items by start; in the order are all before `low` and those whose bit is set (bit 0 is `low`), none from `high` on. */
+interface Front {
   readonly low: number;
+  readonly high: number;
   readonly taken: bigint;
+}
+
+interface Position {
+  readonly links: Front;
+  readonly floating: Front;
   readonly extras: bigint;
   readonly state: State;
 }
 
+const BEGIN: Front = { low: 0, high: 0, taken: 0n };
+
 export function linearizable(operations: readonly Operation[], { readsInOrder, stepsMax }: Limits): Finding {
-  const byStart = [...operations].sort((a, b) => a.startMs - b.startMs);
-  const firm = byStart.filter(({ isOptional }) => !isOptional);
-  const extras = byStart.filter(({ isOptional }) => isOptional);
-  const stack: Position[] = [{ low: 0, taken: 0n, extras: 0n, state: null }];
+  const { links, floating, extras, impossible } = linked(operations, readsInOrder);
+  if (impossible.length > 0) return { verdict: 'violated', steps: 0, stuck: impossible, stuckState: null };
+  const orderedFrom = suffixMin(links.map(({ orderedMs }) => orderedMs));
+  const endFrom = suffixMin(links.map(({ endMs }) => endMs));
+  const floatingEndFrom = suffixMin(floating.map(({ endMs }) => endMs));
+  const stack: Position[] = [{ links: BEGIN, floating: BEGIN, extras: 0n, state: null }];
   const tried = new Set<string>();
-  let deepest: { at: number; candidates: Operation[]; state: State } = { at: -1, candidates: [], state: null };
+  let deepest: { at: number; stuck: Operation[]; state: State } = { at: -1, stuck: [], state: null };
   let steps = 0;
   for (let here = stack.pop(); here !== undefined; here = stack.pop()) {
-    if (here.low === firm.length) return { verdict: 'linearizable', steps, stuck: [], stuckState: null };
     const { state } = here;
-    const name = `${here.low} ${here.taken.toString(36)} ${here.extras.toString(36)} ${JSON.stringify(state)}`;
+    if (here.links.low === links.length && here.floating.low === floating.length) {
+      return { verdict: 'linearizable', steps, stuck: [], stuckState: null };
+    }
+    const name = nameOf(here);
     if (tried.has(name)) continue;
     tried.add(name);
     steps += 1;
     if (steps > stepsMax) break;
-    const { candidates, latestStartMs } = candidatesAt(firm, here, readsInOrder);
-    if (here.low > deepest.at) deepest = { at: here.low, candidates: candidates.map(({ one }) => one), state };
+    const orderedMs = Math.min(orderedFrom[here.links.high] ?? Infinity, leastOf(links, here.links, byOrdered));
+    const endMs = Math.min(endFrom[here.links.high] ?? Infinity, leastOf(links, here.links, byEnd));
+    const floatMs = Math.min(floatingEndFrom[here.floating.high] ?? Infinity, leastOf(floating, here.floating, byEnd));
+
     // A read that fits now is taken now: it changes nothing, and putting it off opens no way that is closed otherwise.
-    const fitting = candidates.find(({ one }) => one.kind === 'read' && sameState(one.seen, state));
-    if (fitting !== undefined) {
-      stack.push(take(here, fitting.at, state));
+    const readUntilMs = readsInOrder ? Math.min(endMs, floatMs) : endMs;
+    let reads = here.floating;
+    for (const at of missing(floating, here.floating, readUntilMs)) {
+      if (sameState(floating[at]?.seen ?? null, state)) reads = take(reads, at);
+    }
+    if (reads !== here.floating) {
+      stack.push({ ...here, floating: reads });
       continue;
     }
-    // Pushed last, tried first: in the order of their start, and what may never have happened after what has.
-    let hasDelete = false;
+
+    const untilMs = Math.min(orderedMs, floatMs);
+    const candidates = [...missing(links, here.links, untilMs)];
+    const scannedTo = Math.max(here.links.high, (candidates.at(-1) ?? -1) + 1);
     const next: Position[] = [];
-    for (const { one, at } of candidates) {
-      if (one.kind !== 'read') next.push(take(here, at, apply(state, one) ?? null));
+    for (const at of candidates.sort((a, b) => (links[a]?.orderedMs ?? 0) - (links[b]?.orderedMs ?? 0))) {
+      const link = links[at];
+      if (link === undefined) break;
+      const after = apply(state, link.one) ?? null;
+      const othersEndMs = Math.min(
+        endFrom[scannedTo] ?? Infinity,
+        leastOf(links, { ...here.links, high: scannedTo }, byEnd, at),
+      );
+      const isInTime = link.readAtMs <= othersEndMs && !(readsInOrder && link.readAtMs > floatMs);
+      if (!isInTime || link.reads.some(({ seen }) => !sameState(seen, after))) continue;
+      next.push({ ...here, links: take(here.links, at), state: after });
     }
+    if (here.links.low + here.floating.low > deepest.at) {
+      const waiting = candidates.flatMap((at) => [links[at]?.one, links[at]?.reads.at(-1)]);
+      const stuck = [...waiting, floating[here.floating.low]].filter((one) => one !== undefined);
+      deepest = { at: here.links.low + here.floating.low, stuck, state };
+    }
+    let hasDelete = false;
     for (const [at, one] of extras.entries()) {
       const bit = 1n << BigInt(at);
-      if ((here.extras & bit) !== 0n || one.startMs > latestStartMs) continue;
+      if ((here.extras & bit) !== 0n || one.startMs > untilMs) continue;
       // Deletes are all alike, and the one that began first may come wherever a later one may.
       if (one.kind === 'delete' && hasDelete) continue;
       hasDelete ||= one.kind === 'delete';
       next.push({ ...here, extras: here.extras | bit, state: apply(state, one) ?? null });
     }
+    // Pushed last, tried first: in the order of acceptance, and what may never have happened after what has.
     stack.push(...next.reverse());
   }
-  const verdict = steps > stepsMax ? 'undecided' : 'violated';
-  return { verdict, steps, stuck: deepest.candidates, stuckState: deepest.state };
+  return {
+    verdict: steps > stepsMax ? 'undecided' : 'violated',
+    steps,
+    stuck: deepest.stuck,
+    stuckState: deepest.state,
+  };
 }
 
-/** What may come next: whatever no operation still missing has to precede. An optional write may if it began by `latestStartMs`. */
-function candidatesAt(
-  firm: readonly Operation[],
-  { low, taken }: Position,
+/** `impossible`: a read of what nobody writes, or before it is written, or two that saw one write differently. */
+function linked(
+  operations: readonly Operation[],
   readsInOrder: boolean,
-): { candidates: { one: Operation; at: number }[]; latestStartMs: number } {
-  const candidates: { one: Operation; at: number }[] = [];
-  let writeOrderedMs = Infinity;
-  let writeEndMs = Infinity;
-  let readEndMs = Infinity;
-  // Bit by bit: a wide number is shifted only as far as there are bits in it.
-  let rest = taken;
-  for (let at = low; at < firm.length; at += 1) {
-    const one = firm[at];
-    if (one === undefined) break;
-    const isTaken = rest !== 0n && (rest & 1n) !== 0n;
-    if (rest !== 0n) rest >>= 1n;
-    const untilWriteMs = Math.min(writeOrderedMs, readEndMs);
-    const untilReadMs = readsInOrder ? Math.min(writeEndMs, readEndMs) : writeEndMs;
-    // What starts later still has to wait as well, since nothing ends before it starts.
-    if (one.startMs > Math.max(untilWriteMs, untilReadMs)) break;
-    if (isTaken) continue;
-    if (one.startMs <= (one.kind === 'read' ? untilReadMs : untilWriteMs)) candidates.push({ one, at });
-    if (one.kind === 'read') readEndMs = Math.min(readEndMs, one.endMs);
+): { links: Link[]; floating: Operation[]; extras: Operation[]; impossible: readonly Operation[] } {
+  const byStart = [...operations].sort((a, b) => a.startMs - b.startMs);
+  const isValue = ({ kind }: Operation): boolean => kind === 'put' || kind === 'update';
+  const writers = new Map<string, number>();
+  for (const one of byStart) if (isValue(one)) writers.set(one.value, (writers.get(one.value) ?? 0) + 1);
+  const readsOf = new Map<string, Operation[]>();
+  const floating: Operation[] = [];
+  for (const one of byStart) {
+    if (one.kind !== 'read') continue;
+    const value = one.seen === null ? null : (one.seen.patch ?? '');
+    const count = value === null ? 0 : writers.get(value);
+    if (count === undefined) return { links: [], floating: [], extras: [], impossible: [one] };
+    if (value === null || count > 1) floating.push(one);
     else {
-      writeOrderedMs = Math.min(writeOrderedMs, one.orderedMs);
-      writeEndMs = Math.min(writeEndMs, one.endMs);
+      const others = readsOf.get(value);
+      if (others === undefined) readsOf.set(value, [one]);
+      else others.push(one);
     }
   }
-  return { candidates, latestStartMs: Math.min(writeOrderedMs, readEndMs) };
+  const links: Link[] = [];
+  for (const one of byStart) {
+    // A write that may never have happened has, once somebody saw it.
+    const reads = (isValue(one) && readsOf.get(one.value)) || [];
+    if (one.kind === 'read' || (one.isOptional && reads.length === 0)) continue;
+    const readEndMs = reads.reduce((least, { endMs }) => Math.min(least, endMs), Infinity);
+    if (readEndMs < one.startMs)
+      return { links: [], floating: [], extras: [], impossible: [one, ...reads.slice(0, 1)] };
+    links.push({
+      one,
+      reads: reads.filter(({ seen }, at) => at === reads.length - 1 || !sameState(seen, reads.at(-1)?.seen ?? null)),
+      startMs: one.startMs,
+      orderedMs: Math.min(one.orderedMs, readEndMs),
+      endMs: readsInOrder ? Math.min(one.endMs, readEndMs) : one.endMs,
+      readAtMs: reads.at(-1)?.startMs ?? -Infinity,
+    });
+  }
+  const extras = byStart.filter((one) => one.isOptional && !(isValue(one) && readsOf.has(one.value)));
+  return { links, floating, extras, impossible: [] };
 }
 
-function take(here: Position, at: number, state: State): Position {
-  let { low } = here;
-  let taken = here.taken | (1n << BigInt(at - low));
+const byOrdered = ({ orderedMs }: { readonly orderedMs: number }): number => orderedMs;
+const byEnd = ({ endMs }: { readonly endMs: number }): number => endMs;
+
+/** The least of the items missing before `high`, without one of them. */
+function leastOf<T>(items: readonly T[], { low, high, taken }: Front, of: (item: T) => number, without = -1): number {
+  let least = Infinity;
+  let rest = taken;
+  for (let at = low; at < high; at += 1, rest >>= 1n) {
+    const item = items[at];
+    if (item !== undefined && at !== without && (rest & 1n) === 0n) least = Math.min(least, of(item));
+  }
+  return least;
+}
+
+/** Positions of the items not taken yet that begin by then. */
+function* missing(
+  items: readonly { readonly startMs: number }[],
+  { low, taken }: Front,
+  untilMs: number,
+): Generator<number> {
+  let rest = taken;
+  for (let at = low; at < items.length && (items[at]?.startMs ?? Infinity) <= untilMs; at += 1) {
+    if ((rest & 1n) === 0n) yield at;
+    if (rest !== 0n) rest >>= 1n;
+  }
+}
+
+function take(front: Front, at: number): Front {
+  let { low } = front;
+  let taken = front.taken | (1n << BigInt(at - low));
   while ((taken & 1n) !== 0n) {
     taken >>= 1n;
     low += 1;
   }
-  return { low, taken, extras: here.extras, state };
+  return { low, high: Math.max(front.high, at + 1), taken };
+}
+
+/** At each place the least from there on. */
+function suffixMin(numbers: readonly number[]): readonly number[] {
+  const least = [...numbers];
+  for (let at = least.length - 2; at >= 0; at -= 1) least[at] = Math.min(least[at] ?? 0, least[at + 1] ?? Infinity);
+  return least;
+}
+
+function nameOf({ links, floating, extras, state }: Position): string {
+  const bits = [links.taken, floating.taken, extras].map((one) => one.toString(16)).join(' ');
+  return `${links.low} ${floating.low} ${bits} ${state === null ? '' : `${state.base}/${state.patch}`}`;
 }

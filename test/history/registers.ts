@@ -47,8 +47,10 @@ export interface KeyRead {
 
 export class Register {
   readonly key: string;
-  readonly reads: KeyRead[] = [];
+  reads: KeyRead[] = [];
   readonly #writes: KeyWrite[] = [];
+  readonly #byValue = new Map<string, KeyWrite>();
+  #recent: KeyWrite[] = [];
 
   constructor(key: string) {
     this.key = key;
@@ -56,13 +58,42 @@ export class Register {
 
   add(write: KeyWrite): void {
     this.#writes.push(write);
+    this.#recent.push(write);
+    if (write.kind !== 'delete') this.#byValue.set(write.value, write);
   }
 
   /** By start. What was refused has never been. */
   get writes(): readonly KeyWrite[] {
-    return this.#writes.filter(({ call }) => call.outcome !== 'refused');
+    return this.#writes.filter(isPossible);
+  }
+
+  /** Those that a read begun after the last `forget` may turn on. */
+  get recent(): readonly KeyWrite[] {
+    return this.#recent.filter(isPossible);
+  }
+
+  /** Who wrote it, or was refused to. */
+  writerOf(value: string): KeyWrite | null {
+    return this.#byValue.get(value) ?? null;
+  }
+
+  /**
+   * Takes from `recent` what every read begun at `ms` or later comes after, since something newer was applied before: a
+   * whole document or a delete replaces everything, a partial update replaces partial updates.
+   */
+  forget(ms: number): void {
+    let newest = -Infinity;
+    let newestWhole = -Infinity;
+    for (const { kind, startMs, appliedMs } of this.recent) {
+      if (appliedMs >= ms) continue;
+      newest = Math.max(newest, startMs);
+      if (kind !== 'update') newestWhole = Math.max(newestWhole, startMs);
+    }
+    this.#recent = this.recent.filter(({ kind, orderedMs }) => orderedMs >= (kind === 'update' ? newest : newestWhole));
   }
 }
+
+const isPossible = ({ call }: KeyWrite): boolean => call.outcome !== 'refused';
 
 /** The reads of one call, one for each key that it saw or that it would have seen. What it saw twice counts once. */
 export function* readsOf(call: ReadCall): Generator<[string, KeyRead]> {

@@ -68,7 +68,7 @@ function countBelow(ascending: readonly number[], limit: number): number {
 }
 
 export class Timeline {
-  readonly #byValue: Map<string, KeyWrite>;
+  readonly #register: Register;
   readonly #makers: { applied: Applied; begun: Begun };
   readonly #deletes: { applied: Applied; begun: Begun };
   /** What replaces each field; `puts` is what brings a base. */
@@ -76,16 +76,16 @@ export class Timeline {
   readonly #patches: Applied;
   readonly #puts: Applied;
 
-  /** `idleAtMs`: from then on every accepted write counts as applied. */
-  constructor(register: Register, idleAtMs = Infinity) {
-    const writes = register.writes.map((write) => settledBy(write, idleAtMs));
+  /** Of the register's recent writes; with `idleAtMs`, of all, and from then on every accepted one counts as applied. */
+  constructor(register: Register, idleAtMs: number | null = null) {
+    const writes = idleAtMs === null ? register.recent : register.writes.map((write) => settledBy(write, idleAtMs));
+    this.#register = register;
     const only = (...kinds: readonly KeyWrite['kind'][]): KeyWrite[] =>
       writes.filter(({ kind }) => kinds.includes(kind));
     const both = (some: readonly KeyWrite[]): { applied: Applied; begun: Begun } => ({
       applied: new Applied(some),
       begun: new Begun(some),
     });
-    this.#byValue = new Map(only('put', 'update').map((write) => [write.value, write]));
     this.#makers = both(only('put', 'update'));
     this.#deletes = both(only('delete'));
     this.#bases = new Applied(only('put', 'delete'));
@@ -100,11 +100,13 @@ export class Timeline {
       if (made === null || this.#deletes.begun.mayFollow(made, endMs)) return null;
       return { kind: node === null ? 'missing' : 'lost', writer: null, by: made };
     }
-    const patcher = this.#byValue.get(seen.patch ?? '');
-    const baser = seen.base === null ? null : this.#byValue.get(seen.base);
-    if (patcher === undefined || patcher.startMs > endMs) return { kind: 'phantom', writer: patcher ?? null, by: null };
-    if (baser === undefined || (baser !== null && (baser.kind !== 'put' || baser.startMs > endMs))) {
-      return { kind: 'phantom', writer: baser ?? null, by: null };
+    const patcher = this.#register.writerOf(seen.patch ?? '');
+    const baser = seen.base === null ? null : this.#register.writerOf(seen.base);
+    const isPhantom = (writer: KeyWrite | null): boolean =>
+      writer === null || writer.call.outcome === 'refused' || writer.startMs > endMs;
+    if (patcher === null || isPhantom(patcher)) return { kind: 'phantom', writer: patcher, by: null };
+    if (seen.base !== null && (isPhantom(baser) || baser?.kind !== 'put')) {
+      return { kind: 'phantom', writer: baser, by: null };
     }
     const deleted = this.#deletes.applied.before(startMs);
     if (deleted !== null && !this.#makers.begun.mayFollow(deleted, endMs)) {
@@ -129,7 +131,7 @@ export class Timeline {
 
 /** The write as it is once every node is idle: accepted means applied then. */
 function settledBy(write: KeyWrite, idleAtMs: number): KeyWrite {
-  if (idleAtMs === Infinity || write.appliedMs < Infinity || write.orderedMs === Infinity) return write;
+  if (write.appliedMs < Infinity || write.orderedMs === Infinity) return write;
   const finishedAtMs = Math.max(idleAtMs, write.orderedMs);
   return new KeyWrite({ ...write.call, outcome: 'applied', finishedAtMs });
 }
