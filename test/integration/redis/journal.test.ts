@@ -218,14 +218,18 @@ describe('an attempt', () => {
     const proxy = await startProxy(redis.port);
     const url = `redis://127.0.0.1:${proxy.port}`;
     const { logger } = said();
-    const connection = connect({ url, kind: 'commands', commandMs: 300, logger });
+    const connection = connect({ url, kind: 'commands', commandMs: 1_000, logger });
     await untilReady(connection, url, 5_000);
     const cut = journalOf(MAX_IDS, createScripts(connection, { hit: () => Promise.resolve() }));
     const marked = await append('r1', 'm');
     try {
       proxy.cut('answers');
       const calls = [cut.append(ref, 'r1', named('a')), cut.raise(ref, 'r1', 0), cut.mark(ref, 'r1', marked)];
-      for (const answer of await Promise.allSettled(calls)) {
+      const answers = Promise.allSettled(calls);
+      // All three were carried out, the last one too. From now on nothing passes.
+      await untilTrue(async () => (await taken())[0] === 'm');
+      proxy.cut('everything');
+      for (const answer of await answers) {
         expect(answer).toMatchObject({ status: 'rejected', reason: expect.any(RedisUnreachableError) as unknown });
       }
       // All was carried out in Redis, and nobody there knows that the router has given up.

@@ -279,7 +279,7 @@ describe('a turn whose registration is gone', () => {
 it('a router that got no answer keeps nobody waiting', async () => {
   const proxy = await startProxy(redis.port);
   const url = `redis://127.0.0.1:${proxy.port}`;
-  const connection = connect({ url, kind: 'commands', commandMs: 300, logger: said().logger });
+  const connection = connect({ url, kind: 'commands', commandMs: 1_000, logger: said().logger });
   await untilReady(connection, url, 5_000);
   const scripts = createScripts(connection, { hit: () => Promise.resolve() });
   const cut = createTurns({ scripts, clock: systemClock, entryMs: ENTRY_MS });
@@ -295,7 +295,11 @@ it('a router that got no answer keeps nobody waiting', async () => {
       cut.take(request('r2', ['b']), tokenOf(waiting)),
       cut.end(request('r2', ['own']), tokenOf(own), ['n1']),
     ];
-    for (const answer of await Promise.allSettled(calls)) {
+    const answers = Promise.allSettled(calls);
+    // All three were carried out, the last one too. From now on nothing passes.
+    await untilTrue(async () => (await listed('n1')).length === 1);
+    proxy.cut('everything');
+    for (const answer of await answers) {
       expect(answer).toMatchObject({ status: 'rejected', reason: expect.any(RedisUnreachableError) as unknown });
     }
     const [a, b] = [await ask('r1', ['a']), await ask('r1', ['b'])];
