@@ -275,6 +275,19 @@ describe('deletes by filter', () => {
     await at.check();
   });
 
+  it('accepted but not applied when everything was found equal keep the gate closed until it is verified anew', async () => {
+    const at = await scene({ settings: { filterableAttributes: ['id'] } });
+    const id = await at.stallVerify();
+    await at.source.pause();
+    await at.router.removeBy(0, 'id < 50', (document) => Number(document['id']) < 50);
+    await at.target.clearFaults();
+    await fleet.untilMove(id, ({ waiting }) => waiting?.reason.startsWith('node_busy') === true);
+    expect(await route(at)).toMatchObject({ state: 'tracking', owners: [at.from] });
+    await at.source.resume();
+    expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 0, windowsVerified: 2 });
+    await at.check();
+  });
+
   it('one after the other without end do not keep the gate closed', async () => {
     const at = await scene({ documents: someDocuments(600), settings: { filterableAttributes: ['id'] } });
     let next = 0;
