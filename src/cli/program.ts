@@ -5,6 +5,7 @@ import { addConfigCommands } from './config-commands.ts';
 import { addEventCommands } from './event-commands.ts';
 import { errorText, EXIT, exitCodeOf } from './exit-codes.ts';
 import { addIndexCommands } from './index-commands.ts';
+import { addKeyCommands } from './key-commands.ts';
 import { addNodeCommands } from './node-commands.ts';
 import { say } from './output.ts';
 import { addProcessCommands } from './process-commands.ts';
@@ -51,6 +52,7 @@ function buildProgram(): Command {
   addEventCommands(program);
   addStatusCommands(program);
   addConfigCommands(program);
+  addKeyCommands(program);
   endByThrowing(program);
   return program;
 }

@@ -16,8 +16,10 @@ export interface GatewayTimings {
   readonly idleMs: number;
   /** What a refused client goes on sending is read and thrown away this long, so that it can read why. */
   readonly discardMs: number;
-  /** Requests under way at the end; then they are cut off. */
+  /** Requests under way at the end; then they are ended with 503. */
   readonly drainMs: number;
+  /** Answers that clients have not read at the end. */
+  readonly flushMs: number;
 }
 
 /**
@@ -34,7 +36,8 @@ export const TIMINGS: GatewayTimings = {
   keepAliveMs: 65_000,
   idleMs: 150_000,
   discardMs: 5_000,
-  drainMs: 3_500,
+  drainMs: 3_000,
+  flushMs: 500,
 };
 
 /** Bodies other than documents are parsed, which takes a multiple of their bytes. */

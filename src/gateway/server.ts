@@ -44,7 +44,8 @@ const KEYS_EVERY_MS = 5_000;
 /** How often deadlines of connections are looked at. */
 const CHECK_EVERY_MS = 1_000;
 
-function checkKeys(host: string, keysFile: string): void {
+/** Throws `ConfigError` where everybody could do everything. */
+export function assertGuarded(host: string, keysFile: string): void {
   if (keysFile !== '' || LOOPBACK.test(host)) return;
   throw new ConfigError(`gateway_keys_file: without keys the gateway does not listen on ${host}`, {
     field: 'gateway_keys_file',
@@ -55,7 +56,7 @@ function checkKeys(host: string, keysFile: string): void {
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, keysFile, router, metrics, logger } = options;
-  checkKeys(host, keysFile);
+  assertGuarded(host, keysFile);
   const timings = { ...TIMINGS, ...options.timings };
   const keyFile = await openKeyFile(keysFile, logger, KEYS_EVERY_MS);
   const calls = new Calls(router, { ...options, timings }, metrics);
@@ -87,7 +88,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await calls.drain();
       // Answers that are being sent go out; a client that does not read them is not waited for.
-      const timer = setTimeout(() => server.closeAllConnections(), timings.drainMs);
+      const timer = setTimeout(() => server.closeAllConnections(), timings.flushMs);
       server.closeIdleConnections();
       await closed;
       clearTimeout(timer);
