@@ -20,7 +20,7 @@ const BENCHES = {
   planner: async () => (await import('./planner.ts')).benchPlanner(),
   fleet: async () => (await import('./fleet.ts')).benchFleet(docs(200), config),
   takeover: async () => (await import('./takeover.ts')).benchTakeover(),
-  memory: async () => (await import('./memory.ts')).benchMemory(docs(1_000_000)),
+  memory: async () => (await import('./memory.ts')).benchMemory(docs(1_000_000), config),
 } as const;
 type Name = keyof typeof BENCHES;
 

@@ -1,6 +1,9 @@
 // Resident memory of a worker over a long move: flat, and under the bar.
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { IndexEntry } from '../../src/core/routing.ts';
+import { startChild } from '../../src/fleet/child.ts';
 import { createProducer } from '../../src/queue/producer.ts';
 import { untilTrue } from '../support/until.ts';
 import { chunks, cityTexts } from './cities.ts';
@@ -18,16 +21,32 @@ const residentMb = (pid: number): number => {
   return (Number(kb) * 1_024) / MB;
 };
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The worker as an installed package runs it: built code, without the loader that compiles sources. */
+async function startBuiltWorker(env: Readonly<Record<string, string>>) {
+  const { status } = spawnSync(process.execPath, ['src/build.mjs'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`the build failed (exit code ${status})`);
+  const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('MIROIR_'));
+  const command = { command: process.execPath, args: [`${ROOT}/dist/workers/rebalancer.js`] };
+  return startChild(command, { name: 'built rebalancer', env: { ...Object.fromEntries(inherited), ...env } });
+}
+
 /** All documents of one node go to another: it drains. */
-export async function benchMemory(documents: number): Promise<BenchResult> {
-  const stage = await openStage({ aof: 'off' });
+export async function benchMemory(documents: number, config: Readonly<Record<string, string>>): Promise<BenchResult> {
+  const stage = await openStage({ aof: 'off', config });
   try {
     for (const id of ['n1', 'n2']) await stage.startNode(id, FAST);
     await stage.register(['n1'], [entry]);
     for (const id of ['n1', 'n2']) await stage.prepareIndex(id, entry);
     say(`loading ${documents} documents into one node`);
     await stage.load(entry, chunks(cityTexts(documents)));
-    const [, worker] = await stage.startWorkers(['planner', 'rebalancer']);
+    await stage.startWorkers(['planner']);
+    const worker = await startBuiltWorker(stage.env);
+    stage.workers.push(worker);
     const { records } = stage.base;
     const producer = createProducer({ redis: stage.env['MIROIR_REDIS_URL'] ?? '' });
     await producer.nodeAdded({ nodeId: 'n2', replicaGroup: 0, url: stage.nodes.get('n2')?.url ?? '' });
@@ -40,7 +59,7 @@ export async function benchMemory(documents: number): Promise<BenchResult> {
       const moves = await records.unfinishedMoves();
       moved = moves.reduce((sum, move) => sum + move.docsMigrated, 0);
       if (moves.length === entry.shards && moves.every((move) => move.phase === 'DualWriteStopped')) break;
-      if (worker !== undefined) samples.push(residentMb(worker.pid));
+      samples.push(residentMb(worker.pid));
     }
     await producer.close();
     const quarter = Math.floor(samples.length / 4);

@@ -89,14 +89,6 @@ describe('all shards at once', () => {
     expect(rankNodes(['a'], 0, 2).best(0, 2)).toEqual([]);
     expect(rankNodes(['a'], 4, 0).best(1, 1)).toEqual([]);
   });
-
-  it('ranks 1,000 nodes for 65,536 shards within the planner’s second', () => {
-    const nodes = Array.from({ length: 1000 }, (_, i) => `node-${i}`);
-    const start = performance.now();
-    rankNodes(nodes, 65_536, 3);
-    // Alone it takes a third of a second; the bound leaves room for a machine that is busy with other tests.
-    expect(performance.now() - start).toBeLessThan(3000);
-  });
 });
 
 describe('groups', () => {
