@@ -61,7 +61,7 @@ async function allStats(router: Router, call: Call): Promise<ClientAnswer> {
 }
 
 /** Settings with a route of their own, and the method that changes them. */
-export const SETTING_PARTS: Readonly<Record<string, 'PUT' | 'PATCH'>> = {
+const SETTING_PARTS: Readonly<Record<string, 'PUT' | 'PATCH'>> = {
   'displayed-attributes': 'PUT',
   'searchable-attributes': 'PUT',
   'filterable-attributes': 'PUT',
