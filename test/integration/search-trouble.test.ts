@@ -12,7 +12,7 @@ import { untilTrue } from '../support/until.ts';
 const COUNT = 240;
 const DOCUMENTS = Array.from({ length: COUNT }, (_, id) => `{"id":${id},"name":"river ${id}","kind":"k${id % 4}"}`);
 const SETTINGS = { searchableAttributes: ['name'], filterableAttributes: ['kind'], sortableAttributes: ['id'] };
-const TIMINGS = { tryMs: 300, tries: 3, avoidMs: 60_000 };
+const TIMINGS = { tryMs: 1_500, tries: 3, avoidMs: 60_000 };
 
 let scene: ReadScene;
 let reads: Reads;
@@ -185,7 +185,6 @@ describe('the table', () => {
   });
 
   it('of one epoch is read by the whole read, also when it changes meanwhile', async () => {
-    reads = scene.reads({ timings: { ...TIMINGS, tryMs: 600 } });
     // Reads the settings, which are kept.
     await search('two');
     hang('n1');
@@ -201,6 +200,32 @@ describe('the table', () => {
     } finally {
       scene.tables.tables.set('two', before);
     }
+    expect(scene.tables.inFlight.size).toBe(0);
+  });
+});
+
+describe('what is counted as in flight', () => {
+  it('are the shards that are read, for as long as they are', async () => {
+    await search('one');
+    for (const id of urls.keys()) hang(id);
+    const stop = new AbortController();
+    const options = { signal: stop.signal };
+    const { shards } = scene.tables.snapshot('one').entry;
+    const calls = [
+      reads.document('one', '5', '', options),
+      reads.fetchDocuments('one', '{"ids":["5"]}', options),
+      reads.fetchDocuments('one', '{}', options),
+      reads.search('one', '{}', options),
+      reads.stats('one', options),
+    ];
+    const ended = Promise.allSettled(calls);
+    await untilTrue(() => scene.tables.inFlight.size === calls.length);
+    const counted = [...scene.tables.inFlight].map((read) => [read.epoch, read.shards.length]);
+    expect(counted.sort(([, a = 0], [, b = 0]) => a - b)).toEqual(
+      [1, 1, shards, shards, shards].map((count) => [1, count]),
+    );
+    stop.abort();
+    await ended;
     expect(scene.tables.inFlight.size).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { locateKey } from '../../core/hashing.ts';
 import type { ClientAnswer, ReadOptions } from '../api.ts';
 import { withoutOurs } from './own-fields.ts';
 import type { Reading } from './reading.ts';
+import type { ReadSnapshot } from './tables.ts';
 
 export function readDocument(
   reading: Reading,
@@ -13,15 +14,22 @@ export function readDocument(
 ): Promise<ClientAnswer> {
   // Without its shard there is no answer at all, so there is no partial one.
   const whole = { signal: options.signal };
-  return reading.within(index, whole, async ({ snapshot, ask }) => {
-    const { shard, slot } = locateKey(id, snapshot.entry.shards);
-    const { parts } = await ask({
-      shards: [shard],
-      seed: slot,
-      ask: (node, _shards, _isAlone, limits) => node.document(index, id, query, limits),
-      raw: null,
-    });
-    const text = parts[0]?.text ?? '{}';
-    return { status: 200, headers: {}, body: withoutOurs(text, { start: 0, end: text.length }) };
-  });
+  const place = ({ entry }: Pick<ReadSnapshot, 'entry'>): { shard: number; slot: number } =>
+    locateKey(id, entry.shards);
+  return reading.within(
+    index,
+    whole,
+    async ({ snapshot, ask }) => {
+      const { shard, slot } = place(snapshot);
+      const { parts } = await ask({
+        shards: [shard],
+        seed: slot,
+        ask: (node, _shards, _isAlone, limits) => node.document(index, id, query, limits),
+        raw: null,
+      });
+      const text = parts[0]?.text ?? '{}';
+      return { status: 200, headers: {}, body: withoutOurs(text, { start: 0, end: text.length }) };
+    },
+    (snapshot) => [place(snapshot).shard],
+  );
 }

@@ -21,23 +21,25 @@ interface Pages {
   readonly missing: readonly number[];
 }
 
-export function readDocuments(
+export async function readDocuments(
   reading: Reading,
   index: string,
   body: string,
   options: ReadOptions,
 ): Promise<ClientAnswer> {
   const raw: AskNode = (node, limits) => node.fetchDocuments(index, body, limits);
-  return reading.within(index, options, async (scope) => {
+  // The number of shards never changes, so any snapshot tells where ids live.
+  const request = readDocumentsRequest(body, reading.tables.snapshot(index).entry);
+  const read = async (scope: Scope): Promise<ClientAnswer> => {
     const { snapshot } = scope;
-    const request = readDocumentsRequest(body, snapshot.entry);
     if (request === null || documentsFor(request, [], { offset: 0, limit: 0 }) === null) return scope.refuse(raw);
-    const read = new DocumentsRead(reading, index, request, scope, raw, options.signal);
-    const { pages, skip, missing } = await read.pages();
+    const documents = new DocumentsRead(reading, index, request, scope, raw, options.signal);
+    const { pages, skip, missing } = await documents.pages();
     const lack = { missing, shards: snapshot.table.shards.length };
     const members = mergePages(pages, request, skip);
     return { status: 200, headers: partialHeaders(lack), body: objectText([...members, ...partialMembers(lack)]) };
-  });
+  };
+  return reading.within(index, options, read, (snapshot) => request?.shards ?? allShards(snapshot));
 }
 
 class DocumentsRead {

@@ -3,17 +3,11 @@
  * its shards; what no copy answers is named. A refusal that is the client's fault ends the read with the node's words.
  */
 import { mayBeSource } from '../../core/topology.ts';
-import {
-  ConfigError,
-  isMiroirError,
-  NodeBusyError,
-  NodeOriginError,
-  NodeUnreachableError,
-  ShardsUnreadableError,
-} from '../../errors.ts';
+import { isMiroirError } from '../../errors.ts';
 import type { Clock, NodeAnswer, NodeTraffic, RequestLimits, Traffic } from '../../ports.ts';
 import { coverShards } from './cover.ts';
-import { codeOf } from './error-answers.ts';
+import { answerFailure, errorFailure, isClientsFault, whyOf } from './failures.ts';
+import type { Failure, Why } from './failures.ts';
 import type { ReadSnapshot } from './tables.ts';
 
 export interface ReadTimings {
@@ -49,15 +43,6 @@ export type Outcome =
     }
   | { readonly kind: 'refused'; readonly nodeId: string; readonly answer: NodeAnswer };
 
-/** What failing nodes said. */
-export interface Why {
-  readonly nodes: readonly string[];
-  readonly words: readonly string[];
-  readonly retryAfterS: number;
-  /** Every node that was asked does not have the index. */
-  readonly isAbsent: boolean;
-}
-
 /** `isAlone`: this node's answer is the whole answer. */
 export type Ask = (
   node: NodeTraffic,
@@ -74,15 +59,6 @@ export interface FanOutRequest {
   readonly ask: Ask;
   /** Throws when the snapshot may no longer be read by. */
   readonly confirm: () => void;
-}
-
-interface Failure {
-  readonly nodeId: string;
-  readonly words: string;
-  readonly retryAfterS: number;
-  readonly isAbsent: boolean;
-  /** The connection broke, which may be only its end of life: the same node may be asked again. */
-  readonly isBroken: boolean;
 }
 
 type Result =
@@ -253,54 +229,3 @@ export class FanOut {
 }
 
 const compareIds = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** Of our key, of the node's load, or of a node that lost its index: another node may answer. */
-const NODES_FAULT: ReadonlySet<number> = new Set([401, 403, 408, 429]);
-
-function isClientsFault(answer: NodeAnswer): boolean {
-  const { status } = answer;
-  if (status < 400 || status >= 500 || NODES_FAULT.has(status)) return false;
-  return status !== 404 || codeOf(answer) !== 'index_not_found';
-}
-
-function answerFailure(nodeId: string, answer: NodeAnswer): Failure {
-  const code = codeOf(answer);
-  return {
-    nodeId,
-    words: `answered ${answer.status}${code === null ? '' : ` ${code}`}`,
-    retryAfterS: answer.retryAfterS ?? 0,
-    isAbsent: code === 'index_not_found',
-    isBroken: false,
-  };
-}
-
-/** Null for what is no failure of this node: an answer that is too large everywhere, or a defect. */
-function errorFailure(nodeId: string, error: unknown): Failure | null {
-  const isFailure =
-    error instanceof NodeUnreachableError ||
-    error instanceof NodeBusyError ||
-    error instanceof NodeOriginError ||
-    error instanceof ConfigError;
-  if (!isFailure) return null;
-  const isBroken = error.details['reason'] === 'transport';
-  return { nodeId, words: error.message, retryAfterS: 0, isAbsent: false, isBroken };
-}
-
-const whyOf = (failures: readonly Failure[]): Why => ({
-  nodes: failures.map(({ nodeId }) => nodeId),
-  words: failures.map(({ nodeId, words }) => `${nodeId}: ${words}`),
-  retryAfterS: Math.max(0, ...failures.map(({ retryAfterS }) => retryAfterS)),
-  isAbsent: failures.length > 0 && failures.every(({ isAbsent }) => isAbsent),
-});
-
-/** For shards that nobody answered for. */
-export function unreadable(index: string, missing: readonly number[], why: Why): ShardsUnreadableError {
-  const some = missing.slice(0, 10).join(', ');
-  return new ShardsUnreadableError(
-    `${missing.length} shards of index ${index} cannot be read now (${some}${missing.length > 10 ? ' …' : ''})`,
-    {
-      remedy: 'send it again in a moment; look at the nodes when it lasts',
-      details: { index, shards: missing.length, nodes: why.nodes, words: why.words, retryAfterS: why.retryAfterS },
-    },
-  );
-}

@@ -3,7 +3,7 @@ import { NodeProtocolError, ShardsUnreadableError } from '../../errors.ts';
 import type { Clock, NodeAnswer, NodeTraffic, RequestLimits } from '../../ports.ts';
 import type { ClientAnswer, ReadOptions } from '../api.ts';
 import { indexNotFound, nodeError, nodeWords } from './error-answers.ts';
-import { unreadable } from './fan-out.ts';
+import { unreadable } from './failures.ts';
 import type { Ask, FanOut, Outcome, Part } from './fan-out.ts';
 import { readSettings, SettingsCache } from './settings.ts';
 import type { SearchSettings } from './settings.ts';
@@ -55,10 +55,15 @@ export class Reading {
     this.#settings = new SettingsCache(clock);
   }
 
-  /** Reads by one snapshot, which is counted as in flight for its shards until `use` has ended. */
-  async within<T>(index: string, options: ReadOptions, use: (scope: Scope) => Promise<T>): Promise<T> {
+  /** Reads by one snapshot, which is counted as in flight for the shards that are read until `use` has ended. */
+  async within<T>(
+    index: string,
+    options: ReadOptions,
+    use: (scope: Scope) => Promise<T>,
+    shardsOf: (snapshot: ReadSnapshot) => readonly number[] = allShards,
+  ): Promise<T> {
     const snapshot = this.tables.snapshot(index);
-    const counted = this.tables.reading(index, allShards(snapshot), snapshot.table.epoch);
+    const counted = this.tables.reading(index, shardsOf(snapshot), snapshot.table.epoch);
     try {
       const result = await use(this.#scope(index, snapshot, options));
       // What was read while the table lapsed may lack what has moved since.
@@ -70,25 +75,25 @@ export class Reading {
   }
 
   settings(index: string): Promise<SearchSettings> {
-    return this.#settings.of(index, () =>
-      // Others wait for the same reading, so it does not end with the client that began it.
-      this.within(index, { signal: NEVER }, async ({ snapshot }) => {
-        const outcome = await this.fanOut.askAny(snapshot, NEVER, (node, limits) => node.settings(index, limits));
-        const [part] = await this.#parts(index, snapshot, outcome, { signal: NEVER }, null);
-        try {
-          return readSettings(part?.text ?? '');
-        } catch (cause) {
-          throw new NodeProtocolError(`node ${part?.nodeId}: the settings of ${index} have another shape`, { cause });
-        }
-      }),
-    );
+    // Others wait for the same reading, so it does not end with the client that began it.
+    const options = { signal: NEVER };
+    const read = async ({ snapshot }: Scope): Promise<SearchSettings> => {
+      const outcome = await this.fanOut.askAny(snapshot, NEVER, (node, limits) => node.settings(index, limits));
+      const [part] = await this.#parts(index, snapshot, outcome, options, null);
+      try {
+        return readSettings(part?.text ?? '');
+      } catch (cause) {
+        throw new NodeProtocolError(`node ${part?.nodeId}: the settings of ${index} have another shape`, { cause });
+      }
+    };
+    return this.#settings.of(index, () => this.within(index, options, read, noShards));
   }
 
   /** The words of some node to a request that names no index. Throws `Refused`. */
   async refuseAnywhere({ signal }: ReadOptions, raw: AskNode): Promise<never> {
     const index = this.tables.indexes()[0];
     if (index === undefined) throw new Refused(NOT_UNDERSTOOD);
-    return this.within(index, { signal }, ({ refuse }) => refuse(raw));
+    return this.within(index, { signal }, ({ refuse }) => refuse(raw), noShards);
   }
 
   #scope(index: string, snapshot: ReadSnapshot, options: ReadOptions): Scope {
@@ -151,6 +156,9 @@ const bounded =
   (ask: AskNode): AskNode =>
   (node, limits) =>
     ask(node, { ...limits, maxBytes: WORDS_BYTES_MAX });
+
+/** Of what reads no documents. */
+const noShards = (): readonly number[] => [];
 
 export const allShards = ({ table }: ReadSnapshot): readonly number[] => table.shards.map(({ shard }) => shard);
 
