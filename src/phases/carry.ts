@@ -6,6 +6,7 @@ import { fieldSpan, scalarText, splitArray } from '../core/json-text.ts';
 import { MoveWaitingError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
+import { sendWrite, untilSure } from './late-writes.ts';
 import { readIds } from './read-window.ts';
 import { settleTask } from './send-window.ts';
 import { writeTag } from './tags.ts';
@@ -52,7 +53,7 @@ const parts = (ids: readonly string[], size: number): (readonly string[])[] =>
 
 async function deleteGone(context: PhaseContext, target: NodeClient, ids: readonly string[], tag: string) {
   const texts = ids.map((id) => JSON.stringify(id));
-  const uid = await target.deleteDocuments(context.entry.uid, texts, tag);
+  const uid = await sendWrite(context, () => target.deleteDocuments(context.entry.uid, texts, tag));
   const task = await context.tasks(target).ended(uid);
   if (task.status === 'succeeded') return;
   const why = task.error?.message ?? task.status;
@@ -61,7 +62,7 @@ async function deleteGone(context: PhaseContext, target: NodeClient, ids: readon
 
 async function putFound(context: PhaseContext, target: NodeClient, documents: Buffer, tag: string) {
   const { entry } = context;
-  const uid = await target.putDocuments(entry.uid, entry.primaryKey, documents, tag);
+  const uid = await sendWrite(context, () => target.putDocuments(entry.uid, entry.primaryKey, documents, tag));
   await settleTask(context, target, { task: await context.tasks(target).ended(uid), documents, window: null });
 }
 
@@ -118,6 +119,7 @@ export async function differing(context: PhaseContext, node: NodeClient, ids: re
 
 /** Brings what the old owner has of these ids to the target; returns when the target has applied all of it. */
 export async function carry(context: PhaseContext, old: OldOwner, ids: readonly string[]): Promise<void> {
+  await untilSure(context);
   const batches = parts(ids, context.settings.migrationBatchSize);
   let failed = false;
   const lane = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import type { DocumentPage, NodeClient, NodeTask } from '../ports.ts';
 import { takeUp } from './audit.ts';
 import type { PhaseContext } from './context.ts';
 import { type SentWindow, findSent } from './in-flight.ts';
+import { sendWrite } from './late-writes.ts';
 import { readWindow } from './read-window.ts';
 import { settleTask } from './send-window.ts';
 import { writeTag } from './tags.ts';
@@ -163,7 +164,9 @@ class Copy {
     const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt: 1, window: [window.from, window.to] });
     let uid: number;
     try {
-      uid = await this.#target.putDocuments(entry.uid, entry.primaryKey, page.documents, tag);
+      uid = await sendWrite(this.#context, () =>
+        this.#target.putDocuments(entry.uid, entry.primaryKey, page.documents, tag),
+      );
     } finally {
       room.release();
     }

@@ -4,6 +4,7 @@ import type { Window } from '../core/windows.ts';
 import { DocumentRejectedError, MoveWaitingError } from '../errors.ts';
 import type { NodeClient, NodeTask } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
+import { sendWrite } from './late-writes.ts';
 import { writeTag } from './tags.ts';
 
 /** Codes of a node that is full or busy: nothing is wrong with the documents. */
@@ -39,7 +40,7 @@ async function sendOnce(
   const { entry, move, fence } = context;
   const slots = window === null ? {} : { window: [window.from, window.to] as const };
   const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt, ...slots });
-  const uid = await target.putDocuments(entry.uid, entry.primaryKey, documents, tag);
+  const uid = await sendWrite(context, () => target.putDocuments(entry.uid, entry.primaryKey, documents, tag));
   return context.tasks(target).ended(uid);
 }
 

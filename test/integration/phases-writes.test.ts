@@ -47,18 +47,17 @@ const untilState = (at: Scene, state: string): Promise<void> =>
     async () => (await route(at)).state,
   );
 
-/** Writes without a pause until it is told to stop; what it was told stands in what is expected. */
-function keepWriting(one: TestRouter, write: (turn: number) => Promise<void>): () => Promise<number> {
-  let isOn = true;
+/** Writes without a pause until it is told to stop; returns how often it wrote. */
+function keepWriting(write: (turn: number) => Promise<void>): () => Promise<number> {
+  const writing = { on: true };
   const written = (async () => {
     let turn = 0;
-    for (; isOn; turn += 1) await write(turn);
+    for (; writing.on; turn += 1) await write(turn);
     return turn;
   })();
-  written.catch(() => undefined); // thrown below
-  void one;
+  written.catch(() => undefined); // thrown to whoever stops it
   return async () => {
-    isOn = false;
+    writing.on = false;
     return written;
   };
 }
@@ -77,7 +76,7 @@ const anyWrite =
 describe('clients write while a shard moves', () => {
   it('all the time: every update, merge and delete is on the new owner, and none counts as a difference', async () => {
     const at = await scene({ documents: someDocuments(3_000) });
-    const stop = keepWriting(at.router, anyWrite(at.router, 3_000));
+    const stop = keepWriting(anyWrite(at.router, 3_000));
     const { id } = await at.move();
     await fleet.untilMove(id, isInGrace, 20_000);
     expect(await stop()).toBeGreaterThan(20);
@@ -106,7 +105,7 @@ describe('clients write while a shard moves', () => {
 
   it('one document all the time, so that its entry is written anew between taking and clearing', async () => {
     const at = await scene();
-    const stop = keepWriting(at.router, (turn) => at.router.put({ id: 5, name: `hot ${turn}` }));
+    const stop = keepWriting((turn) => at.router.put({ id: 5, name: `hot ${turn}` }));
     const { id } = await at.move();
     await fleet.untilMove(id, isInGrace, 20_000);
     await stop();
@@ -130,6 +129,40 @@ describe('clients write while a shard moves', () => {
     expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 0 });
     await at.check();
   });
+});
+
+describe('a batch whose connection broke', () => {
+  it(
+    'and that arrives all the same, later, does not overwrite what was written since',
+    { timeout: 60_000 },
+    async () => {
+      const at = await scene();
+      const id = await at.stall();
+      await at.router.put({ id: 5, name: 'first' });
+      const [first] = (await at.source.texts(at.index)).get('5')?.match(/\{.*\}/) ?? [];
+      const path = `^/indexes/${at.index}/documents\\?(?!.*window)`;
+      await at.target.fault({ match: { method: 'POST', path }, times: 1, do: 'drop-before' });
+      await at.target.resume();
+      const broken = async () =>
+        (await at.sent()).find(({ tag, status }) => tag?.window === undefined && status !== 202);
+      await untilTrue(async () => (await broken()) !== undefined);
+      await at.router.put({ id: 5, name: 'second' });
+      // Nothing newer is sent as long as it may arrive: 5 s.
+      await sleep(2_000);
+      expect((await at.sent()).filter(({ tag, status }) => tag?.window === undefined && status === 202)).toEqual([]);
+      const tag = (await broken())?.customMetadata ?? '';
+      const node = fleet.nodes.find((one) => one.id === at.to);
+      const late = await fetch(`${node?.url}/indexes/${at.index}/documents?customMetadata=${encodeURIComponent(tag)}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: `[${first}]`,
+      });
+      expect(late.status).toBe(202);
+      await fleet.untilMove(id, isInGrace, 30_000);
+      expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 0 });
+      await at.check();
+    },
+  );
 });
 
 describe('while the shard is held', () => {
@@ -291,7 +324,7 @@ describe('deletes by filter', () => {
   it('one after the other without end do not keep the gate closed', async () => {
     const at = await scene({ documents: someDocuments(600), settings: { filterableAttributes: ['id'] } });
     let next = 0;
-    const stop = keepWriting(at.router, async () => {
+    const stop = keepWriting(async () => {
       const one = (next += 1) % 600;
       await at.router.removeBy(0, `id = ${one}`, (document) => document['id'] === one);
     });
