@@ -268,6 +268,25 @@ describe('all along, each count goes up for its own kind', () => {
     expect(faultsOf(judge.look())).toEqual({ missing: 1 });
   });
 
+  it('knows later what earlier looks have left behind', () => {
+    const script = new Script();
+    const judge = new Judge(script.recorder.history, { readsInOrder: true });
+    script.put('k1 k2 k3', 'a', 0, 1, 5);
+    script.update('k1 k3', 'b', 6, 7, 9);
+    script.put('k1 k2', 'c', 10, 11, 15);
+    script.remove('k2', 20, 21, 25);
+    script.update('k3', 'd', 26, 27, 29);
+    script.read('k1 k2 k3', 'k1=c/c k3=a/d', 30, 31);
+    expect(faultsOf(judge.look())).toEqual({});
+    script.read('k1 k2 k3', 'k1=c/c k3=a/d', 40, 41);
+    expect(faultsOf(judge.look())).toEqual({});
+    script.read('k1 k2 k3', 'k1=a/b k2=c/c k3=a/b', 50, 51);
+    expect(faultsOf(judge.look())).toEqual({ stale: 2, resurrected: 1 });
+    script.read('k1 k3', 'k3=/d', 60, 61);
+    expect(faultsOf(judge.look())).toEqual({ stale: 2, resurrected: 1, missing: 1 });
+    expect(faultsOf(judge.end(ended({ n1: 'k1=c/c k3=a/d' })))).toEqual({ stale: 2, resurrected: 1, missing: 1 });
+  });
+
   it('finds by the search what no rule names', () => {
     const script = new Script();
     script.put('k1', 'a', 0, 10, 20);

@@ -130,15 +130,13 @@ export function linearizable(operations: readonly Operation[], { readsInOrder, s
     const untilMs = Math.min(orderedMs, floatMs);
     const candidates = [...missing(links, here.links, untilMs)];
     const scannedTo = Math.max(here.links.high, (candidates.at(-1) ?? -1) + 1);
+    const ends = twoLeast(links, { ...here.links, high: scannedTo }, endFrom[scannedTo] ?? Infinity);
     const next: Position[] = [];
     for (const at of candidates.sort((a, b) => (links[a]?.orderedMs ?? 0) - (links[b]?.orderedMs ?? 0))) {
       const link = links[at];
       if (link === undefined) break;
       const after = apply(state, link.one) ?? null;
-      const othersEndMs = Math.min(
-        endFrom[scannedTo] ?? Infinity,
-        leastOf(links, { ...here.links, high: scannedTo }, byEnd, at),
-      );
+      const othersEndMs = at === ends.at ? ends.secondMs : ends.firstMs;
       const isInTime = link.readAtMs <= othersEndMs && !(readsInOrder && link.readAtMs > floatMs);
       if (!isInTime || link.reads.some(({ seen }) => !sameState(seen, after))) continue;
       next.push({ ...here, links: take(here.links, at), state: after });
@@ -215,15 +213,31 @@ function linked(
 const byOrdered = ({ orderedMs }: { readonly orderedMs: number }): number => orderedMs;
 const byEnd = ({ endMs }: { readonly endMs: number }): number => endMs;
 
-/** The least of the items missing before `high`, without one of them. */
-function leastOf<T>(items: readonly T[], { low, high, taken }: Front, of: (item: T) => number, without = -1): number {
+/** The least of the items missing before `high`. */
+function leastOf<T>(items: readonly T[], { low, high, taken }: Front, of: (item: T) => number): number {
   let least = Infinity;
   let rest = taken;
   for (let at = low; at < high; at += 1, rest >>= 1n) {
     const item = items[at];
-    if (item !== undefined && at !== without && (rest & 1n) === 0n) least = Math.min(least, of(item));
+    if (item !== undefined && (rest & 1n) === 0n) least = Math.min(least, of(item));
   }
   return least;
+}
+
+/** Whose end is the first, and what it is of all the others; from `high` on it is `beyondMs`. */
+function twoLeast(
+  links: readonly Link[],
+  { low, high, taken }: Front,
+  beyondMs: number,
+): { firstMs: number; at: number; secondMs: number } {
+  let two = { firstMs: beyondMs, at: -1, secondMs: beyondMs };
+  let rest = taken;
+  for (let at = low; at < high; at += 1, rest >>= 1n) {
+    const endMs = (rest & 1n) === 0n ? (links[at]?.endMs ?? Infinity) : Infinity;
+    if (endMs < two.firstMs) two = { firstMs: endMs, at, secondMs: two.firstMs };
+    else if (endMs < two.secondMs) two.secondMs = endMs;
+  }
+  return two;
 }
 
 /** Positions of the items not taken yet that begin by then. */
