@@ -118,6 +118,18 @@ export const CONFIG_KEYS = {
     'ids',
     'written while a shard moves and not carried over yet, some 10 MB; more are kept as ranges of slots',
   ),
+  new_index_shards: key(
+    whole(1, 65_536),
+    64,
+    'shards',
+    'of an index that a client creates: a fleet may grow to some ten times fewer nodes and stay even',
+  ),
+  new_index_replication_factor: key(
+    whole(1, 16),
+    1,
+    'copies',
+    'in each replica group, of an index that a client creates; more needs as many nodes in each group',
+  ),
   client_tasks_max: key(whole(100, 10_000_000), 100_000, 'tasks', 'clients’ tasks that stay readable, some 60 MB'),
   client_tasks_ttl_secs: key(
     whole(60, 31_536_000),

@@ -37,8 +37,11 @@ const TASK_MS = 60_000;
 const LOOK_MS = 50;
 const TRIES = 5;
 
+/** What creating needs; a router has it, too. */
+export type CreationParts = Omit<ControlParts, 'producer'>;
+
 /** Creates the index on every node that will own shards of it, then registers it. Safe to repeat until registered. */
-export async function createIndex(parts: ControlParts, wanted: NewIndex): Promise<IndexEntry> {
+export async function createIndex(parts: CreationParts, wanted: NewIndex): Promise<IndexEntry> {
   assertIndex(wanted);
   for (let attempt = 1; ; attempt += 1) {
     const topology = await parts.records.topology();
@@ -99,7 +102,7 @@ function entryOf(wanted: NewIndex, topology: Topology): IndexEntry {
 }
 
 async function createOnOwners(
-  parts: ControlParts,
+  parts: CreationParts,
   wanted: NewIndex,
   topology: Topology,
   routes: readonly ShardRoute[],

@@ -64,7 +64,9 @@ export class Delivery {
     for (const chosen of ready) {
       for (const owner of chosen.route.owners) byNode.set(owner, [...(byNode.get(owner) ?? []), chosen]);
     }
-    const asked = new Map([...byNode].map(([node, some]) => [node, this.#ask(payload, node, some)]));
+    this.#attempts += 1;
+    const attempt = this.#attempts;
+    const asked = new Map([...byNode].map(([node, some]) => [node, this.#ask(payload, node, some, attempt)]));
     await Promise.all(
       ready.map(async (chosen) => {
         // Only its own owners: a node that hangs keeps no other shard in flight.
@@ -77,12 +79,12 @@ export class Delivery {
     );
   }
 
-  async #ask(payload: Payload, id: string, some: readonly Chosen[]): Promise<NodeVerdict> {
+  async #ask(payload: Payload, id: string, some: readonly Chosen[], attempt: number): Promise<NodeVerdict> {
     const { clock, logger, places } = this.#options;
     const mayBeElsewhere = some.some(({ route }) => route.owners.length > 1);
     try {
       for (let tries = 1; ; tries += 1) {
-        const verdict = await this.#askOnce(payload, id, some);
+        const verdict = await this.#askOnce(payload, id, some, attempt);
         if (verdict.kind !== 'accepted') {
           const why = verdict.kind === 'refused' ? `answered ${verdict.answer.status}` : verdict.why;
           logger.debug({ node: id, index: payload.index, verdict: verdict.kind, why }, 'write not accepted by a node');
@@ -95,19 +97,18 @@ export class Delivery {
     }
   }
 
-  async #askOnce(payload: Payload, id: string, some: readonly Chosen[]): Promise<NodeVerdict> {
+  async #askOnce(payload: Payload, id: string, some: readonly Chosen[], attempt: number): Promise<NodeVerdict> {
     const [first] = some;
     const node = first?.snapshot.nodes.get(id);
     if (first === undefined || node === undefined) return { kind: 'down', why: `no node ${id} in the topology` };
     const { session, snapshot } = first;
     // Right before sending, in the same turn: what lapsed meanwhile sends nothing (R1).
     if (!session.isLive()) return { kind: 'busy', why: 'the registration lapsed', afterMs: 0 };
-    this.#attempts += 1;
     const tag = JSON.stringify({
       router: session.id,
       epoch: snapshot.table.epoch,
       shards: [...new Set(some.map(({ part }) => part.shard))],
-      attempt: this.#attempts,
+      attempt,
     });
     const { traffic, limits } = this.#options;
     try {

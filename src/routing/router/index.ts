@@ -124,7 +124,7 @@ function assemble(parts: RouterParts) {
     documents: new DocumentCalls({ write, registration, tables, tasks, clock, observer }),
     indexes: new IndexCalls({ admin, records, registry, registration, tables, tasks, clientOf, clock, logger }),
     settings: new SettingsCalls({ records, registration, tables, tasks, clientOf }),
-    queries: new TaskQueries(clientTasks, book),
+    queries: new TaskQueries(clientTasks, book, follower),
     reads: createReads({ tables: readTables(registration, tables, inFlight), traffic, clock }),
   };
 }

@@ -35,7 +35,12 @@ export class TaskBook {
   }
 
   /** The state of each of these tasks that is not final yet, by uid. */
-  async look(records: readonly ClientTaskRecord[], signal: AbortSignal): Promise<ReadonlyMap<number, TaskState>> {
+  async look(
+    records: readonly ClientTaskRecord[],
+    signal: AbortSignal,
+    /** Whether what owners missed of a task is this caller's to list; else the task stays open. */
+    mayList: (record: ClientTaskRecord) => boolean,
+  ): Promise<ReadonlyMap<number, TaskState>> {
     const open = records.filter(({ outcome }) => outcome === null);
     const seen = await this.#ask(open, signal);
     // After the tasks: who is read now is read from what they have applied.
@@ -48,7 +53,7 @@ export class TaskBook {
       }));
       const state = taskState(record, parts, (shard) => shardsOf(record.indexUid, shard));
       states.set(record.uid, state);
-      if (state.outcome === null) continue;
+      if (state.outcome === null || (state.missed.length > 0 && !mayList(record))) continue;
       // Listed before it is final, so that nobody looks away in between.
       await this.#list(record, state.missed);
       await this.#options.clientTasks.finish(record.uid, state.outcome);

@@ -22,6 +22,9 @@ const IDS_MAX = 200_000;
 const LOOK_MS_MIN = 100;
 const LOOK_MS_MAX = 2_000;
 
+/** The router that answered a write is given this long to look after its task, since it alone knows the ids. */
+const FOLLOWED_MS = 60_000;
+
 interface Followed {
   readonly record: ClientTaskRecord;
   /** Node, its task and shard → ids; absent when they were too many. */
@@ -71,6 +74,11 @@ export class TaskFollower {
     return 'shard';
   }
 
+  /** Whether somebody else may list what owners missed: nobody looks after the task here, and hardly elsewhere. */
+  isLeft({ uid, enqueuedAt }: ClientTaskRecord): boolean {
+    return !this.#followed.has(uid) && this.#options.clock.now() - Date.parse(enqueuedAt) > FOLLOWED_MS;
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
     this.#options.bell.ring(this);
@@ -102,7 +110,7 @@ export class TaskFollower {
 
   async #look(book: TaskBook): Promise<number> {
     const records = [...this.#followed.values()].map(({ record }) => record);
-    const states = await book.look(records, this.#stop.signal);
+    const states = await book.look(records, this.#stop.signal, () => true);
     const ended = [...states].filter(([, state]) => state.outcome !== null).map(([uid]) => uid);
     for (const uid of ended) this.#leave(uid);
     return ended.length;

@@ -4,6 +4,7 @@ import type { CallOptions, ClientAnswer, TaskListQuery } from '../api.ts';
 import { nodeError } from '../search/error-answers.ts';
 import { ok } from './answers.ts';
 import type { TaskBook } from './task-book.ts';
+import type { TaskFollower } from './task-follower.ts';
 import { viewOf } from './task-view.ts';
 import type { TaskView } from './task-view.ts';
 
@@ -16,9 +17,12 @@ export class TaskQueries {
   readonly #clientTasks: ClientTasks;
   readonly #book: TaskBook;
 
-  constructor(clientTasks: ClientTasks, book: TaskBook) {
+  readonly #follower: TaskFollower;
+
+  constructor(clientTasks: ClientTasks, book: TaskBook, follower: TaskFollower) {
     this.#clientTasks = clientTasks;
     this.#book = book;
+    this.#follower = follower;
   }
 
   async one(uid: number, { signal }: CallOptions): Promise<ClientAnswer> {
@@ -64,7 +68,7 @@ export class TaskQueries {
   }
 
   async #views(records: readonly ClientTaskRecord[], signal: AbortSignal): Promise<TaskView[]> {
-    const states = await this.#book.look(records, signal);
+    const states = await this.#book.look(records, signal, (record) => this.#follower.isLeft(record));
     return records.map((record) => viewOf(record, states.get(record.uid) ?? null));
   }
 }

@@ -3,6 +3,7 @@
  * table for all parts at once (they are in flight from then on), prepare them, send those that are ready, and let the
  * others wait outside of any choice and choose anew (R2).
  */
+import { setMaxListeners } from 'node:events';
 import { NoQuorumError, OutcomeUnknownError, RouterUnconfirmedError } from '../../errors.ts';
 import type { MiroirError } from '../../errors.ts';
 import type { Clock, Logger, NodeAnswer, RepairLists } from '../../ports.ts';
@@ -85,6 +86,8 @@ export class WriteRun {
     this.#parts = parts;
     this.#payload = payload;
     this.#signal = signal;
+    // Every part that waits listens until it waits no more, so that many at a time are no leak.
+    for (const one of [signal, this.#stop.signal]) setMaxListeners(0, one);
     this.#queue = new PartQueue(payload.parts);
     this.#waits = new PartWaits({
       ...parts,

@@ -1,0 +1,76 @@
+/** A router over the connections of a process: what gateway and library are built on. */
+import { createIndex } from '../control/indexes.ts';
+import { createTraffic } from '../nodes/index.ts';
+import { openPermit } from '../nodes/open-permit.ts';
+import { createClientTasks } from '../redis/client-tasks.ts';
+import { connect } from '../redis/connection.ts';
+import { createJournal } from '../redis/journal.ts';
+import { createFleetWriter } from '../redis/plan-writer.ts';
+import { createRegistry } from '../redis/registry.ts';
+import { createRepairLists } from '../redis/repairs.ts';
+import { createTurns } from '../redis/turns.ts';
+import type { Router } from '../routing/api.ts';
+import { createRouter } from '../routing/router/index.ts';
+import type { RouterLimits, RouterObserver } from '../routing/router/index.ts';
+import type { Base } from './base.ts';
+
+export interface RouterOptions {
+  /** What it is, for people: `gateway`. */
+  readonly role: string;
+  readonly observer?: RouterObserver;
+  readonly limits?: Partial<RouterLimits>;
+}
+
+/** Settings and indexes are made and changed within this, a request. */
+const REQUEST_MS = 30_000;
+
+/** To be closed before the base is. */
+export function openRouter(base: Base, { role, observer, limits }: RouterOptions): Router {
+  const { config, redis, scripts, records, clock, logger, timings, nodes, failpoint, metrics, holder } = base;
+  const entryMs = timings.routerEntryMs;
+  const fleet = createFleetWriter(scripts, config.auditMaxEntries);
+  const traffic = createTraffic({ config, clock, logger, metrics, failpoint });
+  const clientOf = (node: Parameters<typeof nodes.client>[0]) => nodes.client(node, openPermit(REQUEST_MS));
+  const router = createRouter({
+    records,
+    registry: createRegistry({
+      redis,
+      scripts,
+      entryMs,
+      openNudges: () => connect({ url: config.redisUrl, kind: 'nudges', logger }),
+      logger,
+    }),
+    journal: createJournal({ scripts, clock, maxIds: config.journalMaxIds, entryMs }),
+    turns: createTurns({ scripts, clock, entryMs }),
+    repairs: createRepairLists({ redis, scripts }),
+    clientTasks: createClientTasks({
+      redis,
+      scripts,
+      maxTasks: config.clientTasksMax,
+      ttlSecs: config.clientTasksTtlSecs,
+    }),
+    traffic,
+    clientOf,
+    admin: {
+      create: (wanted) =>
+        createIndex(
+          { records, fleet, clock, clientOf },
+          { ...wanted, shards: config.newIndexShards, replicationFactor: config.newIndexReplicationFactor },
+        ),
+      unregister: (uid) => fleet.deleteIndex(uid),
+    },
+    clock,
+    logger: logger.child({ part: 'router' }),
+    ...(observer === undefined ? {} : { observer }),
+    name: `${holder} ${role}`,
+    lapseMs: timings.routerLapseMs,
+    ...(limits === undefined ? {} : { limits }),
+  });
+  return {
+    ...router,
+    async close() {
+      await router.close();
+      await traffic.close();
+    },
+  };
+}

@@ -1,0 +1,219 @@
+// What a router answers besides plain writes: tasks, indexes, settings, bounds, bad input.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ClientAnswer } from '../../src/routing/api.ts';
+import { startTestFleet } from '../support/fleet.ts';
+import type { TestFleet } from '../support/fleet.ts';
+import { HandMover } from '../support/hand-mover.ts';
+import { isPending, RouterCalls } from '../support/router-calls.ts';
+import { switchesOf } from '../support/switches.ts';
+import { untilTrue } from '../support/until.ts';
+
+const signal = new AbortController().signal;
+const parsed = async (call: Promise<ClientAnswer>): Promise<{ status: number; body: Record<string, unknown> }> => {
+  const { status, body } = await call;
+  return { status, body: JSON.parse(body) as Record<string, unknown> };
+};
+
+describe('a router’s calls', () => {
+  let fleet: TestFleet;
+  let calls: RouterCalls;
+
+  beforeAll(async () => {
+    fleet = await startTestFleet({
+      nodes: 2,
+      config: { lease_ttl_secs: 10, lease_renewal_interval_ms: 2_000, new_index_shards: 8, moves_per_node: 64 },
+    });
+    calls = await RouterCalls.open(fleet.base, { limits: { waitingParts: 2 } });
+  });
+
+  afterAll(async () => {
+    await calls.close();
+    await fleet.stop();
+  });
+
+  const create = (uid: string, primaryKey: string | null = 'id') =>
+    parsed(calls.router.createIndex(JSON.stringify({ uid, primaryKey }), { signal }));
+
+  it('creates an index on its nodes, lists it, and deletes it everywhere', async () => {
+    const answer = await create('films');
+    expect(answer).toMatchObject({ status: 202, body: { type: 'indexCreation', indexUid: 'films' } });
+    expect((await calls.put('films', [{ id: 1, title: 'one' }])).status).toBe(202);
+    const shown = await parsed(calls.router.index('films', { signal }));
+    expect(shown).toMatchObject({ status: 200, body: { uid: 'films', primaryKey: 'id' } });
+    expect(Date.parse(String(shown.body['updatedAt']))).not.toBeNaN();
+    expect((await parsed(calls.router.indexes({}, { signal }))).body).toMatchObject({ total: 1, offset: 0, limit: 20 });
+    expect((await create('films')).status).toBe(202);
+    const { body } = await parsed(calls.router.tasks({ types: ['indexCreation'], limit: 1 }, { signal }));
+    expect(body['results']).toMatchObject([{ status: 'failed', error: { code: 'index_already_exists' } }]);
+
+    const epoch = (await fleet.base.records.table('films'))?.epoch ?? 0;
+    const deletion = await parsed(calls.router.deleteIndex('films', { signal }));
+    expect(deletion).toMatchObject({ status: 202, body: { type: 'indexDeletion' } });
+    expect(await calls.ended({ ...deletion, headers: {} })).toMatchObject({ status: 'succeeded' });
+    expect(await fleet.client('n1').index('films')).toBeNull();
+    expect(await calls.put('films', [{ id: 1 }])).toMatchObject({ status: 404, body: { code: 'index_not_found' } });
+    expect((await create('films')).status).toBe(202);
+    expect((await fleet.base.records.table('films'))?.epoch).toBeGreaterThan(epoch);
+    expect((await calls.put('films', [{ id: 2 }])).status).toBe(202);
+  });
+
+  it('needs a primary key for an index, and an index for documents', async () => {
+    expect(await create('nameless', null)).toMatchObject({ status: 400, body: { code: 'invalid_index_primary_key' } });
+    expect(await calls.put('nobody', [{ id: 1 }])).toMatchObject({ status: 404, body: { code: 'index_not_found' } });
+  });
+
+  it('changes settings on every node with ours in them, and hides ours', async () => {
+    await create('shop');
+    const change = (part: string | null, body: unknown) =>
+      parsed(calls.router.changeSettings('shop', part, body === null ? null : JSON.stringify(body), { signal }));
+    const read = (part: string | null) => parsed(calls.router.settings('shop', part, { signal }));
+    const done = async (answer: Awaited<ReturnType<typeof change>>): Promise<void> => {
+      expect(answer).toMatchObject({ status: 202, body: { type: 'settingsUpdate' } });
+      expect((await calls.ended({ ...answer, headers: {} })).status).toBe('succeeded');
+    };
+    await done(await change(null, { filterableAttributes: ['price'], sortableAttributes: ['price'] }));
+    expect((await read(null)).body).toMatchObject({ filterableAttributes: ['price'], sortableAttributes: ['price'] });
+    for (const id of ['n1', 'n2']) {
+      const settings = await fleet.client(id).settings('shop');
+      expect(JSON.stringify(settings['filterableAttributes'])).toContain('_miroir_shard');
+      expect(settings['sortableAttributes']).toEqual(['price']);
+    }
+    await done(await change('filterable-attributes', null));
+    expect((await read('filterable-attributes')).body).toEqual([]);
+    expect(JSON.stringify((await fleet.client('n2').settings('shop'))['filterableAttributes'])).toContain(
+      '_miroir_slot',
+    );
+    await done(await change(null, null));
+    expect((await read('sortable-attributes')).body).toEqual([]);
+    expect((await change(null, { wrong: 1 })).status).toBe(400);
+  });
+
+  it('refuses with 409 and the plan what would disturb a move', async () => {
+    await fleet.createIndex({ uid: 'busy', shards: 1, documents: [] });
+    const [owner = ''] = (await fleet.base.records.route('busy', 0)).route.owners;
+    const mover = await HandMover.start(fleet, { index: 'busy', target: owner === 'n1' ? 'n2' : 'n1' });
+    await mover.track();
+    await mover.acknowledged();
+    const { planId } = (await fleet.base.records.move(mover.id)) ?? { planId: 'none' };
+    for (const answer of [
+      await parsed(calls.router.changeSettings('busy', null, '{"stopWords":["a"]}', { signal })),
+      await parsed(calls.router.deleteIndex('busy', { signal })),
+    ]) {
+      expect(answer).toMatchObject({ status: 409, body: { code: 'miroir_index_moving' } });
+      expect(String(answer.body['message'])).toContain(planId);
+    }
+    await mover.stop();
+  });
+
+  it('bounds what waits, in number, and lets a client go', async () => {
+    await fleet.createIndex({ uid: 'full', shards: 1, documents: [] });
+    const [owner = ''] = (await fleet.base.records.route('full', 0)).route.owners;
+    const mover = await HandMover.start(fleet, { index: 'full', target: owner === 'n1' ? 'n2' : 'n1' });
+    await mover.track();
+    await mover.hold(30_000);
+    await mover.acknowledged();
+    const leaving = new AbortController();
+    const first = calls.put('full', [{ id: 1 }]);
+    const second = calls.put('full', [{ id: 2 }], leaving.signal);
+    expect(await isPending(second)).toBe(true);
+    expect(await calls.put('full', [{ id: 3 }])).toMatchObject({ status: 503, body: { code: 'miroir_overloaded' } });
+    leaving.abort(new Error('gone'));
+    await expect(second).rejects.toThrow('gone');
+    const third = calls.put('full', [{ id: 4 }]);
+    expect(await isPending(third)).toBe(true);
+    await mover.settle();
+    expect([(await first).status, (await third).status]).toEqual([202, 202]);
+    await mover.stop();
+  });
+
+  it('bounds the writes under way to one node, and keeps those that wait out of flight', async () => {
+    const narrow = await RouterCalls.open(fleet.base, { limits: { writesPerNode: 1 } });
+    await fleet.createIndex({ uid: 'narrow', shards: 1, documents: [] });
+    await untilTrue(async () => (await narrow.search('narrow')).status === 200);
+    const [owner = ''] = (await fleet.base.records.route('narrow', 0)).route.owners;
+    const node = switchesOf(fleet.nodes.find(({ id }) => id === owner) ?? { url: '' });
+    await node.fault({ match: { path: '^/indexes/narrow/documents' }, do: 'delay', ms: 400, times: 1 });
+    const writes = [narrow.put('narrow', [{ id: 1 }]), narrow.put('narrow', [{ id: 2 }])];
+    await untilTrue(async () => (await node.asked('^/indexes/narrow/documents\\?')).length === 1);
+    expect(await isPending(Promise.race(writes))).toBe(true);
+    expect(await node.asked('^/indexes/narrow/documents\\?')).toHaveLength(1);
+    expect((await Promise.all(writes)).map(({ status }) => status)).toEqual([202, 202]);
+    await narrow.close();
+  });
+
+  it('accepts what a node accepts and fails: no id, a bad id, another primary key; and nothing at all', async () => {
+    await create('input');
+    const codes: unknown[] = [];
+    for (const documents of [[{ id: 1 }, { name: 'x' }], [{ id: 'a b' }], [{ id: 1.5 }]]) {
+      const answer = await calls.put('input', documents);
+      expect(answer.status).toBe(202);
+      codes.push((await calls.ended(answer)).error?.code);
+    }
+    expect(codes).toEqual(['missing_document_id', 'invalid_document_id', 'invalid_document_id']);
+    const other = { mode: 'replace', documents: '[{"id":1}]', primaryKey: 'sku' } as const;
+    const { status, body } = await parsed(calls.router.writeDocuments('input', other, { signal }));
+    expect(status).toBe(202);
+    expect(await calls.ended({ status, body, headers: {} })).toMatchObject({
+      status: 'failed',
+      error: { code: 'index_primary_key_already_exists', message: 'Index already has a primary key: `id`.' },
+    });
+    expect(await calls.ended(await calls.put('input', []))).toMatchObject({
+      status: 'succeeded',
+      details: { receivedDocuments: 0, indexedDocuments: 0 },
+    });
+    expect(await calls.put('input', [{ id: 1, _miroir_shard: 3 }])).toMatchObject({ status: 400 });
+  });
+
+  it('lists tasks with their states, and gives metadata back', async () => {
+    await create('listed');
+    const one = await parsed(
+      calls.router.writeDocuments(
+        'listed',
+        { mode: 'replace', documents: '{"id":1}' },
+        { signal, customMetadata: 'mine' },
+      ),
+    );
+    expect(one.body['customMetadata']).toBe('mine');
+    expect((await calls.ended({ ...one, headers: {} })).status).toBe('succeeded');
+    await calls.ended(await calls.remove('listed', [1, 'zzz', '?']));
+    await calls.ended(await calls.put('listed', [{ id: ' ' }]));
+    const list = async (query: object) => (await parsed(calls.router.tasks(query, { signal }))).body;
+    const uids = (body: Record<string, unknown>): number[] =>
+      (body['results'] as { uid: number }[]).map(({ uid }) => uid);
+    const all = await list({ indexUids: ['listed'] });
+    expect(uids(all)).toEqual([...uids(all)].sort((a, b) => b - a));
+    expect(all['results']).toMatchObject([
+      { type: 'documentAdditionOrUpdate', status: 'failed' },
+      { type: 'documentDeletion', status: 'succeeded', details: { providedIds: 3, deletedDocuments: 1 } },
+      { type: 'documentAdditionOrUpdate', status: 'succeeded', customMetadata: 'mine' },
+      { type: 'indexCreation', status: 'succeeded' },
+    ]);
+    expect(uids(await list({ indexUids: ['listed'], statuses: ['failed'] }))).toEqual(uids(all).slice(0, 1));
+    const page = await list({ indexUids: ['listed'], limit: 2 });
+    expect([uids(page), page['next']]).toEqual([uids(all).slice(0, 2), uids(all)[2]]);
+    expect(uids(await list({ indexUids: ['listed'], from: page['next'] }))).toEqual(uids(all).slice(2));
+    expect(uids(await list({ uids: [uids(all)[1]] }))).toEqual([uids(all)[1]]);
+    expect(await parsed(calls.router.task(999_999, { signal }))).toMatchObject({
+      status: 404,
+      body: { code: 'task_not_found' },
+    });
+  });
+
+  it('updates fields of documents, over many shards in one request a node', async () => {
+    await create('wide');
+    const documents = Array.from({ length: 200 }, (_, id) => ({ id, name: `n${id}`, weight: id }));
+    const answer = await calls.put('wide', documents);
+    expect(await calls.ended(answer)).toMatchObject({ details: { receivedDocuments: 200, indexedDocuments: 200 } });
+    await calls.ended(await calls.patch('wide', [{ id: 7, weight: -1 }]));
+    const { hits } = (await calls.search('wide', 'n7')).body as { hits: { id: number }[] };
+    expect(hits.find(({ id }) => id === 7)).toEqual({ id: 7, name: 'n7', weight: -1 });
+    for (const id of ['n1', 'n2']) {
+      const node = switchesOf(fleet.nodes.find((one) => one.id === id) ?? { url: '' });
+      const posted = (await node.asked('^/indexes/wide/documents\\?')).filter(({ method }) => method === 'POST');
+      expect(posted).toHaveLength(1);
+    }
+    expect(await calls.ended(await calls.removeByFilter('wide', null))).toMatchObject({
+      details: { deletedDocuments: 200 },
+    });
+  });
+});
