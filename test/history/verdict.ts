@@ -88,7 +88,7 @@ export const isClean = ({ counts }: Verdict): boolean => FAULTS.every((kind) => 
 
 const clock = (ms: number | null): string => (ms === null ? '-' : ms.toFixed(1));
 
-export function callText(call: Call): string {
+function callText(call: Call): string {
   const when = `${clock(call.invokedAtMs)}..${clock(call.answeredAtMs)}`;
   const who = `#${call.call} ${when} ${call.client}@${call.target} ${call.kind}`;
   if (call.is === 'read') return `${who} ${call.outcome}, saw ${call.seen.length}`;

@@ -41,7 +41,7 @@ export interface WorkloadSummary {
   readonly wasFull: boolean;
 }
 
-export const MIX: Mix = { put: 34, update: 18, delete: 10, deleteByFilter: 0.3, get: 28, list: 4, search: 4 };
+const MIX: Mix = { put: 34, update: 18, delete: 10, deleteByFilter: 0.3, get: 28, list: 4, search: 4 };
 const HOT_SHARE = 0.4;
 const BATCH_MAX = 8;
 const CLIENTS = 8;
