@@ -59,3 +59,30 @@ function chooseNodes(readers: ReadonlyMap<number, readonly string[]>, seed: numb
   }
   return chosen;
 }
+
+/** Kept covers of one table: seeds fall into these many. */
+const SEEDS = 16;
+const COVERS_MAX = 256;
+
+/** Covers of whole tables, kept as long as the table: there are few, and every search needs one. */
+export class Covers {
+  readonly #kept = new WeakMap<
+    RoutingTable,
+    { readonly ids: readonly string[]; readonly covers: Map<string, Cover> }
+  >();
+
+  of(table: RoutingTable, isUsable: (nodeId: string) => boolean, seed: number): Cover {
+    const kept = this.#kept.get(table) ?? { ids: readersOf(table), covers: new Map<string, Cover>() };
+    this.#kept.set(table, kept);
+    const fewer = Math.abs(seed) % SEEDS;
+    const key = `${fewer} ${kept.ids.filter(isUsable).join(' ')}`;
+    const known = kept.covers.get(key);
+    if (known !== undefined) return known;
+    if (kept.covers.size >= COVERS_MAX) kept.covers.clear();
+    const cover = coverShards({ table, isUsable, seed: fewer });
+    kept.covers.set(key, cover);
+    return cover;
+  }
+}
+
+const readersOf = (table: RoutingTable): string[] => [...new Set(table.shards.flatMap(({ readers }) => readers))];

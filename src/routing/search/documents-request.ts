@@ -27,7 +27,7 @@ export interface DocumentsRequest {
 }
 
 /** The end of the last page of a sorted list: each node has to give all documents up to it. */
-export const SORTED_END_MAX = 10_000;
+const SORTED_END_MAX = 10_000;
 
 const SORT_KEY = /^([^(]*):(asc|desc)$/;
 

@@ -5,7 +5,7 @@
 import { mayBeSource } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { Clock, NodeAnswer, NodeTraffic, RequestLimits, Traffic } from '../../ports.ts';
-import { coverShards } from './cover.ts';
+import { Covers, coverShards } from './cover.ts';
 import { answerFailure, errorFailure, isClientsFault, whyOf } from './failures.ts';
 import type { Failure, Why } from './failures.ts';
 import type { ReadSnapshot } from './tables.ts';
@@ -66,6 +66,7 @@ type Result =
 
 export class FanOut {
   readonly #parts: FanOutParts;
+  readonly #covers = new Covers();
   /** Node id → until when (monotonic, ms) it is asked only where there is no other. */
   readonly #avoided = new Map<string, number>();
 
@@ -167,7 +168,9 @@ export class FanOut {
     let shards = left;
     for (const isUsable of [isGood, isUntried, isBroken]) {
       if (shards.length === 0) break;
-      const cover = coverShards({ table: snapshot.table, shards, isUsable, seed });
+      const { table } = snapshot;
+      const isWhole = shards.length === table.shards.length;
+      const cover = isWhole ? this.#covers.of(table, isUsable, seed) : coverShards({ table, shards, isUsable, seed });
       for (const [id, served] of cover.parts) parts.set(id, [...(parts.get(id) ?? []), ...served]);
       shards = cover.unserved;
     }

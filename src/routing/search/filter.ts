@@ -4,7 +4,7 @@
  */
 import { SHARD_FIELD } from '../fields.ts';
 
-export const shardFilter = (shards: readonly number[]): string => `${SHARD_FIELD} IN [${shards.join(', ')}]`;
+const shardFilter = (shards: readonly number[]): string => `${SHARD_FIELD} IN [${shards.join(', ')}]`;
 
 /**
  * JSON text of the filter for a node. `own` is JSON text of the client's filter: nothing, an expression, or an array of

@@ -6,7 +6,7 @@
  */
 import { splitArray, splitObject } from '../../core/json-text.ts';
 import type { Member, Span } from '../../core/json-text.ts';
-import { objectText, objectTexts } from './json-object.ts';
+import { objectTexts } from './json-object.ts';
 import { mergeDistributions, mergeFacetStats } from './merge-facets.ts';
 import { compareVerdicts, verdictsOf } from './order.ts';
 import type { Verdict } from './order.ts';
@@ -14,13 +14,11 @@ import { isOurs, withoutOurs } from './own-fields.ts';
 import type { SearchRequest } from './search-request.ts';
 import type { SearchSettings } from './settings.ts';
 
-interface Hit {
-  readonly part: string;
-  readonly span: Span;
+/** A hit that is the best of what is left of its node's answer. */
+interface Head {
   readonly members: readonly Member[];
   readonly verdicts: readonly Verdict[];
   readonly place: number;
-  readonly node: number;
 }
 
 const DETAILS = '_rankingScoreDetails';
@@ -37,11 +35,9 @@ export function mergeSearches(
   settings: SearchSettings,
 ): Map<string, string> {
   const answers = parts.map((part) => objectTexts(part));
-  const hits = answers.flatMap((answer, node) => readHits(answer.get('hits') ?? '[]', node, parts.length > 1));
-  if (parts.length > 1)
-    hits.sort((a, b) => compareVerdicts(a.verdicts, b.verdicts) || a.place - b.place || a.node - b.node);
   const end = Math.min(request.offset + request.limit, settings.maxTotalHits);
-  const texts = hits.slice(request.offset, end).map((hit) => hitText(hit, request.wantsDetails));
+  const lists = answers.map((answer) => new HitList(answer.get('hits') ?? '[]', parts.length > 1));
+  const texts = mergedHits(lists, request.offset, end, request.wantsDetails);
   const of = (name: string): string[] => answers.flatMap((answer) => answer.get(name) ?? []);
   const merged = new Map(answers[0]);
   const set = (name: string, text: string): void => {
@@ -57,23 +53,64 @@ export function mergeSearches(
   return merged;
 }
 
-function readHits(text: string, node: number, isRanked: boolean): Hit[] {
-  return splitArray(text).map((span, place) => {
-    const members = splitObject(text, span.start, span.end);
-    const details = isRanked ? members.find(({ name }) => name === DETAILS)?.value : undefined;
-    const verdicts = details === undefined ? [] : verdictsOf(JSON.parse(text.slice(details.start, details.end)));
-    return { part: text, span, members, verdicts, place, node };
-  });
+/** The hits of one node, read one by one, since most of them are not shown. */
+class HitList {
+  readonly text: string;
+  readonly #spans: readonly Span[];
+  readonly #isRanked: boolean;
+  head: Head | null = null;
+
+  constructor(text: string, isRanked: boolean) {
+    this.text = text;
+    this.#spans = splitArray(text);
+    this.#isRanked = isRanked;
+    this.#read(0);
+  }
+
+  next(): void {
+    this.#read(this.head === null ? 0 : this.head.place + 1);
+  }
+
+  #read(place: number): void {
+    const span = this.#spans[place];
+    this.head = span === undefined ? null : { ...this.#hit(span), place };
+  }
+
+  #hit({ start, end }: Span): Omit<Head, 'place'> {
+    const members = splitObject(this.text, start, end);
+    const details = this.#isRanked ? members.find(({ name }) => name === DETAILS)?.value : undefined;
+    const verdicts =
+      details === undefined ? [] : verdictsOf(JSON.parse(this.text.slice(details.start, details.end)) as unknown);
+    return { members, verdicts };
+  }
+}
+
+/** Always the best of the heads, so that every node's own order stays. */
+function mergedHits(lists: readonly HitList[], start: number, end: number, wantsDetails: boolean): string[] {
+  const texts: string[] = [];
+  for (let rank = 0; rank < end; rank += 1) {
+    let best: HitList | undefined;
+    for (const list of lists) if (comesBefore(list.head, best?.head)) best = list;
+    if (best?.head == null) break;
+    if (rank >= start) texts.push(hitText(best.text, best.head, wantsDetails));
+    best.next();
+  }
+  return texts;
+}
+
+function comesBefore(head: Head | null, best: Head | null | undefined): boolean {
+  if (head === null) return false;
+  if (best === null || best === undefined) return true;
+  return (compareVerdicts(head.verdicts, best.verdicts) || head.place - best.place) < 0;
 }
 
 /** The hit without what the client did not ask for. */
-function hitText({ part, members }: Hit, wantsDetails: boolean): string {
-  return objectText(
-    members
-      .filter(({ name }) => !isOurs(name) && (wantsDetails || name !== DETAILS))
-      .map(({ name, value }) => [
-        name,
-        BY_FIELD.has(name) ? withoutOurs(part, value) : part.slice(value.start, value.end),
-      ]),
+function hitText(text: string, { members }: Head, wantsDetails: boolean): string {
+  const kept = members.filter(({ name }) => !isOurs(name) && (wantsDetails || name !== DETAILS));
+  const texts = kept.map(({ name, key, value }) =>
+    BY_FIELD.has(name)
+      ? `${text.slice(key.start, value.start)}${withoutOurs(text, value)}`
+      : text.slice(key.start, value.end),
   );
+  return `{${texts.join(',')}}`;
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RoutingTable } from '../../../src/core/routing.ts';
-import { coverShards } from '../../../src/routing/search/cover.ts';
+import { Covers, coverShards } from '../../../src/routing/search/cover.ts';
 
 const tableOf = (readers: readonly (readonly string[])[]): RoutingTable => ({
   index: 'x',
@@ -58,5 +58,17 @@ describe('a cover', () => {
     const readers = [['a'], ['b'], ['c']];
     const { parts, unserved } = coverShards({ table: tableOf(readers), shards: [1, 7], isUsable: all, seed: 0 });
     expect([[...parts], unserved]).toEqual([[['b', [1]]], [7]]);
+  });
+
+  it('of a whole table is kept by what is usable and a few seeds', () => {
+    const covers = new Covers();
+    const table = tableOf(Array.from({ length: 8 }, () => ['a', 'b']));
+    const first = covers.of(table, all, 1);
+    expect(covers.of(table, all, 17)).toBe(first);
+    expect(covers.of(table, (id) => id !== 'a', 1).parts).toEqual(new Map([['b', [0, 1, 2, 3, 4, 5, 6, 7]]]));
+    expect(covers.of({ ...table, epoch: 2 }, all, 1)).not.toBe(first);
+    for (let seed = 0; seed < 16; seed += 1) {
+      expect(covers.of(table, all, seed)).toEqual(coverShards({ table, isUsable: all, seed }));
+    }
   });
 });
