@@ -18,6 +18,11 @@ export async function startApi(config: Config): Promise<Running & { readonly boa
   return (await import('./service/api.ts')).startApi(config);
 }
 
+/** A process that is a gateway: an HTTP server for clients, with a router of its own. */
+export async function startGateway(config: Config): Promise<Running & { readonly gatewayUrl: string }> {
+  return (await import('./service/gateway.ts')).startGateway(config);
+}
+
 /** Planner and board in this process, movers as processes of their own. */
 export async function startAll(options: AllOptions): Promise<RunningAll> {
   return (await import('./service/all.ts')).startAll(options);

@@ -44,6 +44,18 @@ export function addProcessCommands(program: Command): void {
     });
 
   program
+    .command('gateway')
+    .description('serve clients: Meilisearch’s HTTP in front of the whole fleet; run as many as you like')
+    .addHelpText(
+      'after',
+      '\nListens on gateway_host and gateway_port (127.0.0.1:7700); beyond loopback only with gateway_keys_file.\n\nExample:\n  miroir gateway-key --actions search,documents.* --indexes cities',
+    )
+    .action(async (_flags: object, command: Command) => {
+      const { runProcess, startGateway } = await import('../service.ts');
+      await runProcess('gateway', () => startGateway(configOf(command)));
+    });
+
+  program
     .command('devnode')
     .description('run a development node: compatible with Meilisearch, in memory, in its own process')
     .option('--port <number>', 'port; default: any free one, printed as JSON', whole)

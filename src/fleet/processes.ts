@@ -33,6 +33,7 @@ export interface WorkerReady {
   /** Where its metrics are; null when the port was taken. */
   readonly metrics: string | null;
   readonly board?: string;
+  readonly gateway?: string;
 }
 
 export interface WorkerProcess {
@@ -64,12 +65,13 @@ export async function startWorker(
 function readyIn(line: string): WorkerReady | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
-    const { role, metrics, board } = JSON.parse(line) as Record<string, unknown>;
+    const { role, metrics, board, gateway } = JSON.parse(line) as Record<string, unknown>;
     if (typeof role !== 'string') return undefined;
     return {
       role,
       metrics: typeof metrics === 'string' ? metrics : null,
       ...(typeof board === 'string' ? { board } : {}),
+      ...(typeof gateway === 'string' ? { gateway } : {}),
     };
   } catch {
     return undefined; // a line that only begins like JSON

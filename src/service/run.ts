@@ -23,10 +23,12 @@ export interface ReadyLine {
   readonly metrics: string | null;
   /** Of the board, where this process serves it. */
   readonly board?: string;
+  /** Where clients reach it, where it is a gateway. */
+  readonly gateway?: string;
 }
 
-/** A running process and, where it has one, its board. */
-export type RunningProcess = Running & { readonly boardUrl?: string };
+/** A running process and, where it has them, its board and its gateway. */
+export type RunningProcess = Running & { readonly boardUrl?: string; readonly gatewayUrl?: string };
 
 /** An error as a person at a terminal needs it: what, and what to do; a stack only for what is not ours. */
 function failureText(error: unknown): string {
@@ -51,12 +53,13 @@ export async function runProcess(role: string, start: () => Promise<RunningProce
   );
   try {
     state.starting = start();
-    const { metricsUrl, boardUrl } = await state.starting;
+    const { metricsUrl, boardUrl, gatewayUrl } = await state.starting;
     const line: ReadyLine = {
       role,
       pid: process.pid,
       metrics: metricsUrl,
       ...(boardUrl === undefined ? {} : { board: boardUrl }),
+      ...(gatewayUrl === undefined ? {} : { gateway: gatewayUrl }),
     };
     process.stdout.write(`${JSON.stringify(line)}\n`);
   } catch (error) {

@@ -1,0 +1,52 @@
+/** The gateway over a router of its own. */
+import type { Config } from '../config.ts';
+import { assertGuarded, type Gateway, startGateway as listen } from '../gateway/server.ts';
+import { type Base, type Running, closeBase, openBase, serveMetrics } from './base.ts';
+import { openRouter } from './router.ts';
+
+const SERVES_NONE: ReadonlySet<string> = new Set();
+
+/** Serves clients in a process that has its base already; `close` drains, and leaves the base open. */
+export async function openGateway(base: Base): Promise<Gateway> {
+  const { config, logger, metrics } = base;
+  const router = openRouter(base, { role: 'gateway' });
+  try {
+    return await listen({
+      router,
+      host: config.gatewayHost,
+      port: config.gatewayPort,
+      keysFile: config.gatewayKeysFile,
+      bodyMaxBytes: config.gatewayBodyMaxBytes,
+      waitingMaxBytes: config.gatewayWaitingMaxBytes,
+      inFlightMax: config.gatewayInFlightMax,
+      connectionsMax: config.gatewayConnectionsMax,
+      metrics,
+      logger,
+    });
+  } catch (error) {
+    await router.close();
+    throw error;
+  }
+}
+
+/** A process that is a gateway and does nothing else. */
+export async function startGateway(config: Config): Promise<Running & { readonly gatewayUrl: string }> {
+  // Before anything is waited for: what is wrong here no start of Redis mends.
+  assertGuarded(config.gatewayHost, config.gatewayKeysFile);
+  const base = await openBase(config, 'gateway');
+  const closers: (() => Promise<void>)[] = [() => closeBase(base)];
+  const close = async (): Promise<void> => {
+    for (const one of [...closers].reverse()) await one();
+  };
+  try {
+    const metrics = await serveMetrics(base, SERVES_NONE);
+    if (metrics !== null) closers.push(() => metrics.close());
+    const gateway = await openGateway(base);
+    closers.push(() => gateway.close());
+    base.logger.info({ gateway: gateway.url, metrics: metrics?.url }, 'the gateway runs');
+    return { metricsUrl: metrics?.url ?? null, gatewayUrl: gateway.url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

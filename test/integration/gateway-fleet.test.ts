@@ -1,0 +1,84 @@
+// The gateway process over a fleet: the official client talks to three nodes as to one, and the process ends cleanly.
+import { Meilisearch } from 'meilisearch';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type WorkerProcess, spawnWorker, startWorker } from '../../src/fleet/processes.ts';
+import { type TestFleet, startTestFleet } from '../support/fleet.ts';
+import { ask } from '../support/gateway.ts';
+import { untilTrue } from '../support/until.ts';
+
+let fleet: TestFleet;
+let gateway: WorkerProcess;
+let client: Meilisearch;
+
+const environment = (): Record<string, string> => ({
+  ...fleet.env,
+  MIROIR_GATEWAY_PORT: '0',
+  MIROIR_METRICS_PORT: '0',
+  MIROIR_NEW_INDEX_SHARDS: '16',
+});
+const isHealthy = async (url = gateway.ready.gateway ?? ''): Promise<boolean> =>
+  (await ask(url, { path: '/health' })).status === 200;
+
+beforeAll(async () => {
+  fleet = await startTestFleet({ nodes: 3 });
+  gateway = await startWorker('gateway', environment());
+  client = new Meilisearch({ host: gateway.ready.gateway ?? '' });
+  await untilTrue(() => isHealthy());
+}, 60_000);
+afterAll(async () => {
+  await gateway.child.stop(10_000);
+  await fleet.stop();
+});
+
+describe('a gateway process', { timeout: 60_000 }, () => {
+  it('spreads an index over the nodes, and shows one', async () => {
+    await client.createIndex('cities', { primaryKey: 'id' }).waitTask();
+    await client
+      .index('cities')
+      .updateSettings({ filterableAttributes: ['country'], sortableAttributes: ['people'] })
+      .waitTask();
+    const documents = Array.from({ length: 300 }, (_, id) => ({ id, name: `city ${id}`, country: id % 3, people: id }));
+    expect(await client.index('cities').addDocuments(documents).waitTask({ timeout: 20_000 })).toMatchObject({
+      status: 'succeeded',
+      details: { receivedDocuments: 300, indexedDocuments: 300 },
+    });
+    const counts = await Promise.all(
+      fleet.nodes.map(
+        async ({ url }) => (await new Meilisearch({ host: url }).index('cities').getStats()).numberOfDocuments,
+      ),
+    );
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(300);
+    expect(Math.min(...counts)).toBeGreaterThan(0);
+    expect((await client.index('cities').getStats()).numberOfDocuments).toBe(300);
+    expect(await client.index('cities').getDocument(7)).toEqual(documents[7]);
+    const found = await client
+      .index('cities')
+      .search('city', { filter: 'country = 1', sort: ['people:desc'], limit: 3 });
+    expect(found.hits).toEqual([298, 295, 292].map((id) => documents[id]));
+    expect(found.estimatedTotalHits).toBe(100);
+  });
+
+  it('counts its requests', async () => {
+    const text = (await ask(gateway.ready.metrics ?? '', { path: '/metrics' })).text;
+    expect(text).toMatch(/miroir_gateway_requests_total\{route="POST \/indexes\/:uid\/documents",status="202"\} 1/);
+  });
+
+  it('ends with 0 on SIGTERM, and another one takes over what it has accepted', async () => {
+    const other = await startWorker('gateway', environment());
+    const task = await client.index('cities').addDocuments([{ id: 1_000, name: 'last' }]);
+    const { code } = await gateway.child.stop(10_000);
+    expect(code, gateway.child.tail().join('\n')).toBe(0);
+    gateway = other;
+    client = new Meilisearch({ host: other.ready.gateway ?? '' });
+    await untilTrue(() => isHealthy());
+    expect((await client.tasks.waitForTask(task.taskUid)).status).toBe('succeeded');
+    expect(await client.index('cities').getDocument(1_000)).toEqual({ id: 1_000, name: 'last' });
+  });
+
+  it('does not start beyond loopback without keys: 78, and says what to do', async () => {
+    const child = await spawnWorker('gateway', { ...environment(), MIROIR_GATEWAY_HOST: '0.0.0.0' });
+    const { code } = await child.exited;
+    expect(code).toBe(78);
+    expect(child.tail().join('\n')).toMatch(/gateway_keys_file[\s\S]*miroir gateway-key/);
+  });
+});
