@@ -7,7 +7,7 @@ import type { JournalState, NodeClient, NodeTask, RouteRead } from '../ports.ts'
 import { type Floors, auditNodes, takeUp } from './audit.ts';
 import { catchUp } from './catch-up.ts';
 import { type PhaseContext, journalOf } from './context.ts';
-import { isShort, journalReason, refuse, stateOf } from './pressure.ts';
+import { isShort, press, sizeText, stateOf } from './pressure.ts';
 import { behind } from './queue-age.ts';
 import { ShardVerifier } from './verify-shard.ts';
 import { assertNodesIntact } from './watermark.ts';
@@ -66,7 +66,10 @@ export class Gate {
         if (round > ROUNDS) throw new MoveWaitingError('counted: deletes by filter come as fast as they are verified');
         await this.#reverify();
       } else if (!isShort(state, this.#context) || (round === 1 && state.size > 0)) {
-        if (round > ROUNDS) await refuse(this.#context, read, journalReason(state));
+        if (round > ROUNDS) {
+          await press(this.#context, read);
+          throw new MoveWaitingError(`journal: ${sizeText(state)}, come as fast as they are carried over`);
+        }
         await catchUp(this.#context);
       } else {
         await this.#assertQuick(read, state);
@@ -126,6 +129,8 @@ export class Gate {
       behind(this.#context, this.#target),
     ]);
     const late = source ?? target;
-    if (late !== null) await refuse(this.#context, read, `queue: ${late}`);
+    if (late === null) return;
+    await press(this.#context, read);
+    throw new MoveWaitingError(`queue: ${late}`);
   }
 }

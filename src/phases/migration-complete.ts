@@ -7,10 +7,11 @@
  * Meanwhile: the old owners are written and read; the target has one writer, the mover (I2).
  */
 import { SLOTS } from '../core/windows.ts';
+import { MoveWaitingError } from '../errors.ts';
 import { takeUp } from './audit.ts';
 import { catchUp } from './catch-up.ts';
 import type { Phase, PhaseContext } from './context.ts';
-import { isShort, journalReason, refuse, stateOf } from './pressure.ts';
+import { isShort, press, sizeText, stateOf } from './pressure.ts';
 import { accepted } from './routes.ts';
 import { ensureSource } from './source.ts';
 import { ShardVerifier } from './verify-shard.ts';
@@ -25,7 +26,10 @@ async function shorten(context: PhaseContext): Promise<void> {
   for (let pass = 1; ; pass += 1) {
     const state = await stateOf(context);
     if (state.size === 0 || (pass > 1 && isShort(state, context))) return;
-    if (pass > PASSES) await refuse(context, await records.route(move.index, move.shard), journalReason(state));
+    if (pass > PASSES) {
+      await press(context, await records.route(move.index, move.shard));
+      throw new MoveWaitingError(`journal: ${sizeText(state)}, come as fast as they are carried over`);
+    }
     await catchUp(context);
   }
 }
