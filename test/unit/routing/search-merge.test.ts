@@ -31,6 +31,7 @@ describe('answers of several nodes', () => {
     const ids = ({ hits = '' }: Record<string, string>): number[] =>
       (JSON.parse(hits) as { id: number }[]).map(({ id }) => id);
     expect(ids(merge(parts))).toEqual([1, 4, 5, 2, 3, 6]);
+    expect(ids(merge([answer([hit(1, 1), hit(2, 1)]), answer([hit(3, 1)])]))).toEqual([1, 3, 2]);
     expect(ids(merge(parts, { offset: 2, limit: 2 }))).toEqual([5, 2]);
     expect(ids(merge(parts, { limit: 9 }, { maxTotalHits: 4 }))).toEqual([1, 4, 5, 2]);
     expect(merge(parts, { offset: 2, limit: 2 })).toMatchObject({ offset: '2', limit: '2', estimatedTotalHits: '6' });
