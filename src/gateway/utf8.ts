@@ -1,6 +1,6 @@
 /**
- * Bytes to text, block by block: a body is never held as bytes and as text at the same time, and one that comes in
- * single bytes costs no more than one that comes in large pieces.
+ * Bytes to text. A body whose length is announced is one block: turned into text at once, it costs its bytes and its
+ * text. Any other goes block by block, so one that comes in single bytes costs no more than one in large pieces.
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 
@@ -28,7 +28,7 @@ export class Utf8Text {
 
   /** `expectedBytes` of the whole text, where it is known. */
   constructor(expectedBytes: number = BLOCK_BYTES) {
-    this.#block = Buffer.allocUnsafe(Math.max(BLOCK_MIN_BYTES, Math.min(expectedBytes, BLOCK_BYTES)));
+    this.#block = Buffer.allocUnsafe(Math.max(BLOCK_MIN_BYTES, expectedBytes));
   }
 
   /** Keeps no reference to the piece. */
@@ -44,7 +44,9 @@ export class Utf8Text {
   /** The whole text; null when the bytes were no UTF-8. */
   end(): string | null {
     this.#flush();
-    return this.#isValid && this.#filled === 0 ? this.#parts.join('') : null;
+    if (!this.#isValid || this.#filled > 0) return null;
+    const [only = ''] = this.#parts;
+    return this.#parts.length > 1 ? this.#parts.join('') : only;
   }
 
   #flush(): void {
