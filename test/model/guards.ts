@@ -24,6 +24,7 @@ export const GUARDS = {
   targetWatermark: 'the target’s watermark is applied before readers switch',
   settledBarrier: 'every live router acknowledges `settled` before the old copy is deleted',
   confirmAfterAccepted: 'after the 202 a router looks at clock, registration and table again (R8)',
+  confirmOwners: 'of that look, the part that compares the owners (R8)',
   confirmAfterRead: 'an answer to a read is dropped when the table lapsed meanwhile',
   turns: 'writes to one document with two owners are sent one after the other (R9)',
   reverify: 'a delete by filter raises a count that only a full verify closes (R6)',

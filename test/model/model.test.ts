@@ -2,6 +2,7 @@
  * The protocol as an explicit-state model: every order of steps of small worlds. The whole of it loses nothing; with a
  * guard left out it does. `MODEL_TRACES=1` prints the shortest way to each loss, `MODEL_DEEP=1` searches larger worlds.
  */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Explainer, initialContent, applied } from './documents.ts';
 import { GUARDS, type GuardName } from './guards.ts';
@@ -105,6 +106,15 @@ describe('with a guard left out', () => {
 });
 
 describe('the model itself', () => {
+  it('has every guard in the table of docs/reliability-model.md', () => {
+    const text = readFileSync(new URL('../../docs/reliability-model.md', import.meta.url), 'utf8');
+    const rows = [...text.matchAll(/^\| `(\w+)`\s*\| (nothing)?/gm)];
+    const documented = rows.map(([, name = '', nothing]) => ({ name, found: nothing === undefined }));
+    const shown = (name: string): boolean =>
+      OMISSIONS.some((each) => each.found && each.off.length === 1 && each.off[0] === name);
+    expect(documented).toEqual(Object.keys(GUARDS).map((name) => ({ name, found: shown(name) })));
+  });
+
   it('fails when it comes to its bound', () => {
     expect(() => search({ ...QUIET, operations: [{ kind: 'upsert', id: 0, router: 0 }] }, 10)).toThrow(
       'more than 10 states',

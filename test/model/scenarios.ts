@@ -199,6 +199,8 @@ export const OMISSIONS: readonly Omission[] = [
   without(['targetWatermark', 'successBeforeClear'], { ...ONE, checksReads: true }),
   without('settledBarrier', { ...ONE, routers: 2, checksReads: true }),
   without('confirmAfterAccepted', { ...ONE, lapses: 1 }),
+  without('confirmOwners', { ...TWO, operations: [op('upsert', 0), op('merge', 1)], slowAnswers: true }, false),
+  without('confirmOwners', { ...ONE, lapses: 1, stays: true, slowAnswers: true }, false, ' (the source stays)'),
   without('confirmAfterRead', { ...ONE, checksReads: true, slowReads: 1, lapses: 1 }),
   without('turns', { ...TWO, stays: true }),
   without('reverify', { operations: [op('deleteAll', 0)] }),

@@ -146,7 +146,9 @@ function addConfirming(steps: Steps, s: State, k: number): void {
   const write = at(s.writes, k);
   const router = at(s.routers, at(world.operations, k).router);
   const unbroken = router.serving && router.registration === write.registration;
-  const sure = !guards.confirmAfterAccepted || (unbroken && ownersIn(router.route, world) === write.sent);
+  const sure =
+    !guards.confirmAfterAccepted ||
+    (unbroken && (!guards.confirmOwners || ownersIn(router.route, world) === write.sent));
   if (sure && !write.turnLost) {
     steps.add(s, 'router: write # has its 202s and is acknowledged to the client', k, (next) => {
       endTurn(next, k);
