@@ -3,32 +3,10 @@
  * morning: what happened, whether it is normal, what to do. Codes are stable and never reused.
  * `retryable` says whether the same call may succeed later without anybody changing anything.
  */
-export type ErrorDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+import { MiroirError, type MiroirErrorOptions } from './errors/base.ts';
 
-export interface MiroirErrorOptions {
-  /** The input field at fault, in the words of whoever sent it (`node_id`, `MIROIR_LEASE_TTL_SECS`). */
-  field?: string;
-  /** What to do about it: one sentence in the imperative. */
-  remedy?: string;
-  details?: ErrorDetails;
-  cause?: unknown;
-}
-
-export abstract class MiroirError extends Error {
-  abstract readonly code: string;
-  abstract readonly retryable: boolean;
-  readonly field: string | undefined;
-  readonly remedy: string | undefined;
-  readonly details: ErrorDetails;
-
-  constructor(message: string, options: MiroirErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = new.target.name;
-    this.field = options.field;
-    this.remedy = options.remedy;
-    this.details = options.details ?? {};
-  }
-}
+export * from './errors/base.ts';
+export * from './errors/clients.ts';
 
 /** A topology event or a command has a missing, unknown or wrong field. Nothing was changed: correct it, send again. */
 export class InvalidInputError extends MiroirError {
@@ -226,80 +204,8 @@ export class MoveWaitingError extends MiroirError {
   }
 }
 
-/** A request that a node would take and the gateway cannot serve truthfully over many nodes (yet). 501; docs/gateway.md has the list. */
-export class NotSupportedError extends MiroirError {
-  readonly code = 'miroir_not_supported';
-  readonly retryable = false;
-}
-
-/** A read whose answer from many nodes could differ from one node's (`distinct`, exact pages …). 501; docs/gateway.md has the list. */
-export class NotMergeableError extends MiroirError {
-  readonly code = 'miroir_not_mergeable';
-  readonly retryable = false;
-}
-
-/** No node that a shard may be read from answered. Normal while its only node restarts; look at the nodes in `details`. */
-export class ShardsUnreadableError extends MiroirError {
-  readonly code = 'miroir_shards_unreadable';
-  readonly retryable = true;
-}
-
-/** The gateway holds as many requests or bytes as it may. 503 with Retry-After; normal in a burst, else add a gateway. */
-export class OverloadedError extends MiroirError {
-  readonly code = 'miroir_overloaded';
-  readonly retryable = true;
-}
-
-/** This router has not confirmed its routing tables for 6 s, or not yet. Normal after a pause or a cut from Redis: it registers again by itself. 503 with Retry-After. */
-export class RouterUnconfirmedError extends MiroirError {
-  readonly code = 'miroir_router_unconfirmed';
-  readonly retryable = true;
-}
-
-/** Redis shows an older routing table of the index than this router has served by: Redis lost writes. The index is not served until its epoch is past the one seen. */
-export class EpochRegressedError extends MiroirError {
-  readonly code = 'miroir_epoch_regressed';
-  readonly retryable = true;
-}
-
-/** A write waited longer than it may, for a switch, a settling document, another write or a busy node. Nothing was written; send it again. */
-export class WriteWaitedError extends MiroirError {
-  readonly code = 'miroir_write_waited';
-  readonly retryable = true;
-}
-
-/** No replica group accepted the write with a majority of its owners. Owners that may have it or missed it are on repair lists; send it again when nodes are back. */
-export class NoQuorumError extends MiroirError {
-  readonly code = 'miroir_no_quorum';
-  readonly retryable = true;
-}
-
-/** Nobody knows whether the write was accepted, wholly or in part: an answer was lost, or the owners changed meanwhile. Send all of it again. */
-export class OutcomeUnknownError extends MiroirError {
-  readonly code = 'miroir_outcome_unknown';
-  readonly retryable = true;
-}
-
-/** What is asked would disturb the index's moves, so it waits until the plan named in `details` is done. Send it again then. */
-export class IndexMovingError extends MiroirError {
-  readonly code = 'miroir_index_moving';
-  readonly retryable = true;
-}
-
-/** The gateway's port is taken or may not be listened on. Choose another one with MIROIR_GATEWAY_PORT; 0 is any free one. */
-export class GatewayPortError extends MiroirError {
-  readonly code = 'miroir_gateway_port';
-  readonly retryable = false;
-}
-
 /** A promise that our own records make does not hold. The move stops and stays visible: never repaired silently. */
 export class InvariantError extends MiroirError {
   readonly code = 'miroir_invariant';
   readonly retryable = false;
 }
-
-/** True for errors of ours; what is not ours is a defect or a library's failure and is reported with its stack. */
-export const isMiroirError = (error: unknown): error is MiroirError => error instanceof MiroirError;
-
-/** The message of anything thrown, in one line. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -47,7 +47,9 @@ function configRows(): Rows {
 }
 
 /** Text of each error class: the comment right above it. */
-export function errorComments(source = textOf('src/errors.ts')): Map<string, string> {
+export function errorComments(
+  source = `${textOf('src/errors.ts')}\n${textOf('src/errors/clients.ts')}`,
+): Map<string, string> {
   const found = new Map<string, string>();
   for (const [, comment = '', name = ''] of source.matchAll(
     /(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)\nexport class (\w+) extends MiroirError/g,
