@@ -1,4 +1,17 @@
 /** The public surface: named exports only. */
+export { createRouter, type CreateRouterOptions } from './service/library.ts';
+export type {
+  DocumentOptions,
+  EnqueuedTask,
+  EnqueuedTaskPromise,
+  Miroir,
+  MiroirIndex,
+  MiroirTasks,
+  Results,
+  SearchResponse,
+  Task,
+  WaitOptions,
+} from './routing/router/library.ts';
 export { createProducer, type Producer, type ProducerOptions } from './queue/producer.ts';
 export { QUEUE_PREFIX, EVENTS_QUEUE, indexOfTaskId, taskIdOf } from './queue/names.ts';
 export { phaseJobSchema, claimJobSchema, type PhaseJob, type ClaimJob } from './queue/jobs.ts';

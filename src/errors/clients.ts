@@ -55,6 +55,12 @@ export class OutcomeUnknownError extends MiroirError {
   readonly retryable = true;
 }
 
+/** The library's call was answered with an error: `cause` is the node's (or the router's) `{message, code, type, link}`, `details.status` its HTTP status. */
+export class AnswerError extends MiroirError {
+  readonly code = 'miroir_answer';
+  readonly retryable = false;
+}
+
 /** What is asked would disturb the index's moves, so it waits until the plan named in `details` is done. Send it again then. */
 export class IndexMovingError extends MiroirError {
   readonly code = 'miroir_index_moving';

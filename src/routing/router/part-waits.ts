@@ -26,6 +26,8 @@ export interface PartWaitsOptions {
 
 /** Whatever it waits for in turn: a write is over after this many of its longest waits. */
 const LONGEST_WAITS = 2;
+/** How often one asks that is not the first in line here; in time enough to keep its place. */
+const BEHIND_MS = 250;
 
 export class PartWaits {
   readonly #options: PartWaitsOptions;
@@ -48,9 +50,15 @@ export class PartWaits {
     pending.isDue = false;
     if (leftMs <= 0) return onFailure(overdue(why, index, shard, pending.problem));
     if (!room.enter(bytes)) return onFailure(roomFull());
-    const lookMs = Math.min(leftMs, Math.max(afterMs, lookAfterMs(why, wait.looks)));
+    const lookMs = Math.min(leftMs, Math.max(afterMs, this.#lookMs(pending, why, names, wait.looks)));
     wait.looks += 1;
     void this.#wait(pending, why, names, lookMs, nowMs);
+  }
+
+  /** Of those in line for a turn only the first asks often, since its predecessor may be another router's. */
+  #lookMs(pending: Pending, why: WaitWhy, names: readonly unknown[], looks: number): number {
+    const isBehind = why === 'turn' && !this.#options.bell.isFirst(names, rankOf(pending));
+    return isBehind ? BEHIND_MS : lookAfterMs(why, looks);
   }
 
   /** Listens at once: what is rung before would be missed. */
@@ -58,7 +66,7 @@ export class PartWaits {
     const { bell, registration, room, observer, clock, signal, onDue } = this.#options;
     try {
       if (why === 'reread') await registration.confirmed(signal);
-      await bell.wait(names, ms, signal);
+      await bell.wait(names, ms, signal, rankOf(pending));
     } catch (error) {
       // The write is over: nobody looks at this part any more.
       if (!signal.aborted) throw error;
@@ -70,3 +78,6 @@ export class PartWaits {
     onDue();
   }
 }
+
+/** Its number in line, so that the end of a turn wakes those who may be next, not all. */
+const rankOf = ({ place }: Pending): number => Number.parseInt(place?.token ?? '0', 10);

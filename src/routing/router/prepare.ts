@@ -37,6 +37,9 @@ export interface PreparationOptions {
   readonly logger: Logger;
 }
 
+/** Woken by the end of a turn; the others ask again by themselves. */
+const NEXT_IN_LINE = 4;
+
 export const turnBell = (index: string, shard: number): string => `turn:${index}:${shard}`;
 
 export class Preparation {
@@ -158,7 +161,7 @@ export class Preparation {
       this.#options.logger.warn({ problem: messageOf(error) }, 'a turn could not be ended');
       return false;
     } finally {
-      this.#options.bell.ring(turnBell(turn.request.index, turn.request.shard));
+      this.#options.bell.ring(turnBell(turn.request.index, turn.request.shard), NEXT_IN_LINE);
     }
   }
 

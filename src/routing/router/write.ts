@@ -243,8 +243,7 @@ export class WriteRun {
     one.release();
     const { index } = this.#payload;
     const { shard, owners } = one.route;
-    const names = [tableBell(index)];
-    if (why === 'turn') names.push(turnBell(index, shard));
+    const names = [why === 'turn' ? turnBell(index, shard) : tableBell(index)];
     if (why === 'places') names.push(...owners.map(placeBell));
     if (why === 'held') this.#parts.holds.watch(index, one.route);
     const delayMs = why === 'delay' ? Math.min(DELAY_MS_MAX, one.route.delayMs ?? 0) : 0;

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import type { ShardState } from '../../../src/core/routing.ts';
+import type { ClientTaskPart, ClientTaskRecord, NodeTask, TaskStatus } from '../../../src/ports.ts';
+import { taskState } from '../../../src/routing/router/task-state.ts';
+import type { SeenShard } from '../../../src/routing/router/task-state.ts';
+
+const record = (parts: readonly ClientTaskPart[], details: Record<string, unknown> = {}): ClientTaskRecord => ({
+  v: 1,
+  uid: 1,
+  indexUid: 'docs',
+  type: 'documentAdditionOrUpdate',
+  details,
+  enqueuedAt: '2026-01-01T00:00:00Z',
+  customMetadata: null,
+  parts,
+  degradedGroups: [],
+  outcome: null,
+});
+
+const task = (status: TaskStatus, details: Record<string, unknown> = {}): NodeTask => ({
+  uid: 1,
+  indexUid: 'docs',
+  status,
+  type: 'documentAdditionOrUpdate',
+  error: status === 'failed' ? { code: 'internal', message: 'broken' } : null,
+  details,
+  enqueuedAt: '2026-01-01T00:00:00Z',
+  startedAt: status === 'enqueued' ? null : '2026-01-01T00:00:01Z',
+  finishedAt: status === 'succeeded' || status === 'failed' ? '2026-01-01T00:00:03Z' : null,
+  customMetadata: null,
+});
+
+interface Case {
+  /** Node → status of its task, for one shard. */
+  readonly on: Readonly<Record<string, TaskStatus | 'silent' | 'lost'>>;
+  readonly state?: ShardState;
+  readonly owners?: readonly string[];
+  readonly readers?: readonly string[];
+  readonly isAcknowledged?: boolean;
+}
+
+function seen({ on, state = 'stable', owners, readers, isAcknowledged = true }: Case) {
+  const nodes = Object.keys(on);
+  const parts = nodes.map((node, at) => ({ node, taskUid: at, shards: [0] }));
+  const shard: SeenShard = { state, owners: owners ?? nodes, readers: readers ?? nodes, isAcknowledged };
+  const looked = parts.map((part) => {
+    const status = on[part.node] ?? 'lost';
+    return { part, task: status === 'lost' ? null : status === 'silent' ? ('silent' as const) : task(status) };
+  });
+  return taskState(record(parts), looked, () => shard);
+}
+
+describe('a client’s task', () => {
+  it.each([
+    [{ n1: 'enqueued', n2: 'enqueued' }, 'enqueued'],
+    [{ n1: 'succeeded', n2: 'enqueued' }, 'processing'],
+    [{ n1: 'succeeded', n2: 'processing' }, 'processing'],
+    [{ n1: 'succeeded', n2: 'silent' }, 'processing'],
+    [{ n1: 'succeeded', n2: 'succeeded' }, 'succeeded'],
+    [{ n1: 'failed', n2: 'succeeded' }, 'succeeded'],
+    [{ n1: 'failed', n2: 'failed' }, 'failed'],
+    [{ n1: 'failed', n2: 'lost' }, 'failed'],
+    [{ n1: 'failed', n2: 'processing' }, 'processing'],
+  ] as const)('with its copies %j is %s', (on, status) => {
+    const state = seen({ on });
+    expect(state.status).toBe(status);
+    expect(state.outcome !== null).toBe(status === 'succeeded' || status === 'failed');
+  });
+
+  it('names the copies that failed beside others (R10), and no copy when all failed', () => {
+    expect(seen({ on: { n1: 'failed', n2: 'succeeded', n3: 'lost' } }).missed).toEqual([
+      { node: 'n1', taskUid: 0, shard: 0 },
+      { node: 'n3', taskUid: 2, shard: 0 },
+    ]);
+    expect(seen({ on: { n1: 'failed', n2: 'failed' } }).missed).toEqual([]);
+    expect(seen({ on: { n1: 'failed', n2: 'failed' } }).outcome?.error).toMatchObject({ message: 'broken' });
+  });
+
+  it('is not done while somebody may read a node that does not have it (I11)', () => {
+    const on = { n2: 'succeeded' } as const;
+    expect(seen({ on, state: 'settling', readers: ['n1'] }).status).toBe('processing');
+    expect(seen({ on, state: 'settling', readers: ['n2'] }).status).toBe('succeeded');
+    expect(seen({ on, state: 'settled', isAcknowledged: false }).status).toBe('processing');
+    expect(seen({ on, state: 'settled', isAcknowledged: true }).status).toBe('succeeded');
+    // Sent to the old owner while tracking, carried over by the mover.
+    expect(seen({ on: { n1: 'succeeded' }, state: 'settled', owners: ['n2'], readers: ['n2'] }).status).toBe(
+      'succeeded',
+    );
+  });
+
+  it('does not wait for a node that is neither written nor read any more', () => {
+    expect(seen({ on: { n1: 'silent', n2: 'succeeded' }, owners: ['n2'], readers: ['n2'] }).status).toBe('succeeded');
+    expect(seen({ on: { n1: 'silent', n2: 'succeeded' }, owners: ['n2'], readers: ['n1', 'n2'] }).status).toBe(
+      'processing',
+    );
+  });
+
+  it('counts each document once', () => {
+    const parts = [
+      { node: 'n1', taskUid: 1, shards: [0, 1] },
+      { node: 'n2', taskUid: 2, shards: [0, 1] },
+    ];
+    const looked = parts.map((part) => ({ part, task: task('succeeded', { deletedDocuments: 5 }) }));
+    const shard: SeenShard = { state: 'stable', owners: ['n1', 'n2'], readers: ['n1', 'n2'], isAcknowledged: true };
+    const state = taskState(record(parts, { deletedDocuments: null }), looked, () => shard);
+    expect(state.outcome).toMatchObject({
+      details: { deletedDocuments: 5 },
+      startedAt: '2026-01-01T00:00:01Z',
+      finishedAt: '2026-01-01T00:00:03Z',
+    });
+  });
+
+  it('without shards is done when every node is', () => {
+    const parts = [
+      { node: 'n1', taskUid: 1, shards: [] },
+      { node: 'n2', taskUid: 2, shards: [] },
+    ];
+    const status = (...of: TaskStatus[]): TaskStatus =>
+      taskState(
+        record(parts),
+        parts.map((part, at) => ({ part, task: task(of[at] ?? 'failed') })),
+        () => undefined,
+      ).status;
+    expect(status('succeeded', 'enqueued')).toBe('processing');
+    expect(status('succeeded', 'succeeded')).toBe('succeeded');
+    expect(status('succeeded', 'failed')).toBe('failed');
+  });
+});
