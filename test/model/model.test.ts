@@ -11,8 +11,8 @@ import { MOST_STATES, search, type Result } from './search.ts';
 import { QUIET, type World } from './world.ts';
 
 const LIMIT_MS = 120_000;
-const DEEP_LIMIT_MS = 1_200_000;
-const DEEP_STATES = 12_000_000;
+const DEEP_LIMIT_MS = 300_000;
+const DEEP_STATES = 3_000_000;
 const LOSSES = ['lost', 'replicas', 'read', 'doubled'];
 
 /** Steps that every search of the whole protocol is worthless without. */

@@ -121,7 +121,7 @@ export const WORLDS: readonly World[] = [
   }),
 ];
 
-/** Larger worlds, searched when `MODEL_DEEP` is set: minutes, and up to 3 GB. */
+/** Larger worlds, searched when `MODEL_DEEP` is set: another minute, and 1 GB. */
 export const DEEP_WORLDS: readonly World[] = [
   world('deep: a mover dies and a router freezes', {
     operations: [op('upsert', 0), op('merge', 0)],
