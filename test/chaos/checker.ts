@@ -10,10 +10,10 @@ const KEY = '{miroir}:';
 const LEASES = [`rebalance:${INDEX}`, 'planner'];
 /** A move from its first word in the audit stream to its last; a hold may end without a switch and come again. */
 const COURSE =
-  /^tracking DualWriteStarted MigrationInProgress MigrationComplete (?:held )+settling DualWriteStopped done$/;
+  /^tracking DualWriteStarted MigrationInProgress MigrationComplete (?:held (?:tracking )?)+settling DualWriteStopped done$/;
 /** One that is not wanted any more ends before its switch. */
 const UNDONE =
-  /^(?:tracking )?(?:DualWriteStarted )?(?:MigrationInProgress )?(?:MigrationComplete )?(?:held )*cancelled$/;
+  /^(?:tracking )?(?:DualWriteStarted )?(?:MigrationInProgress )?(?:MigrationComplete )?(?:held (?:tracking )?)*cancelled$/;
 const SHOWN = 5;
 
 interface AuditEntry {
