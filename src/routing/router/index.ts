@@ -27,7 +27,7 @@ import { TaskWriter } from './task-writer.ts';
 import { WaitingRoom } from './waits.ts';
 import type { WriteParts } from './write.ts';
 
-export type { IndexAdmin, RouterLimits, RouterObserver, RouterParts } from './parts.ts';
+export type { RouterLimits, RouterObserver, RouterParts } from './parts.ts';
 
 /** Registers in the background: `readiness` says when it serves. To be closed. */
 export function createRouter(parts: RouterParts): Router {
