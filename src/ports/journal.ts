@@ -63,7 +63,7 @@ export interface JournalWriter {
    * newest attempt lies below every open one. `all` (while settling): whatever is there.
    */
   take(ref: JournalRef, limit: number, all: boolean): Promise<readonly JournalEntry[]>;
-  /** Removes those whose attempt is still the one taken; the number removed. */
+  /** Removes those whose attempt is still the one taken, and that nobody has taken since; the number removed. */
   clear(ref: JournalRef, entries: readonly JournalEntry[]): Promise<number>;
   /** Of these ids, those in the journal, in a range of it too; and whether any reverify count stands. */
   among(ref: JournalRef, ids: readonly JournalId[]): Promise<{ ids: readonly string[]; reverify: boolean }>;

@@ -20,6 +20,8 @@ const attemptsOf = (entries: readonly JournalEntry[]): string => JSON.stringify(
 
 export function createJournalWriter({ scripts, lease }: { scripts: Scripts; lease: Lease }): JournalWriter {
   const leaseKey = keys.lease(lease.scope);
+  /** Number of the newest taking by move: what is cleared was taken by it. */
+  const takings = new Map<string, string>();
   return {
     async state({ move }) {
       const names = [
@@ -40,11 +42,12 @@ export function createJournalWriter({ scripts, lease }: { scripts: Scripts; leas
       };
     },
     async take({ move }, limit, all) {
-      const [, count, ...flat] = await scripts.run(
+      const [, taking = '', count, ...flat] = await scripts.run(
         'journal-take',
-        [leaseKey, keys.journal(move), keys.ranges(move), keys.openAttempts(move), keys.routers],
+        [leaseKey, keys.journal(move), keys.ranges(move), keys.openAttempts(move), keys.routers, keys.move(move)],
         [lease.fence, limit, all ? 1 : 0],
       );
+      takings.set(move, String(taking));
       const split = Number(count) * 2;
       const ids: JournalEntry[] = pairs(flat.slice(0, split), (id, attempt) => ({ kind: 'id', id, attempt }));
       const entries = [...ids, ...pairs(flat.slice(split), toRange)];
@@ -55,13 +58,14 @@ export function createJournalWriter({ scripts, lease }: { scripts: Scripts; leas
       const ranges = entries.filter((entry) => entry.kind !== 'id');
       const [, removed] = await scripts.run(
         'journal-clear',
-        [leaseKey, keys.journal(move), keys.ranges(move)],
+        [leaseKey, keys.journal(move), keys.ranges(move), keys.move(move)],
         [
           lease.fence,
           JSON.stringify(ids.map(({ id }) => id)),
           attemptsOf(ids),
           JSON.stringify(ranges.map(rangeName)),
           attemptsOf(ranges),
+          takings.get(move) ?? '',
         ],
       );
       return Number(removed);

@@ -260,6 +260,16 @@ describe('clearing', () => {
     expect(await mover.state(ref)).toEqual({ size: 0, ranges: 0, open: 0, reverifyOpen: 0, reverify: [] });
   });
 
+  it('that comes late removes nothing: its entries were taken again and are on their way', async () => {
+    await journal.mark(ref, 'r1', await append('r1', 'a', 'b'));
+    const again = createJournalWriter({ scripts: world.scripts, lease: world.lease });
+    const entries = await mover.take(ref, 10, false);
+    const newer = await again.take(ref, 10, false);
+    expect(newer).toEqual(entries);
+    expect(await mover.clear(ref, entries)).toBe(0);
+    expect(await again.clear(ref, newer)).toBe(2);
+  });
+
   it('compares ranges in the same way', async () => {
     await append('r1', 'a', 'b', 'c', 'd', 'e');
     await append('r1', 'f');
