@@ -12,8 +12,17 @@ const sources = (readdirSync(SRC, { recursive: true }) as string[])
   .filter((file) => file.endsWith('.ts'))
   .map((file) => readFileSync(new URL(file, SRC), 'utf8'));
 const used = new Set(
-  sources.flatMap((text) => [...text.matchAll(/\.(?:run|try)\(\s*'([a-z-]+)'/g)].map(([, name]) => name ?? '')),
+  sources.flatMap((text) => [...text.matchAll(/[.\s](?:run|try)\(\s*'([a-z-]+)'/g)].map(([, name]) => name ?? '')),
 );
+
+const headerOf = (source: string): string[] =>
+  source.split('\n').filter((_, at, lines) => lines.slice(0, at + 1).every((each) => each.startsWith('--')));
+
+/** Numbers that a header describes: `KEYS[3]` is one, `KEYS[10..13]` are four. */
+const described = (header: string): number[] =>
+  [...header.matchAll(/KEYS\[(\d+)(?:\.\.(\d+))?/g)].flatMap(([, from, to]) =>
+    Array.from({ length: Number(to ?? from) - Number(from) + 1 }, (_, at) => Number(from) + at),
+  );
 
 describe('scripts', () => {
   it('each file is run somewhere, and each that is run has a file', () => {
@@ -29,17 +38,18 @@ describe('scripts', () => {
 
   it.each(names)('%s begins with its guarantee, KEYS, ARGV where it has any, and what it returns', (name) => {
     const source = luaSource(name);
-    const header = source
-      .split('\n')
-      .filter((line, at, lines) => lines.slice(0, at + 1).every((each) => each.startsWith('--')));
-    const text = header.join('\n');
+    const header = headerOf(source);
+    // Scripts with the same keys describe them once, in the include that they name.
+    const [, shared] = /^-- KEYS, ARGV\[1\.\.\d\] as (\w+) say/m.exec(header.join('\n')) ?? [];
+    const text = [...header, ...(shared === undefined ? [] : headerOf(luaSource(`include/${shared}`)))].join('\n');
     expect(header[0]).toMatch(/^-- [A-Z].{30,}/);
     expect(text).toMatch(/^-- KEYS\[1\]/m);
     expect(/ARGV\[/.test(source)).toBe(/^-- ARGV\[1\]/m.test(text));
     expect(text).toMatch(/^-- Returns /m);
-    const keysUsed = [...source.slice(text.length).matchAll(/KEYS\[(\d+)\]/g)].map(([, number]) => Number(number));
-    const described = [...text.matchAll(/KEYS\[(\d+)/g)].map(([, number]) => Number(number));
-    for (const key of keysUsed) expect(described, `KEYS[${key}]`).toContain(key);
+    const keysUsed = [...source.slice(header.join('\n').length).matchAll(/KEYS\[(\d+)\]/g)].map(([, number]) =>
+      Number(number),
+    );
+    for (const key of keysUsed) expect(described(text), `KEYS[${key}]`).toContain(key);
   });
 
   it.each(names.filter((name) => /^(move|moves|plan|topology)-/.test(name)))(
