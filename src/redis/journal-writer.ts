@@ -47,7 +47,7 @@ export function createJournalWriter({ scripts, lease }: { scripts: Scripts; leas
         [leaseKey, keys.journal(move), keys.ranges(move), keys.openAttempts(move), keys.routers, keys.move(move)],
         [lease.fence, limit, all ? 1 : 0],
       );
-      takings.set(move, String(taking));
+      takings.set(move, taking);
       const split = Number(count) * 2;
       const ids: JournalEntry[] = pairs(flat.slice(0, split), (id, attempt) => ({ kind: 'id', id, attempt }));
       const entries = [...ids, ...pairs(flat.slice(split), toRange)];
