@@ -33,7 +33,7 @@ export async function settledOwner(context: PhaseContext, node: NodeClient): Pro
 }
 
 /** Ids of the documents in a page, as text: what a journal knows them by. */
-export function idsIn(documents: string, primaryKey: string): Set<string> {
+function idsIn(documents: string, primaryKey: string): Set<string> {
   return new Set(
     splitArray(documents).flatMap(({ start, end }) => {
       const key = fieldSpan(documents, start, end, primaryKey);

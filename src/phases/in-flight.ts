@@ -14,7 +14,7 @@ const PAGE_TASKS = 1_000;
 const PAGES = 10;
 
 /** Tasks of an index above a uid, newest first, at most `PAGES` pages; `isWhole` says whether that was all. */
-export async function tasksAbove(
+async function tasksAbove(
   node: NodeClient,
   index: string,
   floor: number,

@@ -152,7 +152,7 @@ class LeadingPlanner implements Planner {
 
   /** A node that waits for no shard any more is a full member. */
   async #activateNodes(topology: Topology): Promise<void> {
-    const { records, writer, logger } = this.#parts;
+    const { writer, logger } = this.#parts;
     const arriving = topology.nodes.filter(({ state }) => state === 'joining' || state === 'restoring');
     if (arriving.length === 0 || (await writer.unplanned()).length > 0) return;
     const awaiting = await Promise.all(arriving.map(({ id }) => this.#isAwaited(id)));

@@ -157,7 +157,7 @@ export class IndexRun {
   #resume(): void {
     this.#isFull = false;
     this.atMost(this.#options.runner.begun);
-    this.#worker.resume();
+    void this.#worker.resume();
   }
 
   /** As many at a time as have places: what ends makes room for the next. A while later more are tried. */
