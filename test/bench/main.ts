@@ -1,4 +1,5 @@
-// npm run bench [-- move|planner|fleet|takeover|memory] [--pairs N] [--docs N] [--set key=value …]
+// npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory] [--pairs N] [--docs N]
+//   [--rate N] [--seconds N] [--set key=value …]
 import { parseArgs } from 'node:util';
 import { say } from './print.ts';
 
@@ -7,12 +8,17 @@ const { values, positionals } = parseArgs({
   options: {
     pairs: { type: 'string', default: '3' },
     docs: { type: 'string' },
+    /** Requests a second, and how long each load lasts. */
+    rate: { type: 'string' },
+    seconds: { type: 'string' },
     set: { type: 'string', multiple: true },
   },
 });
 /** Settings other than the defaults, to see what a default costs. */
 const config = Object.fromEntries((values.set ?? []).map((text) => text.split('=', 2) as [string, string]));
 const docs = (fallback: number): number => Number(values.docs ?? fallback);
+const perS = (fallback: number): number => Number(values.rate ?? fallback);
+const seconds = (fallback: number): number => Number(values.seconds ?? fallback);
 
 const BENCHES = {
   move: async () =>
@@ -21,6 +27,14 @@ const BENCHES = {
   fleet: async () => (await import('./fleet.ts')).benchFleet(docs(200), config),
   takeover: async () => (await import('./takeover.ts')).benchTakeover(),
   memory: async () => (await import('./memory.ts')).benchMemory(docs(1_000_000), config),
+  gateway: async () =>
+    (await import('./gateway.ts')).benchGateway({
+      pairs: Number(values.pairs),
+      documents: docs(10_000),
+      perS: perS(200),
+      seconds: seconds(10),
+      config,
+    }),
 } as const;
 type Name = keyof typeof BENCHES;
 
