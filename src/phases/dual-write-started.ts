@@ -14,7 +14,7 @@ import { deleteShard } from './leftovers.ts';
 import { assertNoIndexOperation, preflight } from './preflight.ts';
 import { hasVectors } from './read-window.ts';
 import { accepted, tracking, written } from './routes.ts';
-import { ensureSource } from './source.ts';
+import { chooseSource, ensureSource } from './source.ts';
 import { OutdatedMove } from './undo.ts';
 import { settleWrites, takeWatermark } from './watermark.ts';
 
@@ -91,6 +91,7 @@ export const dualWriteStarted: Phase = {
     const { move, writer, log } = context;
     const read = await lookAgain(context);
     await ensureSource(context);
+    if (read.route.state === 'stable') await chooseSource(context, read.route.owners);
     const [source, target] = [context.node(move.source), context.node(move.target)];
     await preflight(context, source, target);
     const leftovers = await deleteShard(context, target);

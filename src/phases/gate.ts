@@ -65,7 +65,7 @@ export class Gate {
       } else if (state.reverifyOpen > 0 || state.reverify.length > 0) {
         if (round > ROUNDS) throw new MoveWaitingError('counted: deletes by filter come as fast as they are verified');
         await this.#reverify();
-      } else if (!isShort(state, this.#context) || (round === 1 && state.size > 0)) {
+      } else if (!isShort(state, this.#context)) {
         if (round > ROUNDS) {
           await press(this.#context, read);
           throw new MoveWaitingError(`journal: ${sizeText(state)}, come as fast as they are carried over`);

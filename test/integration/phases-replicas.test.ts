@@ -6,6 +6,7 @@ import { keys } from '../../src/redis/keys.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { TestRouter } from '../support/router.ts';
+import { endGrace, isInGrace } from '../support/scene.ts';
 import { switchesOf } from '../support/switches.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -97,5 +98,51 @@ describe('the source fails while the shard settles', () => {
     await running.moveQueue.promote(waiting);
     await running.untilEnded(id, 20_000);
     expect((await switchesOf(node(target)).texts('docs')).get('3')).toContain('accepted by both owners');
+  });
+});
+
+describe('the source', () => {
+  it('is the owner that missed least, and what it missed itself is listed for the target too', async () => {
+    const running = await startTestFleet();
+    fleet = running;
+    await running.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor: 2 });
+    const { route } = await running.base.records.route('docs', 0);
+    const [planned = '', other = ''] = route.owners;
+    const target = ['n1', 'n2', 'n3'].find((id) => !route.owners.includes(id)) ?? '';
+    const repairs = createRepairLists(running.base);
+    await repairs.add('docs', 0, 'shard', [planned]);
+    await repairs.add('docs', 0, ['1', '2'], [other]);
+    await running.startWorker();
+    const { id } = await running.orderMove({ index: 'docs', target });
+    expect(await running.untilEnded(id)).toMatchObject({ outcome: 'done', source: other, retires: planned });
+    expect(await repairs.list('docs', 0, target, 10)).toEqual(['1', '2']);
+    expect(await repairs.size('docs', 0, planned)).toBe(0);
+    const { route: after } = await running.base.records.route('docs', 0);
+    expect([...after.owners].sort()).toEqual([other, target].sort());
+  });
+});
+
+describe('an owner that retires beside the source', () => {
+  it('keeps its copy while every other owner has missed a write that it has', async () => {
+    const running = await startTestFleet({ config: { grace_ms: 600_000 } });
+    fleet = running;
+    await running.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor: 2 });
+    const { route } = await running.base.records.route('docs', 0);
+    const [source = '', retires = ''] = route.owners;
+    const target = ['n1', 'n2', 'n3'].find((id) => !route.owners.includes(id)) ?? '';
+    const repairs = createRepairLists(running.base);
+    await running.startWorker();
+    const { id } = await running.orderMove({ index: 'docs', target, retires });
+    await running.untilMove(id, isInGrace);
+    await repairs.add('docs', 0, ['7'], [source, target]);
+    await endGrace(running, id);
+    const waiting = await running.untilMove(id, (move) => move.waiting?.reason.startsWith('last_copy') === true);
+    expect(waiting.waiting?.reason).toContain('document 7');
+    const node = running.nodes.find((one) => one.id === retires) ?? running.nodes[0]!;
+    expect((await switchesOf(node).texts('docs')).size).toBe(100);
+    await running.base.redis.del(keys.repair('docs', 0, source));
+    await running.moveQueue.promote(waiting);
+    expect(await running.untilEnded(id)).toMatchObject({ outcome: 'done', error: null });
+    expect((await switchesOf(node).texts('docs')).size).toBe(0);
   });
 });
