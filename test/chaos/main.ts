@@ -1,3 +1,4 @@
+// Under clients' writes: `npm run chaos -- --minutes N …`, see writes/main.ts. Without clients:
 // `npm run chaos -- [--matrix [--seconds N] | --sample [--seconds N] [--seed N] | --case NAME] [--json FILE] [--only TEXT] [--keep] [--list]`
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +7,7 @@ import { type Case, caseNamed, enumerate, sampleOrder } from './cases.ts';
 import { caseLine, howToRun, summary, table, writeBetweenMarkers } from './report.ts';
 import { type CaseResult, record, runCase } from './run.ts';
 import { Fleet } from './workload.ts';
+import { writesMain } from './writes/main.ts';
 
 const DOCS = fileURLToPath(new URL('../../docs/reliability.md', import.meta.url));
 const SAMPLE_SECONDS = 240;
@@ -25,6 +27,13 @@ const { values } = parseArgs({
     json: { type: 'string' },
     list: { type: 'boolean' },
     keep: { type: 'boolean' },
+    writes: { type: 'boolean' },
+    minutes: { type: 'string' },
+    rf: { type: 'string' },
+    troubles: { type: 'string' },
+    calls: { type: 'string' },
+    still: { type: 'boolean' },
+    output: { type: 'string', short: 'o' },
   },
 });
 
@@ -115,4 +124,4 @@ async function main(): Promise<number> {
   return failed.length === 0 && proves ? 0 : 1;
 }
 
-process.exitCode = await main();
+process.exitCode = values.writes === true || values.minutes !== undefined ? await writesMain(values) : await main();

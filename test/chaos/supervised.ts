@@ -1,10 +1,10 @@
 // A worker process and those that came after it: like a supervisor's unit, it is started again when it ends.
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, type Exit } from '../../src/fleet/child.ts';
 import { spawnWorker } from '../../src/fleet/processes.ts';
 
-export type Role = 'planner' | 'rebalancer';
+export type Role = 'planner' | 'rebalancer' | 'gateway';
 
 export interface SupervisedOptions {
   readonly role: Role;
@@ -12,6 +12,8 @@ export interface SupervisedOptions {
   readonly env: Readonly<Record<string, string>>;
   /** For the first process only. */
   readonly failpoint: string;
+  /** Every line goes there as well; without it only the last ones are kept. */
+  readonly logFile?: string;
 }
 
 /** What became of the armed process. */
@@ -20,7 +22,9 @@ export type Mishap = { readonly kind: 'exited'; readonly exit: Exit } | { readon
 const RESTART_AFTER_MS = 700;
 const LINES_MAX = 1_500;
 const METRICS_MS = 1_000;
-const READY = /"msg":"(?:rebalancer|planner) runs"/;
+const READY = /"msg":"(?:rebalancer|planner|the gateway) runs"/;
+
+const ERROR = /^\{"level":(?:50|60|"error"|"fatal")/;
 
 /** Whether the process stands still: its state as the kernel tells. */
 function isStopped(pid: number): boolean {
@@ -35,6 +39,8 @@ export class Supervised {
   readonly role: Role;
   readonly label: string;
   readonly lines: string[] = [];
+  /** Lines of level error, by message. */
+  readonly errorCounts = new Map<string, number>();
   readonly #options: SupervisedOptions;
   readonly #pids: number[] = [];
   /** Refused writes by pid and reason, as last seen at /metrics. */
@@ -142,7 +148,12 @@ export class Supervised {
 
   #onLine(line: string): void {
     this.lines.push(line);
+    if (this.#options.logFile !== undefined) appendFileSync(this.#options.logFile, `${line}\n`);
     if (this.lines.length > LINES_MAX) this.lines.shift();
+    if (ERROR.test(line)) {
+      const message = `${this.role}: ${/"msg":"([^"]*)"/.exec(line)?.[1] ?? ''}`;
+      this.errorCounts.set(message, (this.errorCounts.get(message) ?? 0) + 1);
+    }
     this.#metricsUrl ??= /"metrics":"(http:[^"]+)"/.exec(line)?.[1] ?? null;
     if (READY.test(line)) this.#ready = true;
   }

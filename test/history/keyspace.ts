@@ -6,6 +6,8 @@ export interface KeyspaceOptions {
   readonly hot: number;
   readonly cold: number;
   readonly groups: number;
+  /** Begins every id and group, where several keyspaces share an index. */
+  readonly prefix?: string;
 }
 
 /** In every document, so that a search finds them all. */
@@ -23,9 +25,9 @@ export class Keyspace {
   readonly #groupOf = new Map<string, string>();
   readonly #keysOf = new Map<string, string[]>();
 
-  constructor({ hot, cold, groups }: KeyspaceOptions) {
+  constructor({ hot, cold, groups, prefix = '' }: KeyspaceOptions) {
     const numbered = (name: string, count: number): string[] =>
-      Array.from({ length: count }, (_, at) => `${name}${at}`);
+      Array.from({ length: count }, (_, at) => `${prefix}${name}${at}`);
     this.hot = numbered('hot-', hot);
     this.cold = numbered('cold-', cold);
     this.groups = numbered('g', groups);

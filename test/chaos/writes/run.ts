@@ -1,0 +1,237 @@
+// One run from its start to its verdict: fleet, clients, moves without end, troubles; then calm, until every move has ended
+// by itself and every node is idle; then the judge.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { shardForKey } from '../../../src/core/hashing.ts';
+import { messageOf } from '../../../src/errors.ts';
+import { Judge } from '../../history/check.ts';
+import type { EndState } from '../../history/check.ts';
+import { latencyOf } from '../../history/latency.ts';
+import { dumps, untilIdle } from '../../history/nodes.ts';
+import { Random } from '../../history/random.ts';
+import { Recorder } from '../../history/record.ts';
+import { FAULTS, describeVerdict, isClean } from '../../history/verdict.ts';
+import type { Verdict } from '../../history/verdict.ts';
+import { untilTrue } from '../../support/until.ts';
+import { type ClientsOptions, runClients } from './clients.ts';
+import { INDEX, WriteFleet } from './fleet.ts';
+import { type MoveFigures, moveFigures } from './moves.ts';
+import { TroubleMaker } from './trouble-maker.ts';
+import type { Family, TroubleName } from './troubles.ts';
+import { Unrest } from './unrest.ts';
+
+export interface WritesOptions {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly replicationFactor: number;
+  readonly troubles: readonly TroubleName[];
+  /** Without it no node comes or goes. */
+  readonly hasMoves: boolean;
+  readonly callsPerS: number;
+  /** Everything is kept although nothing was wrong. */
+  readonly keep: boolean;
+  readonly say: (line: string) => void;
+}
+
+export interface WritesResult {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly verdict: Verdict;
+  readonly moves: MoveFigures;
+  readonly troubles: Readonly<Record<Family, number>>;
+  readonly writeMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number };
+  /** What was wrong beside the verdict. */
+  readonly faults: readonly string[];
+  /** Lines of level error, by message. */
+  readonly errors: Readonly<Record<string, number>>;
+  readonly evidence: string | null;
+}
+
+const LOOK_MS = 500;
+const SAY_MS = 10_000;
+/** For every move to end by itself, once nothing goes wrong any more. */
+const END_MS = 90_000;
+const IDLE_MS = 60_000;
+const READY_MS = 20_000;
+/** A write that took longer may have been sent again: its router had to register anew first (R8). */
+const SENT_AGAIN_MS = 50;
+
+const faultTexts = (verdict: Verdict): string =>
+  FAULTS.filter((kind) => verdict.counts[kind] > 0)
+    .map((kind) => `${kind} ${verdict.counts[kind]}`)
+    .join(', ');
+
+export class WritesRun {
+  readonly #options: WritesOptions;
+  readonly #folder: string;
+  readonly #fleet: WriteFleet;
+  readonly #recorder: Recorder;
+  readonly #judge: Judge;
+  readonly #troubleMaker: TroubleMaker;
+  readonly #unrest: Unrest;
+  readonly #faults: string[] = [];
+  readonly #startedAtMs = performance.now();
+
+  constructor(options: WritesOptions, folder: string, fleet: WriteFleet) {
+    const { seed, replicationFactor } = options;
+    this.#options = options;
+    this.#folder = folder;
+    this.#fleet = fleet;
+    this.#recorder = new Recorder({ file: join(folder, 'calls.jsonl') });
+    this.#judge = new Judge(this.#recorder.history, { readsInOrder: false, sentAgainAfterMs: SENT_AGAIN_MS });
+    this.#unrest = new Unrest(fleet, new Random(seed * 3 + 1), replicationFactor);
+    this.#troubleMaker = new TroubleMaker({
+      fleet,
+      random: new Random(seed * 3 + 2),
+      names: options.troubles,
+      logFile: join(folder, 'troubles.log'),
+    });
+  }
+
+  async run(): Promise<WritesResult> {
+    const { minutes, hasMoves, seed, callsPerS } = this.#options;
+    const [calls, unrest, trouble] = [new AbortController(), new AbortController(), new AbortController()];
+    const targets = this.#fleet.gateways.map(({ target }) => target);
+    const clients: ClientsOptions = { targets, recorder: this.#recorder, seed, callsPerS, signal: calls.signal };
+    const running = runClients(clients);
+    const moving = hasMoves ? this.#unrest.run(unrest.signal) : Promise.resolve();
+    const striking = this.#troubleMaker.run(trouble.signal);
+    const untilMs = performance.now() + minutes * 60_000;
+    await this.#look(untilMs);
+    trouble.abort();
+    await striking;
+    unrest.abort();
+    await moving;
+    await this.#try('the moves did not end', () => this.#untilEnded());
+    calls.abort();
+    const summary = await running;
+    if (summary.unfinishedTasks > 0)
+      this.#faults.push(`${summary.unfinishedTasks} tasks of clients did not finish, ${summary.vanishedTasks} unknown`);
+    if (summary.wasFull) this.#faults.push('the recorder was full before the time was over');
+    await this.#try('nodes are not idle', () => untilIdle(this.#fleet.nodes, IDLE_MS));
+    return this.#result();
+  }
+
+  /** Looks at what was answered until the time is over, or something is wrong. */
+  async #look(untilMs: number): Promise<void> {
+    let sayAtMs = performance.now() + SAY_MS;
+    while (performance.now() < untilMs) {
+      await sleep(Math.min(LOOK_MS, Math.max(0, untilMs - performance.now())));
+      const verdict = this.#judge.look();
+      if (!isClean(verdict)) {
+        this.#options.say(`something is wrong, ending early: ${faultTexts(verdict)}`);
+        return;
+      }
+      if (performance.now() < sayAtMs) continue;
+      sayAtMs += SAY_MS;
+      const counts = Object.entries(this.#troubleMaker.counts).map(([family, count]) => `${family} ${count}`);
+      this.#options.say(
+        `${((performance.now() - this.#startedAtMs) / 1_000).toFixed(0)} s: acknowledged ${verdict.acknowledged}, ` +
+          `refused ${verdict.refused}, unknown ${verdict.unknown}, reads ${verdict.reads}, ` +
+          `events ${this.#unrest.events}, ${counts.join(', ')}`,
+      );
+    }
+  }
+
+  async #untilEnded(): Promise<void> {
+    await untilTrue(() => this.#fleet.processes.every(({ isReady }) => isReady), READY_MS);
+    await untilTrue(
+      async () => this.#fleet.isQuiet().catch(() => false),
+      END_MS,
+      async () => {
+        const moves = await this.#fleet.base.records.unfinishedMoves();
+        return JSON.stringify(moves.map(({ id, phase, waiting, error }) => ({ id, phase, waiting, error })));
+      },
+    );
+  }
+
+  async #try(what: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#faults.push(`${what}: ${messageOf(error)}`);
+    }
+  }
+
+  async #end(): Promise<EndState> {
+    const { records } = this.#fleet.base;
+    const { client } = this.#fleet;
+    const idleAtMs = this.#recorder.now();
+    const table = await records.table(INDEX);
+    const shards = table?.shards ?? [];
+    for (const { shard, state } of shards) if (state !== 'stable') this.#faults.push(`shard ${shard} is ${state}`);
+    const listed = new Map<string, ReadonlySet<string>>();
+    for (const key of await client.keys(`{miroir}:repair:${INDEX}:*`)) {
+      const [shard, node] = key.split(':').slice(3);
+      listed.set(`${shard}:${node}`, new Set(await client.zrange(key, '0', '-1')));
+    }
+    const shardOf = (key: string): number => shardForKey(key, shards.length);
+    return {
+      idleAtMs,
+      dumps: await dumps(this.#fleet.nodes, INDEX),
+      owners: (key) => shards[shardOf(key)]?.owners ?? [],
+      isListed: (node, key) => {
+        const ids = listed.get(`${shardOf(key)}:${node}`);
+        return ids !== undefined && (ids.has(key) || ids.has('*'));
+      },
+    };
+  }
+
+  async #result(): Promise<WritesResult> {
+    const { seed, keep } = this.#options;
+    const history = this.#recorder.history;
+    const verdict = this.#judge.end(await this.#end());
+    const moves = await moveFigures(this.#fleet.client);
+    const write = latencyOf(history, ({ is }) => is === 'write');
+    const errors: Record<string, number> = {};
+    for (const { errorCounts } of this.#fleet.processes)
+      for (const [message, count] of errorCounts) errors[message] = (errors[message] ?? 0) + count;
+    this.#recorder.close();
+    const isBad = !isClean(verdict) || this.#faults.length > 0;
+    if (isBad || keep) await this.#keepEvidence(verdict);
+    return {
+      seed,
+      seconds: (performance.now() - this.#startedAtMs) / 1_000,
+      verdict,
+      moves,
+      troubles: this.#troubleMaker.counts,
+      writeMs: { p50: write.p50Ms, p95: write.p95Ms, p99: write.p99Ms, max: write.maxMs },
+      faults: this.#faults,
+      errors,
+      evidence: isBad || keep ? this.#folder : null,
+    };
+  }
+
+  /** Beside the calls, the strikes and what processes said: what nodes and Redis know. */
+  async #keepEvidence(verdict: Verdict): Promise<void> {
+    const put = (name: string, text: string): Promise<void> => writeFile(join(this.#folder, name), text);
+    await put('verdict.txt', `${describeVerdict(verdict)}\n${this.#faults.join('\n')}\n`);
+    for (const node of this.#fleet.nodes)
+      await put(`${node.id}-tasks.json`, await fetch(`${node.url}/tasks?limit=1000000`).then((one) => one.text()));
+    const { client } = this.#fleet;
+    const records: Record<string, unknown> = {};
+    for (const key of (await client.keys('{miroir}:*')).sort()) {
+      const type = await client.type(key);
+      if (type === 'hash' && !key.startsWith('{miroir}:task:')) records[key] = await client.hgetall(key);
+      if (type === 'zset' && key.includes(':repair:')) records[key] = await client.zrange(key, '0', '-1');
+    }
+    await put('redis.json', JSON.stringify(records, null, 1));
+    const audit = await client.xrange('{miroir}:audit', '-', '+');
+    await put('audit.txt', audit.map(([id, fields]) => `${id} ${fields.join(' ')}`).join('\n'));
+  }
+}
+
+export async function runWrites(options: WritesOptions): Promise<WritesResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'miroir-writes-'));
+  options.say(`evidence goes to ${folder}`);
+  const fleet = await WriteFleet.start(folder, options.replicationFactor);
+  try {
+    const result = await new WritesRun(options, folder, fleet).run();
+    if (result.evidence === null) await rm(folder, { recursive: true });
+    return result;
+  } finally {
+    await fleet.stop();
+  }
+}

@@ -1,0 +1,72 @@
+// Keeps shards moving: nodes come and are drained without end, now and then before the last event's moves are over.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DevNodeProcess } from '../../../src/fleet/nodes.ts';
+import type { Random } from '../../history/random.ts';
+import type { WriteFleet } from './fleet.ts';
+
+/** The moves of one event end within this, or the next event comes all the same. */
+const QUIET_MS = 60_000;
+const LOOK_MS = 100;
+const RETRY_MS = 200;
+/** Part of the events that do not wait for the moves of the one before. */
+const HASTY = 0.3;
+const HASTY_MS = 2_500;
+
+export class Unrest {
+  readonly #fleet: WriteFleet;
+  readonly #random: Random;
+  /** Nodes that may own shards. */
+  readonly #members: Set<DevNodeProcess>;
+  readonly #least: number;
+  events = 0;
+
+  constructor(fleet: WriteFleet, random: Random, replicationFactor: number) {
+    this.#fleet = fleet;
+    this.#random = random;
+    this.#members = new Set(fleet.nodes.slice(0, -1));
+    this.#least = Math.max(2, replicationFactor + 1);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#event(signal);
+      if (this.#random.next() < HASTY) await pause(this.#random.next() * HASTY_MS, signal);
+      else await this.#quiet(signal);
+    }
+  }
+
+  async #event(signal: AbortSignal): Promise<void> {
+    const { producer, nodes } = this.#fleet;
+    const outside = nodes.filter((node) => !this.#members.has(node));
+    const comes = outside.length > 0 && (this.#members.size <= this.#least || this.#random.next() < 0.5);
+    const node = this.#random.of(comes ? outside : [...this.#members]);
+    const { id: nodeId, url } = node;
+    while (!signal.aborted) {
+      try {
+        if (comes) await producer.nodeAdded({ nodeId, url, replicaGroup: 0 });
+        else await producer.nodeDraining({ nodeId });
+        break;
+      } catch {
+        // Redis is gone; an event that was taken without an answer is sent twice, which is no more than a repetition.
+        await pause(RETRY_MS, signal);
+      }
+    }
+    if (comes) this.#members.add(node);
+    else this.#members.delete(node);
+    this.events += 1;
+  }
+
+  async #quiet(signal: AbortSignal): Promise<void> {
+    const untilMs = performance.now() + QUIET_MS;
+    // The planner has to take the event first.
+    await pause(500, signal);
+    while (!signal.aborted && performance.now() < untilMs) {
+      if (await this.#fleet.isQuiet().catch(() => false)) return;
+      await pause(LOOK_MS, signal);
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
