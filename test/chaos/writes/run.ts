@@ -170,7 +170,10 @@ export class WritesRun {
     const shardOf = (key: string): number => shardForKey(key, shards.length);
     return {
       idleAtMs,
-      dumps: await dumps(this.#fleet.nodes, INDEX),
+      dumps: await dumps(
+        this.#fleet.nodes.filter(({ id }) => shards.some(({ owners }) => owners.includes(id))),
+        INDEX,
+      ),
       owners: (key) => shards[shardOf(key)]?.owners ?? [],
       isListed: (node, key) => {
         const ids = listed.get(`${shardOf(key)}:${node}`);
@@ -227,11 +230,13 @@ export async function runWrites(options: WritesOptions): Promise<WritesResult> {
   const folder = await mkdtemp(join(tmpdir(), 'miroir-writes-'));
   options.say(`evidence goes to ${folder}`);
   const fleet = await WriteFleet.start(folder, options.replicationFactor);
+  let isKept = true;
   try {
     const result = await new WritesRun(options, folder, fleet).run();
-    if (result.evidence === null) await rm(folder, { recursive: true });
+    isKept = result.evidence !== null;
     return result;
   } finally {
     await fleet.stop();
+    if (!isKept) await rm(folder, { recursive: true });
   }
 }
