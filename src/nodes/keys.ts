@@ -26,6 +26,8 @@ const KEY_TEXT = /^[\x21-\x7e]{1,1024}$/;
 const KEY_FILE_BYTES_MAX = 4_096;
 /** A rotated key is taken up within this time; reading the file for every request would block the process too often. */
 const KEY_FILE_KEPT_MS = 5_000;
+/** More than nodes of a fleet; whoever can send events can name any number of URLs. */
+const ORIGINS_KEPT = 1_000;
 /** `MIROIR_NODE_KEY_ORIGINS_<REF>` binds a key to origins, so no reference may be read from under that name. */
 const RESERVED_PREFIX = 'ORIGINS_';
 
@@ -33,6 +35,8 @@ export class Keyring {
   readonly #config: KeyConfig;
   readonly #clock: Clock;
   readonly #files = new Map<string, { key: string; readAtMs: number }>();
+  /** URLs that are allowed, with their origins: reading them costs more than the rest of a small request's way here. */
+  readonly #origins = new Map<string, string>();
 
   constructor(config: KeyConfig, clock: Clock) {
     this.#config = config;
@@ -41,7 +45,7 @@ export class Keyring {
 
   /** Throws `NodeOriginError`, `InvalidInputError` (an ill-formed reference) or `ConfigError` (no such key here). */
   access(node: NodeAddress): NodeAccess {
-    const origin = assertOriginAllowed(node.url, this.#config.nodeOrigins);
+    const origin = this.#originOf(node.url);
     const reference = node.apiKeyRef;
     if (reference === undefined) return { origin, apiKey: null };
     const name = environmentSuffix(reference);
@@ -51,6 +55,15 @@ export class Keyring {
     if (fromEnvironment === '') return { origin, apiKey: this.#fromFile(reference, name) };
     if (!KEY_TEXT.test(fromEnvironment)) throw unusable(`MIROIR_NODE_KEY_${name}`);
     return { origin, apiKey: fromEnvironment };
+  }
+
+  #originOf(url: string): string {
+    const known = this.#origins.get(url);
+    if (known !== undefined) return known;
+    const origin = assertOriginAllowed(url, this.#config.nodeOrigins);
+    if (this.#origins.size >= ORIGINS_KEPT) this.#origins.clear();
+    this.#origins.set(url, origin);
+    return origin;
   }
 
   #fromFile(reference: string, name: string): string {

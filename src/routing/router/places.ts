@@ -6,6 +6,9 @@ import type { Bell } from './bell.ts';
 
 export const placeBell = (node: string): string => `place:${node}`;
 
+/** Woken by one free place: one of them may need places at other nodes too. The others look again by themselves. */
+const WOKEN = 4;
+
 export class Places {
   readonly #most: number;
   readonly #bell: Bell;
@@ -26,6 +29,6 @@ export class Places {
     const left = (this.#taken.get(node) ?? 1) - 1;
     if (left === 0) this.#taken.delete(node);
     else this.#taken.set(node, left);
-    this.#bell.ring(placeBell(node));
+    this.#bell.ring(placeBell(node), WOKEN);
   }
 }

@@ -64,6 +64,9 @@ const ROUNDS = 4;
 const SENDS_MAX = 5;
 const DELAY_MS_MAX = 5_000;
 const ROUND_WAIT_MS = 60_000;
+/** One for all: making a reason takes its stack, which costs every small write more than splitting it. */
+const OVER = new Error('the write is over');
+
 export class WriteRun {
   readonly #parts: WriteParts;
   readonly #payload: Payload;
@@ -104,7 +107,7 @@ export class WriteRun {
     try {
       await this.#loop();
     } finally {
-      this.#stop.abort();
+      this.#stop.abort(OVER);
       await Promise.all(this.#queue.all().map(({ place }) => this.#parts.preparation.leave(place)));
     }
     if (this.#refusal !== null) return { kind: 'refused', answer: this.#refusal };

@@ -180,13 +180,17 @@ export class FanOut {
   /** All at once; the first refusal ends the others, and nothing is in flight any more when this resolves. */
   async #round(request: FanOutRequest, cover: ReadonlyMap<string, number[]>, isAlone: boolean): Promise<Result[]> {
     const stop = new AbortController();
-    const signal = AbortSignal.any([request.signal, stop.signal]);
+    // By hand: `AbortSignal.any` costs a small read several times as much.
+    const onAbort = (): void => stop.abort(request.signal.reason);
+    if (request.signal.aborted) onAbort();
+    else request.signal.addEventListener('abort', onAbort, { once: true });
     const calls = [...cover].map(async ([nodeId, shards]) => {
-      const result = await this.#one(request, nodeId, shards, isAlone, signal);
+      const result = await this.#one(request, nodeId, shards, isAlone, stop.signal);
       if ('refusal' in result) stop.abort(new Error('another node refused the read'));
       return result;
     });
     const settled = await Promise.allSettled(calls);
+    request.signal.removeEventListener('abort', onAbort);
     request.signal.throwIfAborted();
     const results = settled.flatMap((call) => (call.status === 'fulfilled' ? [call.value] : []));
     const refusal = results.find((result) => 'refusal' in result);
