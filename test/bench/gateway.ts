@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { IndexEntry } from '../../src/core/routing.ts';
-import { startWorker } from '../../src/fleet/processes.ts';
+import { startBuiltGateway } from './built.ts';
 import { cityTexts, chunks } from './cities.ts';
 import { badOf, LoadProcess } from './client-load.ts';
 import type { LoadFigures, LoadWork } from './load-work.ts';
@@ -62,7 +62,7 @@ async function fleet(
   texts: readonly string[],
   config: Readonly<Record<string, string>>,
 ): Promise<Stage> {
-  const stage = await openStage({ config: { gateway_port: '0', ...config } });
+  const stage = await openStage({ config });
   try {
     for (const id of ids) await stage.startNode(id);
     await stage.register(ids, [SMALL, BULK]);
@@ -76,9 +76,9 @@ async function fleet(
 }
 
 async function gatewayOf(stage: Stage): Promise<Way> {
-  const { child, ready } = await startWorker('gateway', stage.env);
+  const { child, url } = await startBuiltGateway(stage.env);
   stage.workers.push(child);
-  return { url: ready.gateway ?? '', small: SMALL.uid, bulk: BULK.uid };
+  return { url, small: SMALL.uid, bulk: BULK.uid };
 }
 
 async function directWay(stage: Stage, texts: readonly string[]): Promise<Way> {

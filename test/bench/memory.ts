@@ -1,11 +1,9 @@
 // Resident memory of a worker over a long move: flat, and under the bar.
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { IndexEntry } from '../../src/core/routing.ts';
-import { startChild } from '../../src/fleet/child.ts';
 import { createProducer } from '../../src/queue/producer.ts';
 import { untilTrue } from '../support/until.ts';
+import { startBuiltWorker } from './built.ts';
 import { chunks, cityTexts } from './cities.ts';
 import { type BenchResult, median, round, say } from './print.ts';
 import { openStage } from './stage.ts';
@@ -16,24 +14,10 @@ const LOOK_MS = 250;
 /** Fast nodes, so that the worker and not the node is what works. */
 const FAST = { batchMs: 20, docsPerS: 60_000 };
 
-const residentMb = (pid: number): number => {
+export const residentMb = (pid: number): number => {
   const kb = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return (Number(kb) * 1_024) / MB;
 };
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The worker as an installed package runs it: built code, without the loader that compiles sources. */
-async function startBuiltWorker(env: Readonly<Record<string, string>>) {
-  const { status } = spawnSync(process.execPath, ['src/build.mjs'], {
-    cwd: ROOT,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  if (status !== 0) throw new Error(`the build failed (exit code ${status})`);
-  const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('MIROIR_'));
-  const command = { command: process.execPath, args: [`${ROOT}/dist/workers/rebalancer.js`] };
-  return startChild(command, { name: 'built rebalancer', env: { ...Object.fromEntries(inherited), ...env } });
-}
 
 /** All documents of one node go to another: it drains. */
 export async function benchMemory(documents: number, config: Readonly<Record<string, string>>): Promise<BenchResult> {
@@ -45,7 +29,7 @@ export async function benchMemory(documents: number, config: Readonly<Record<str
     say(`loading ${documents} documents into one node`);
     await stage.load(entry, chunks(cityTexts(documents)));
     await stage.startWorkers(['planner']);
-    const worker = await startBuiltWorker(stage.env);
+    const worker = await startBuiltWorker('rebalancer', stage.env);
     stage.workers.push(worker);
     const { records } = stage.base;
     const producer = createProducer({ redis: stage.env['MIROIR_REDIS_URL'] ?? '' });
