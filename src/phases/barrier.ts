@@ -2,7 +2,7 @@
 import { MoveWaitingError } from '../errors.ts';
 import type { PhaseContext } from './context.ts';
 
-export interface BarrierPatience {
+interface BarrierPatience {
   /** Routers acknowledge within their poll of a second; a longer wait gives the place to another move. */
   readonly forMs: number;
   /** Longest pause between two looks; without it as long as the answer asks for. */
