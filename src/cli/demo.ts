@@ -1,4 +1,4 @@
-/** `miroir demo`: real documents, a node more, a dead worker, a node less, and a check that trusts none of it. */
+/** `miroir demo`: clients that write, a node more, a dead worker, a node less, and a check that trusts none of it. */
 import { once } from 'node:events';
 import { InvalidInputError } from '../errors.ts';
 import { readCities } from './demo/cities.ts';
@@ -17,13 +17,18 @@ export interface DemoOptions {
   readonly apiKeyEnv?: string;
   /** Load only this many documents. */
   readonly docs?: number;
+  /** Clients write and search meanwhile; default true. */
+  readonly load?: boolean;
   /** Leave everything running at the end, until Ctrl-C. */
   readonly keep?: boolean;
 }
 
+/** Clients of the one that is killed go on at the other one. */
+const GATEWAYS = 2;
+
 /** Resolves to the exit code: 0 when every document is where it belongs, 1 when not, 130 after Ctrl-C. */
 export async function runDemo(options: DemoOptions): Promise<ExitCode> {
-  const { nodes: urls, docs, keep: isKept = false } = options;
+  const { nodes: urls, docs, load: isLoaded = true, keep: isKept = false } = options;
   const apiKey = apiKeyOf(options);
   if (urls !== undefined) assertUrls(urls);
   if (docs === 0)
@@ -34,11 +39,15 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
   const stop = new AbortController();
   const isInterrupted = listenForSignals(stop);
   const closers = new Closers();
+  const fail = (error: unknown): void => stop.abort(error);
   let fleet: DemoFleet | undefined;
   try {
     screen.say(`${screen.colors.bold('miroir demo')}: ${count(cities.length)} cities, ${SHARDS} shards, 3 nodes`);
     const given = { ...(urls === undefined ? {} : { urls }), ...(apiKey === undefined ? {} : { apiKey }) };
-    fleet = await startFleet({ ...given, signal: stop.signal, onDeath: (error) => stop.abort(error) }, closers);
+    fleet = await startFleet(
+      { ...given, gateways: isLoaded ? GATEWAYS : 0, signal: stop.signal, onDeath: fail },
+      closers,
+    );
     const stage: Stage = {
       fleet,
       screen,
@@ -46,6 +55,7 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
       ...(apiKey === undefined ? {} : { apiKey }),
       isReal: urls !== undefined,
       signal: stop.signal,
+      fail,
     };
     introduce(stage, startedMs);
     const isGood = await tellStory(stage, isKept ? null : closers);
@@ -85,6 +95,9 @@ function introduce({ fleet, screen, isReal }: Stage, startedMs: number): void {
   for (const { name, process } of [fleet.planner, ...fleet.workers]) {
     const { metrics } = process.ready;
     screen.say(`  ${name.padEnd(9)}  process ${process.child.pid}${metrics === null ? '' : `, ${metrics}/metrics`}`);
+  }
+  for (const { name, process } of fleet.gateways) {
+    screen.say(`  ${name}  process ${process.child.pid}, ${process.ready.gateway}`);
   }
   screen.say(`  started in ${seconds(performance.now() - startedMs)}`);
 }

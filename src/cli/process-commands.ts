@@ -93,10 +93,11 @@ export function addProcessCommands(program: Command): void {
 
   program
     .command('demo')
-    .description('move 135,233 documents to a new node, kill a worker on the way, check every one of them')
+    .description('move shards of 135,233 documents while clients write, kill a worker and a gateway, check all of them')
     .option('--nodes <urls>', 'four real nodes instead of development nodes', list)
     .option('--api-key-env <name>', 'environment variable with the API key of these nodes')
     .option('--docs <count>', 'load only this many documents', whole)
+    .option('--no-load', 'leave out the clients that write and search meanwhile')
     .option('--keep', 'leave everything running at the end')
     .addHelpText(
       'after',

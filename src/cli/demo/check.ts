@@ -1,9 +1,9 @@
 /**
  * The check that decides how the demo ends. It shares no code with the verification that moves go through: it asks
- * every node for all its documents with plain requests, parses them, and compares each with the package's own object
- * and with the node that placement names. Nobody writes meanwhile, so paging by offset skips nothing.
+ * every node for all its documents with plain requests, parses them, and compares each with what its writer knows to be
+ * there and with the node that placement names. Nobody writes meanwhile, so paging by offset skips nothing.
  */
-import type { City } from './cities.ts';
+import { type Fields, type Truth, ID, Tally, faultOf, idOf } from './truth.ts';
 
 export interface CheckedNode {
   readonly id: string;
@@ -15,13 +15,10 @@ export interface CheckInput {
   readonly index: string;
   readonly apiKey?: string;
   /** What must be there, and nothing else. */
-  readonly cities: readonly City[];
+  readonly truth: Truth;
   /** Ids of the nodes that must hold a document, each one copy. */
-  readonly ownersOf: (cityId: number) => readonly string[];
-  /**
-   * How far a number that is no integer may be off, relative to its size. 0 for development nodes; a real node reads
-   * doubles with an error in the last place, so that what it gives out was moved before we ever saw it.
-   */
+  readonly ownersOf: (id: number) => readonly string[];
+  /** As in `isSame`. */
   readonly tolerance: number;
   readonly signal: AbortSignal;
 }
@@ -29,41 +26,16 @@ export interface CheckInput {
 export interface Findings {
   /** Documents by node, as paged. */
   readonly perNode: ReadonlyMap<string, number>;
-  /** Documents that are equal, on exactly the nodes that placement names. */
+  /** Documents that must be there. */
+  readonly wanted: number;
+  /** Of these, those that are equal, on exactly the nodes that placement names. */
   readonly good: number;
-  /** One sentence each, the first hundred; `problems` counts all. */
-  readonly examples: readonly string[];
-  readonly problems: number;
+  readonly tally: Tally;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const PAGE_DOCS = 5_000;
-const EXAMPLES_MAX = 100;
 /** A page of 5,000 takes a node some 50 ms; a machine that is busy with other things may take a while longer. */
 const REQUEST_MS = 60_000;
-
-/** Fields that the loader stamps; everything else must be as the package has it. */
-const isOurs = (name: string): boolean => name.startsWith('_miroir_');
-
-function sameValue(a: unknown, b: unknown, tolerance: number): boolean {
-  if (a === b) return true;
-  if (typeof a === 'number' && typeof b === 'number') {
-    if (Number.isInteger(a) && Number.isInteger(b)) return false;
-    return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b));
-  }
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const names = Object.keys(a);
-  if (names.length !== Object.keys(b).length) return false;
-  return names.every((name) => name in b && sameValue((a as Fields)[name], (b as Fields)[name], tolerance));
-}
-
-/** The city as a node would give it: through JSON once, so that what JSON leaves out is left out here, too. */
-const expected = (city: City): Fields => JSON.parse(JSON.stringify(city)) as Fields;
-
-const withoutOurs = (document: Fields): Fields =>
-  Object.fromEntries(Object.entries(document).filter(([name]) => !isOurs(name)));
 
 async function* pagesOf(node: CheckedNode, input: CheckInput): AsyncGenerator<readonly Fields[]> {
   const { index, apiKey, signal } = input;
@@ -85,21 +57,10 @@ async function* pagesOf(node: CheckedNode, input: CheckInput): AsyncGenerator<re
   }
 }
 
-class Tally {
-  readonly examples: string[] = [];
-  problems = 0;
-
-  found(problem: string): void {
-    this.problems += 1;
-    if (this.examples.length < EXAMPLES_MAX) this.examples.push(problem);
-  }
-}
-
 export async function checkEverything(input: CheckInput): Promise<Findings> {
-  const { nodes, cities, ownersOf, tolerance } = input;
-  const known = new Map(cities.map((city) => [city.cityId, city]));
-  /** By city the nodes that hold it, and how many of these copies are equal to the package's. */
-  const holders = new Map<number, { nodes: string[]; equal: number }>();
+  const { nodes, truth, ownersOf, tolerance } = input;
+  /** By document the nodes that hold it, and how many of these copies are equal to what was written. */
+  const holders = new Map<number, { nodes: string[]; equal: number; name: unknown }>();
   const perNode = new Map<string, number>();
   const tally = new Tally();
   for (const node of nodes) {
@@ -107,32 +68,48 @@ export async function checkEverything(input: CheckInput): Promise<Findings> {
     for await (const page of pagesOf(node, input)) {
       count += page.length;
       for (const document of page) {
-        const id = Number(document['cityId']);
-        const city = known.get(id);
-        if (city === undefined) {
-          tally.found(`${node.id} holds document ${String(document['cityId'])}, which was never loaded`);
+        const id = idOf(document);
+        if (!truth.knows(id)) {
+          tally.found(null, `${node.id} holds document ${String(document[ID])}, which was never written`);
           continue;
         }
-        const isEqual = sameValue(expected(city), withoutOurs(document), tolerance);
-        if (!isEqual) tally.found(`document ${id} (${city.name}) on ${node.id} differs from the package's`);
-        const held = holders.get(id) ?? { nodes: [], equal: 0 };
+        const fault = faultOf(truth.statesOf(id), document, tolerance);
+        if (fault !== null) tally.found(fault, `${nameOf(id, document['name'])} on ${node.id} ${WORDS[fault]}`);
+        const held = holders.get(id) ?? { nodes: [], equal: 0, name: document['name'] };
         held.nodes.push(node.id);
-        if (isEqual) held.equal += 1;
+        if (fault === null) held.equal += 1;
         holders.set(id, held);
       }
     }
     perNode.set(node.id, count);
   }
+  let wanted = 0;
   let good = 0;
-  for (const { cityId, name } of cities) {
-    const held = holders.get(cityId);
-    const wanted = [...ownersOf(cityId)].sort();
+  for (const id of truth.ids()) {
+    const states = truth.statesOf(id);
+    const held = holders.get(id);
+    // Where nobody knows, what is there counts, and what is not there is not missed.
+    if (held === undefined ? states.includes(null) : !states.some((state) => state !== null)) continue;
+    wanted += 1;
+    const owners = [...ownersOf(id)].sort();
     const found = [...(held?.nodes ?? [])].sort();
-    if (found.join() !== wanted.join()) {
+    if (found.join() !== owners.join()) {
+      const name = held?.name ?? states.find((state) => state !== null)?.['name'];
       tally.found(
-        `document ${cityId} (${name}) is on ${found.join(' and ') || 'no node'}, not on ${wanted.join(' and ')}`,
+        found.length > owners.length ? 'doubled' : 'lost',
+        `${nameOf(id, name)} is on ${found.join(' and ') || 'no node'}, not on ${owners.join(' and ')}`,
       );
-    } else if (held?.equal === wanted.length) good += 1;
+    } else if (held?.equal === owners.length) good += 1;
   }
-  return { perNode, good, examples: tally.examples, problems: tally.problems };
+  return { perNode, wanted, good, tally };
 }
+
+const nameOf = (id: number, name: unknown): string => `document ${id}${typeof name === 'string' ? ` (${name})` : ''}`;
+
+/** Of a copy that is there. */
+const WORDS = {
+  lost: 'is missing',
+  stale: 'differs from what was written last',
+  doubled: 'is there twice',
+  resurrected: 'was deleted',
+} as const;

@@ -1,4 +1,4 @@
-/** What the demo runs on: a private Redis, nodes, a planner and two workers, each a process of its own. */
+/** What the demo runs on: a private Redis, nodes, a planner, workers and gateways, each a process of its own. */
 import { loadConfig } from '../../config.ts';
 import { InvalidInputError } from '../../errors.ts';
 import { startDevNode } from '../../fleet/nodes.ts';
@@ -15,7 +15,7 @@ export interface DemoNode {
 }
 
 export interface DemoWorker {
-  /** For people: `worker 1`. */
+  /** For people: `worker 1`, `gateway 2`. */
   readonly name: string;
   readonly process: WorkerProcess;
 }
@@ -27,13 +27,15 @@ export interface DemoFleet {
   readonly nodes: readonly DemoNode[];
   readonly planner: DemoWorker;
   readonly workers: readonly DemoWorker[];
+  /** None where clients are left out. */
+  readonly gateways: readonly DemoWorker[];
   /** n4: started now, or the fourth of the given ones. */
   startFourth(): Promise<DemoNode>;
   /** The board, which the demo itself has no use for. */
   startBoard(): Promise<string>;
   /** Sends SIGKILL; the end of this one is no failure. */
   kill(worker: DemoWorker): void;
-  /** What planner and workers have logged last, for when something goes wrong. */
+  /** What our processes have logged last, for when something goes wrong. */
   lastWords(): readonly string[];
 }
 
@@ -41,6 +43,8 @@ export interface FleetOptions {
   /** Four URLs of real nodes; without them development nodes are started. */
   readonly urls?: readonly string[];
   readonly apiKey?: string;
+  /** Clients write and search through so many. */
+  readonly gateways: number;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   /** Told when a process ends that nobody ended, with its last words. */
@@ -61,6 +65,7 @@ function environmentFor(redisUrl: string, { urls, apiKey }: FleetOptions): Recor
     // Any free port: a demo must not fail because something listens already.
     MIROIR_METRICS_PORT: '0',
     MIROIR_API_PORT: '0',
+    MIROIR_GATEWAY_PORT: '0',
     MIROIR_LOG_LEVEL: 'warn',
     ...(origins === undefined ? {} : { MIROIR_NODE_ORIGINS: origins }),
     ...(origins === undefined || apiKey === undefined
@@ -132,12 +137,15 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
   };
 
   const nodes = await settled(Array.from({ length: NODES_AT_START }, (_, position) => startNode(position)));
-  const [planner, ...workers] = await settled([
+  const [planner, ...others] = await settled([
     startOne('planner', 'planner'),
     startOne('rebalancer', 'worker 1'),
     startOne('rebalancer', 'worker 2'),
+    ...Array.from({ length: options.gateways }, (_, at) => startOne('gateway', `gateway ${at + 1}`)),
   ]);
   if (planner === undefined) throw new Error('no planner was started');
+  const gateways = others.filter(({ process }) => process.ready.gateway !== undefined);
+  const workers = others.filter((one) => !gateways.includes(one));
   const control = await openControl(config);
   closers.add('connections', () => control.close());
   return {
@@ -146,6 +154,7 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
     nodes,
     planner,
     workers,
+    gateways,
     startFourth: () => startNode(NODES_AT_START),
     async startBoard() {
       const board = await startOne('api', 'board');
@@ -156,7 +165,7 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
       worker.process.child.kill('SIGKILL');
     },
     lastWords: () =>
-      [planner, ...workers].flatMap(({ name, process }) =>
+      [planner, ...others].flatMap(({ name, process }) =>
         process.child
           .tail()
           // Its ready line is no news.

@@ -1,19 +1,20 @@
-/** The story that the demo tells: a node is added, the worker at work is killed, a node is drained, all is checked. */
-import prettyBytes from 'pretty-bytes';
+/** The story that the demo tells: clients write while a node is added and one drained, and all is checked. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { shardForKey } from '../../core/hashing.ts';
 import { assignShard } from '../../core/placement.ts';
 import { InvariantError } from '../../errors.ts';
 import type { EventOutcome } from '../../ports.ts';
+import type { Closers } from '../lifetime.ts';
 import { type Findings, checkEverything } from './check.ts';
 import type { City } from './cities.ts';
-import { type DemoFleet, type DemoNode, GRACE_MS } from './fleet.ts';
-import type { Closers } from '../lifetime.ts';
+import { Clients, type ClientsSummary, untilServing } from './clients.ts';
+import type { DemoFleet, DemoNode } from './fleet.ts';
 import { INDEX, SHARDS, assertUnused, holdingsOf, loadCities, removeIndexes } from './load.ts';
+import { rebalance } from './rebalance.ts';
 import type { Screen } from './screen.ts';
-import { type Chapter, type Holdings, chaptersTable, documentsTable, findingsText } from './table.ts';
-import { holdingsAfter, planTable, seconds } from './table.ts';
-import { type Takeover, killInTheMiddle } from './takeover.ts';
-import { count, watchPlan } from './watch.ts';
+import { type Chapter, type Holdings, chaptersTable, clientsTable, documentsTable, findingsText } from './table.ts';
+import { Truth } from './truth.ts';
+import { count } from './watch.ts';
 
 export { INDEX, SHARDS };
 
@@ -25,20 +26,23 @@ export interface Stage {
   readonly apiKey?: string;
   readonly isReal: boolean;
   readonly signal: AbortSignal;
+  /** Ends the demo. */
+  readonly fail: (error: unknown) => void;
 }
 
-interface Rebalance {
-  readonly title: string;
-  readonly before: Holdings;
-  /** Whether the worker at work is killed on the way. */
-  readonly withDeath: boolean;
-  readonly send: () => Promise<EventOutcome>;
+/** The stage, and what is true on it at the moment. */
+export interface Scene extends Stage {
+  readonly truth: Truth;
+  /** Null where there are none. */
+  readonly clients: Clients | null;
 }
 
 /** How long the planner may take for an event: a moment, but the machine may be busy. */
 const ANSWER_MS = 60_000;
 /** Doubles of a real node are off in the last place. */
 const REAL_TOLERANCE = 1e-12;
+/** Clients alone, before the first move and after the last one: enough searches to compare with. */
+const ALONE_MS = 3_000;
 
 /**
  * Resolves to whether every move was carried out and every document is where it belongs. Real nodes are cleaned by
@@ -47,7 +51,6 @@ const REAL_TOLERANCE = 1e-12;
 export async function tellStory(stage: Stage, closers: Closers | null): Promise<boolean> {
   const { fleet, screen, cities, apiKey, isReal, signal } = stage;
   const { control, nodes } = fleet;
-  const { producer } = control;
   const fourth = await fleet.startFourth();
   const all = [...nodes, fourth];
   if (isReal) {
@@ -55,33 +58,63 @@ export async function tellStory(stage: Stage, closers: Closers | null): Promise<
     closers?.add('connections', () => removeIndexes(all, apiKey));
   }
   await loadCities({ control, screen, cities, nodes, signal });
+  const truth = new Truth(cities);
+  const clients = await startClients(stage, truth);
+  try {
+    return await tellParts({ ...stage, truth, clients }, all);
+  } finally {
+    await clients?.abandon();
+  }
+}
+
+/** Null where the fleet has no gateway. */
+async function startClients({ fleet, screen, cities, isReal, signal, fail }: Stage, truth: Truth) {
+  const urls = fleet.gateways.flatMap(({ process }) => process.ready.gateway ?? []);
+  if (urls.length === 0) return null;
+  await untilServing(urls, signal);
+  const tolerance = toleranceOf(isReal);
+  const clients = new Clients({ urls, cities, truth, tolerance, signal, onFailure: fail });
+  screen.say('  clients write, update in part, delete and search through the gateways from now on');
+  await sleep(ALONE_MS, undefined, { signal });
+  return clients;
+}
+
+const toleranceOf = (isReal: boolean): number => (isReal ? REAL_TOLERANCE : 0);
+
+async function tellParts(scene: Scene, all: readonly DemoNode[]): Promise<boolean> {
+  const { fleet, screen, clients, signal } = scene;
+  const { control, nodes } = fleet;
+  const { producer } = control;
   const [first] = nodes;
-  if (first === undefined) throw new InvariantError('a fleet without nodes');
+  const fourth = all.at(-1);
+  if (first === undefined || fourth === undefined) throw new InvariantError('a fleet without nodes');
   const answer = ({ jobId }: { jobId: string }): Promise<EventOutcome> =>
     producer.result(jobId, { timeoutMs: ANSWER_MS, signal });
 
   heading(screen, `1. Node ${fourth.id} is added`, 'event NodeAdded on the queue topology-events');
   const { id: nodeId, url, apiKeyRef } = fourth;
   const newNode = { nodeId, replicaGroup: 0, url, ...(apiKeyRef === undefined ? {} : { apiKeyRef }) };
+  clients?.enter('during');
   const atFirst = await holdingsOf(control, nodes);
-  const added = await rebalance(stage, {
+  const added = await rebalance(scene, {
     title: `add ${fourth.id}`,
     before: atFirst,
-    withDeath: true,
+    death: 'worker',
     send: async () => answer(await producer.nodeAdded(newNode)),
   });
 
   heading(screen, `2. Node ${first.id} is drained`, 'event NodeDraining');
   const between = await holdingsOf(control, all);
-  const drained = await rebalance(stage, {
+  const drained = await rebalance(scene, {
     title: `drain ${first.id}`,
     before: between,
-    withDeath: false,
+    death: clients === null ? null : 'gateway',
     send: async () => answer(await producer.nodeDraining({ nodeId: first.id })),
   });
+  const summary = clients === null ? null : await endOf(clients, signal);
 
   heading(screen, '3. Check', 'every document of every node, read with plain requests');
-  const findings = await check(stage, all, first);
+  const findings = await check(scene, all, first);
   const documents = (held: Holdings): Map<string, number> => new Map([...held].map(([id, one]) => [id, one.documents]));
   screen.say(
     documentsTable([
@@ -91,80 +124,22 @@ export async function tellStory(stage: Stage, closers: Closers | null): Promise<
     ]),
   );
   screen.say(`\n${chaptersTable([added, drained])}`);
-  return conclude(stage, [added, drained], findings);
+  if (summary !== null) screen.say(`\n${clientsTable(summary, findings.tally)}`);
+  return conclude(scene, [added, drained], findings, summary);
+}
+
+async function endOf(clients: Clients, signal: AbortSignal): Promise<ClientsSummary> {
+  clients.enter('after');
+  await sleep(ALONE_MS, undefined, { signal });
+  return clients.end();
 }
 
 function heading(screen: Screen, title: string, about: string): void {
   screen.say(`\n${screen.colors.bold(title)} (${about})`);
 }
 
-/** One event, from its sending until the last old copy is deleted. */
-async function rebalance(stage: Stage, { title, before, withDeath, send }: Rebalance): Promise<Chapter> {
-  const { fleet, screen, cities, signal } = stage;
-  const { control } = fleet;
-  const sentAtMs = performance.now();
-  const { plan: planId, blocked } = await send();
-  if (planId === null || blocked > 0) {
-    throw new InvariantError(`the event led to ${planId === null ? 'no plan' : `${blocked} shards that cannot move`}`);
-  }
-  const moves = await control.records.moves(await control.records.planMoveIds(planId));
-  const sizes = shardSizes(cities);
-  const { after, documents, bytes } = holdingsAfter(before, moves, (shard) => sizes.get(shard) ?? 0);
-  screen.say(`  plan ${planId}: ${moves.length} moves, ${count(documents)} documents, ${prettyBytes(bytes)}`);
-  screen.say(planTable(before, after));
-
-  // When one of the two below fails, the other must not go on printing.
-  const local = new AbortController();
-  const both = AbortSignal.any([signal, local.signal]);
-  let remark: string | null = null;
-  const death = withDeath ? kill(stage, { planId, documents, signal: both }, (text) => (remark = text)) : null;
-  const watching = watchPlan({ control, screen, planId, documents, sentAtMs, note: () => remark, signal: both });
-  try {
-    const [watched, takeover] = await Promise.all([watching, death]);
-    screen.say(`  ${watched.progress.settled} of ${moves.length} shards settled in ${seconds(watched.settledMs)}`);
-    screen.say(`  old copies deleted after ${GRACE_MS / 1_000} s of grace`);
-    return { title, watched, stoodStillMs: takeover?.actingMs ?? 0 };
-  } finally {
-    local.abort();
-    await Promise.allSettled([watching, death]);
-  }
-}
-
-function shardSizes(cities: readonly City[]): Map<number, number> {
-  const sizes = new Map<number, number>();
-  for (const { cityId } of cities) {
-    const shard = shardForKey(String(cityId), SHARDS);
-    sizes.set(shard, (sizes.get(shard) ?? 0) + 1);
-  }
-  return sizes;
-}
-
-async function kill(
-  { fleet, screen }: Stage,
-  about: { readonly planId: string; readonly documents: number; readonly signal: AbortSignal },
-  remark: (text: string | null) => void,
-): Promise<Takeover | null> {
-  const takeover = await killInTheMiddle({
-    ...about,
-    fleet,
-    index: INDEX,
-    onKill({ name, process }, running) {
-      screen.say(`  ✂ kill -9 ${process.child.pid}: ${name} held the lease and ran ${running} moves`);
-      remark(`${name} is dead, lease runs out`);
-    },
-  });
-  remark(null);
-  if (takeover === null) {
-    screen.say('  (everything had moved before the worker could be killed)');
-  } else {
-    const { successor, leaseMs, actingMs } = takeover;
-    screen.say(`  ↻ ${successor.name} took over: lease after ${seconds(leaseMs)}, at work after ${seconds(actingMs)}`);
-  }
-  return takeover;
-}
-
 function check(
-  { cities, apiKey, isReal, signal }: Stage,
+  { truth, apiKey, isReal, signal }: Scene,
   nodes: readonly DemoNode[],
   drained: DemoNode,
 ): Promise<Findings> {
@@ -173,20 +148,28 @@ function check(
     nodes,
     index: INDEX,
     ...(apiKey === undefined ? {} : { apiKey }),
-    cities,
-    ownersOf: (cityId) =>
-      assignShard({ shard: shardForKey(String(cityId), SHARDS), nodes: remaining, replicationFactor: 1 }),
-    tolerance: isReal ? REAL_TOLERANCE : 0,
+    truth,
+    ownersOf: (id) => assignShard({ shard: shardForKey(String(id), SHARDS), nodes: remaining, replicationFactor: 1 }),
+    tolerance: toleranceOf(isReal),
     signal,
   });
 }
 
-function conclude({ screen, cities }: Stage, chapters: readonly Chapter[], findings: Findings): boolean {
-  const { good, problems } = findings;
-  screen.say(`\n  ${count(good)} of ${count(cities.length)} documents equal, each on its owner and nowhere else`);
-  screen.say(`  differences: ${count(problems)}`);
-  if (problems > 0) screen.say(findingsText(findings));
+function conclude(
+  { screen }: Stage,
+  chapters: readonly Chapter[],
+  { wanted, good, tally }: Findings,
+  summary: ClientsSummary | null,
+): boolean {
+  const seen = summary?.seen.problems ?? 0;
+  screen.say(`\n  ${count(good)} of ${count(wanted)} documents equal, each on its owner and nowhere else`);
+  screen.say(`  differences: ${count(tally.problems)}`);
+  if (tally.problems > 0) screen.say(findingsText(tally));
+  if (summary !== null && seen > 0)
+    screen.say(`  wrong answers to clients: ${count(seen)}\n${findingsText(summary.seen)}`);
   const isWhole = chapters.every(({ watched: { progress } }) => progress.cleaned === progress.moves);
   if (!isWhole) screen.say('  not every move was carried out');
-  return isWhole && problems === 0 && good === cities.length;
+  const isQuiet = summary === null || summary.openTasks === 0;
+  if (!isQuiet) screen.say('  not every task of a client came to its end');
+  return isWhole && isQuiet && tally.problems === 0 && seen === 0 && good === wanted;
 }

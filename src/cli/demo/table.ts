@@ -1,7 +1,9 @@
 /** The demo's tables: the plan before it runs, and what became of everything. */
 import prettyBytes from 'pretty-bytes';
 import type { MoveState } from '../../ports.ts';
-import type { Findings } from './check.ts';
+import type { ClientsSummary } from './clients.ts';
+import type { Era } from './searcher.ts';
+import { type Tally, FAULTS } from './truth.ts';
 import { type Watched, count } from './watch.ts';
 
 /** A table with its first column to the left and the others to the right: numbers are compared by their ends. */
@@ -53,6 +55,8 @@ export function holdingsAfter(
     add(target, 1, documents, bytes);
     if (retires !== null) add(retires, -1, documents, bytes);
   }
+  // While clients write, shards and what a node counts are not of the same moment: no shards, no documents.
+  for (const [node, { shards }] of after) if (shards === 0) after.set(node, NOTHING);
   return { after, ...total };
 }
 
@@ -118,8 +122,26 @@ export function documentsTable(stages: readonly (readonly [string, ReadonlyMap<s
 }
 
 /** What the check has found, a few lines of it. */
-export function findingsText({ problems, examples }: Findings, shown = 10): string {
+export function findingsText({ problems, examples }: Tally, shown = 10): string {
   const rest = problems - Math.min(shown, examples.length);
   const lines = examples.slice(0, shown).map((line) => `    ${line}`);
   return [...lines, ...(rest > 0 ? [`    and ${count(rest)} more`] : [])].join('\n');
+}
+
+const milliseconds = (ms: number | null): string => (ms === null ? '-' : `${Math.round(ms)} ms`);
+
+/** What clients met, and what became of their writes; `atEnd` is what the check found. */
+export function clientsTable(summary: ClientsSummary, atEnd: Tally): string {
+  const { acknowledged, refused, givenUp, longestMs, seen, searches, searchP95Ms, openTasks } = summary;
+  const p95 = (era: Era): string => milliseconds(searchP95Ms[era]);
+  return columns([
+    ['acknowledged writes', count(acknowledged)],
+    ...FAULTS.map((fault) => [fault, count(seen.counts[fault] + atEnd.counts[fault])]),
+    ['writes refused and retried', count(refused)],
+    ...(givenUp === 0 ? [] : [['writes given up at the end', count(givenUp)]]),
+    ...(openTasks === 0 ? [] : [['tasks still open at the end', count(openTasks)]]),
+    ['longest time a write waited', seconds(longestMs)],
+    ['searches', count(searches)],
+    ['search p95 before / during / after', (['before', 'during', 'after'] as const).map(p95).join(' / ')],
+  ]);
 }

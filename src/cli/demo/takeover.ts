@@ -1,8 +1,9 @@
-/** Killing the worker that moves shards, in the middle of it, and seeing who goes on. */
+/** Killing in the middle of moves, the worker that does them or a gateway, and seeing who goes on. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSwitched } from '../../core/move.ts';
-import { TimeoutError } from '../../errors.ts';
+import { InvariantError, TimeoutError } from '../../errors.ts';
 import type { MoveState } from '../../ports.ts';
+import type { Clients } from './clients.ts';
 import type { DemoFleet, DemoWorker } from './fleet.ts';
 
 export interface Takeover {
@@ -14,14 +15,17 @@ export interface Takeover {
   readonly actingMs: number;
 }
 
-export interface TakeoverInput {
+export interface MiddleInput {
   readonly fleet: DemoFleet;
-  readonly index: string;
   readonly planId: string;
   /** Documents that the plan moves. */
   readonly documents: number;
-  readonly onKill: (worker: DemoWorker, movesRunning: number) => void;
   readonly signal: AbortSignal;
+}
+
+export interface TakeoverInput extends MiddleInput {
+  readonly index: string;
+  readonly onKill: (worker: DemoWorker, movesRunning: number) => void;
 }
 
 /** In the middle: this share of the documents has been copied. */
@@ -41,26 +45,60 @@ function workerOf(holder: string | null, workers: readonly DemoWorker[]): DemoWo
   return workers.find(({ process }) => process.child.pid === pid);
 }
 
-/** Null when everything had moved before anybody could be killed: a plan of very few documents. */
-export async function killInTheMiddle(input: TakeoverInput): Promise<Takeover | null> {
-  const { fleet, index, planId, documents, onKill, signal } = input;
-  const { control, workers } = fleet;
-  const { records } = control;
-  const look = async (): Promise<readonly MoveState[]> => records.moves(await records.planMoveIds(planId));
-  let killed: DemoWorker | undefined;
-  while (killed === undefined) {
-    const moves = await look();
-    if (moves.length > 0 && moves.every(hasEnded)) return null;
+const movesOf = async ({ fleet: { control }, planId }: MiddleInput): Promise<readonly MoveState[]> =>
+  control.records.moves(await control.records.planMoveIds(planId));
+
+/** How many moves run in the middle of the plan; 0 when it ended before anybody saw it there. */
+async function untilMiddle(input: MiddleInput): Promise<number> {
+  for (;;) {
+    const moves = await movesOf(input);
+    if (moves.length > 0 && moves.every(hasEnded)) return 0;
     const copied = moves.reduce((sum, move) => sum + move.docsMigrated, 0);
     const running = moves.filter(isRunning).length;
-    if (running > 0 && copied >= documents * SHARE) {
-      killed = workerOf(await control.holderOf(index), workers);
-      if (killed !== undefined) {
-        fleet.kill(killed);
-        onKill(killed, running);
-      }
-    }
+    if (running > 0 && copied >= input.documents * SHARE) return running;
+    await sleep(LOOK_MS, undefined, { signal: input.signal });
+  }
+}
+
+export interface Switchover {
+  readonly killed: DemoWorker;
+  /** From the kill until every client was answered by another gateway (ms). */
+  readonly elsewhereMs: number;
+}
+
+/** Also when everything has moved already: clients must not notice then either. */
+export async function killGateway(
+  input: MiddleInput & {
+    readonly clients: Clients;
+    readonly onKill: (gateway: DemoWorker, movesRunning: number) => void;
+  },
+): Promise<Switchover> {
+  const { fleet, clients, onKill, signal } = input;
+  const running = await untilMiddle(input);
+  const [killed] = fleet.gateways;
+  if (killed === undefined) throw new InvariantError('clients without a gateway');
+  fleet.kill(killed);
+  const killedAtMs = performance.now();
+  onKill(killed, running);
+  await clients.untilElsewhere(0, signal);
+  return { killed, elsewhereMs: performance.now() - killedAtMs };
+}
+
+/** Null when everything had moved before anybody could be killed: a plan of very few documents. */
+export async function killInTheMiddle(input: TakeoverInput): Promise<Takeover | null> {
+  const { fleet, index, onKill, signal } = input;
+  const { control, workers } = fleet;
+  const look = (): Promise<readonly MoveState[]> => movesOf(input);
+  let killed: DemoWorker | undefined;
+  while (killed === undefined) {
+    const running = await untilMiddle(input);
+    if (running === 0) return null;
+    killed = workerOf(await control.holderOf(index), workers);
     if (killed === undefined) await sleep(LOOK_MS, undefined, { signal });
+    else {
+      fleet.kill(killed);
+      onKill(killed, running);
+    }
   }
   const killedAtMs = performance.now();
   let successor: DemoWorker | undefined;

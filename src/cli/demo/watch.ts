@@ -23,6 +23,8 @@ export interface WatchInput {
   readonly sentAtMs: number;
   /** What else there is to say at the moment, or null. */
   readonly note: () => string | null;
+  /** What clients do meanwhile, or null. */
+  readonly clients: () => string | null;
   readonly signal: AbortSignal;
 }
 
@@ -95,7 +97,7 @@ class Lines {
 
 /** Resolves when the old copies are gone, too. Throws `TimeoutError`, and what the signal carries. */
 export async function watchPlan(input: WatchInput): Promise<Watched> {
-  const { control, screen, planId, documents, sentAtMs, note, signal } = input;
+  const { control, screen, planId, documents, sentAtMs, note, clients, signal } = input;
   const rate = new Rate();
   const lines = new Lines();
   let settledMs: number | null = null;
@@ -106,8 +108,10 @@ export async function watchPlan(input: WatchInput): Promise<Watched> {
     repeated = moves.reduce((sum, move) => sum + move.windowsRepeated, 0);
     const isSettled = progress.settled === progress.moves;
     if (isSettled) settledMs ??= nowMs - sentAtMs;
-    const whole = `${count(progress.docsMigrated)}/${count(documents)} documents`;
+    // What clients write while their shard moves is counted in as well.
+    const whole = `${count(progress.docsMigrated)}/${count(Math.max(documents, progress.docsMigrated))} documents`;
     const remark = note();
+    const written = clients();
     const speed = isSettled || remark !== null ? '' : rate.text;
     const state = isSettled
       ? `all settled, ${progress.cleaned}/${progress.moves} old copies deleted`
@@ -118,8 +122,9 @@ export async function watchPlan(input: WatchInput): Promise<Watched> {
         { label: 'whole plan', share, text: [whole, speed].filter((part) => part !== '').join('  ') },
         { label: '', share: null, text: [state, remark].filter((part) => part !== null).join(' · ') },
         ...lines.of(moves),
+        ...(written === null ? [] : [{ label: 'clients', share: null, text: written }]),
       ],
-      [state, isSettled ? '' : whole, speed, remark ?? ''].filter((part) => part !== '').join(', '),
+      [state, isSettled ? '' : whole, speed, remark ?? '', written ?? ''].filter((part) => part !== '').join(', '),
     );
   };
   try {
