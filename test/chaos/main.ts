@@ -1,6 +1,7 @@
 // Under clients' writes: `npm run chaos -- --minutes N …`, see writes/main.ts. Without clients:
-// `npm run chaos -- [--matrix [--seconds N] | --sample [--seconds N] [--seed N] | --case NAME] [--json FILE] [--only TEXT] [--keep] [--list]`
-import { writeFile } from 'node:fs/promises';
+// `npm run chaos -- [--matrix [--seconds N] [--part I/N] [--resume] | --sample [--seconds N] [--seed N] | --case NAME] [--json FILE] [--only TEXT] [--keep] [--list]`
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Case, caseNamed, enumerate, sampleOrder } from './cases.ts';
@@ -27,6 +28,8 @@ const { values } = parseArgs({
     json: { type: 'string' },
     list: { type: 'boolean' },
     keep: { type: 'boolean' },
+    part: { type: 'string' },
+    resume: { type: 'boolean' },
     writes: { type: 'boolean' },
     minutes: { type: 'string' },
     rf: { type: 'string' },
@@ -80,6 +83,19 @@ function provesRefusals(results: readonly CaseResult[]): boolean {
   return frozen.length === 0 || frozen.some(({ refused }) => refused > 0);
 }
 
+/** What an earlier run of the matrix wrote with --json: its cases that passed are not run again with --resume. */
+async function earlier(file: string | undefined): Promise<CaseResult[]> {
+  if (values.resume !== true || file === undefined || !existsSync(file)) return [];
+  const results = JSON.parse(await readFile(file, 'utf8')) as CaseResult[];
+  return results.filter(({ outcome }) => outcome === 'passed');
+}
+
+/** Whether a case belongs to this process: `--part 1/2` and `--part 2/2` beside each other run everything once. */
+function isMine(at: number): boolean {
+  const [part = 1, parts = 1] = (values.part ?? '1/1').split('/').map(Number);
+  return at % parts === part - 1;
+}
+
 async function main(): Promise<number> {
   const runner = new Runner();
   const interrupted = untilInterrupted();
@@ -102,9 +118,12 @@ async function main(): Promise<number> {
     await runner.run(one);
   } else {
     const seconds = Number(values.seconds ?? (values.matrix === true ? Infinity : SAMPLE_SECONDS));
+    runner.results.push(...(await earlier(values.json)));
+    const done = new Set(runner.results.map(({ case: one }) => one.name));
     const { order, needed } = sampleOrder(cases, seed);
     console.log(`in the order of --seed ${seed}: ${needed} cases that cover all kinds and places, then more`);
     for (const [at, one] of order.entries()) {
+      if (!isMine(at) || done.has(one.name)) continue;
       if (interrupted() || (at >= needed && elapsed() + CASE_SECONDS > seconds)) break;
       await runner.run(one);
     }
