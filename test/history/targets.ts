@@ -54,6 +54,7 @@ const NOT_EXECUTED = new Set([
 ]);
 /** The request never left. */
 const NOT_SENT = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']);
+const DOWN_MS = 1_000;
 const CONNECTIONS = 32;
 const PREPARED_MS = 60_000;
 const POLL_MS = 20;
@@ -81,7 +82,10 @@ export class HttpTarget implements Target {
       else answer = await this.send('POST', `${path}/delete-batch`, write.ids, signal);
     } catch (error) {
       const code = codeOf(error);
-      return { outcome: NOT_SENT.has(code) ? 'refused' : 'unknown', note: code, retryAfterMs: 0 };
+      // Nobody listens there: asked again at once, it would only fill the history.
+      return NOT_SENT.has(code)
+        ? { outcome: 'refused', note: code, retryAfterMs: DOWN_MS }
+        : { outcome: 'unknown', note: code, retryAfterMs: 0 };
     }
     const { status, headers } = answer;
     const { taskUid, code } = asRecord(answer.body);

@@ -43,6 +43,7 @@ export function figures(result: WritesResult): Readonly<Record<string, number | 
 
 export function reportLines(result: WritesResult, command: string): string[] {
   const lines = Object.entries(figures(result)).map(([name, value]) => `${name.padEnd(16)} ${value}`);
+  for (const [note, count] of Object.entries(result.notes)) lines.push(`${count} writes ${note}`);
   for (const [message, count] of Object.entries(result.errors))
     lines.push(`said as an error ${count} times: ${message}`);
   if (isRight(result)) return lines;

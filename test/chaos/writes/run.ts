@@ -46,6 +46,8 @@ export interface WritesResult {
   readonly faults: readonly string[];
   /** Lines of level error, by message. */
   readonly errors: Readonly<Record<string, number>>;
+  /** What clients were told instead of a 202, and how many writes. */
+  readonly notes: Readonly<Record<string, number>>;
   readonly evidence: string | null;
 }
 
@@ -191,6 +193,12 @@ export class WritesRun {
     const errors: Record<string, number> = {};
     for (const { errorCounts } of this.#fleet.processes)
       for (const [message, count] of errorCounts) errors[message] = (errors[message] ?? 0) + count;
+    const notes: Record<string, number> = {};
+    for (const call of history) {
+      if (call.is === 'read' || !['refused', 'unknown'].includes(call.outcome)) continue;
+      const note = `${call.outcome}: ${call.note}`;
+      notes[note] = (notes[note] ?? 0) + 1;
+    }
     this.#recorder.close();
     const isBad = !isClean(verdict) || this.#faults.length > 0;
     if (isBad || keep) await this.#keepEvidence(verdict);
@@ -203,6 +211,7 @@ export class WritesRun {
       writeMs: { p50: write.p50Ms, p95: write.p95Ms, p99: write.p99Ms, max: write.maxMs },
       faults: this.#faults,
       errors,
+      notes,
       evidence: isBad || keep ? this.#folder : null,
     };
   }

@@ -26,7 +26,12 @@ async function frozen(one: Pick<RestartableProcess | Supervised, 'kill'>, ms: nu
   one.kill('SIGCONT');
 }
 
-const gateway = (fleet: WriteFleet, random: Random): Supervised => random.of(fleet.gateways).process;
+/** One of at least two that serve, so that clients go on. */
+function gateway(fleet: WriteFleet, random: Random): Supervised {
+  const serving = fleet.gateways.filter(({ process }) => process.isReady);
+  if (serving.length < 2) throw new Error('the other gateways are down');
+  return random.of(serving).process;
+}
 
 /** The one that holds the lease, or any when nobody does. */
 async function mover(fleet: WriteFleet, random: Random): Promise<Cuttable> {
@@ -39,6 +44,7 @@ const kill =
   (pick: Pick1): Trouble['strike'] =>
   async (fleet, random) => {
     const victim = await pick(fleet, random);
+    if (!victim.isReady) throw new Error(`${victim.label} is down`);
     victim.kill('SIGKILL');
     return `${victim.label} (${victim.pid})`;
   };
