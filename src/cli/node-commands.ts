@@ -38,7 +38,7 @@ const withWait = (command: Command): Command =>
     );
 
 export function addNodeCommands(program: Command): void {
-  const node = program.command('node').description('add, drain, remove and list nodes');
+  const node = program.command('node').description('add, drain, fail, remove and list nodes');
 
   withWait(node.command('add <id>').description('bring a node in and move its share of the shards to it'))
     .option('--url <url>', 'where the node answers; needed for a node that is not known yet')
@@ -63,6 +63,21 @@ export function addNodeCommands(program: Command): void {
     )
     .action(async (id: string, flags: WaitFlags, command: Command) => {
       await planned(command, flags, 'NodeDraining', { node_id: id });
+    });
+
+  withWait(
+    node
+      .command('fail <id>')
+      .description(
+        'say that a node is lost: its shards go on without it, and their lost copies are restored elsewhere',
+      ),
+  )
+    .addHelpText(
+      'after',
+      '\nExample:\n  miroir node fail n2 --wait\n  miroir event send NodeRecovered --data \'{"node_id":"n2"}\'',
+    )
+    .action(async (id: string, flags: WaitFlags, command: Command) => {
+      await planned(command, flags, 'NodeFailed', { node_id: id });
     });
 
   node

@@ -104,6 +104,13 @@ export const CONFIG_KEYS = {
     'bytes',
     'room per node; 0 = not known, a node does not tell',
   ),
+  node_failed_after_ms: key(
+    whole(200, 86_400_000),
+    10_000,
+    'ms',
+    'a node that two observers get no answer from for this long leaves its shards: with looks, reports and the change of ' +
+      'tables its writes go on within 20 s; sooner would take a restart for a death',
+  ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
   sweep_interval_ms: key(whole(100, 3_600_000), 30_000, 'ms', 'how often moves without a job are looked for'),
   journal_max_ids: key(
@@ -174,6 +181,12 @@ export const CONFIG_KEYS = {
     'at once in one gateway; a node queues as many searches',
   ),
   gateway_connections_max: key(whole(1, 100_000), 2_000, 'connections', 'clients keep theirs open between requests'),
+  all_gateway: key(
+    flag,
+    false,
+    'boolean',
+    'workers/all runs a gateway as well; not unasked, since a node of that machine may have its port',
+  ),
   log_level: key(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',

@@ -147,6 +147,16 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
     const reason = `node ${id} is ${state}, but ${why}`;
     planning.blocked.push({ index: entry.uid, shard: route.shard, group, reason });
   }
+  // A failed node is no owner any more where another is, and nobody takes its place.
+  const short = desired.length < entry.replicationFactor && leavers.length <= arrivals.length;
+  const lost = short
+    ? [...planning.nodes.values()].find((node) => node.group === group && node.state === 'failed')
+    : null;
+  if (lost) {
+    const has = `replica group ${group} has ${desired.length} other node(s) for replication factor`;
+    const reason = `node ${lost.id} is ${lost.state}, but ${has} ${entry.replicationFactor}`;
+    planning.blocked.push({ index: entry.uid, shard: route.shard, group, reason });
+  }
   return arrivals.map((target, i) => {
     const retires = leavers[i] ?? null;
     const reason = retires === null ? 'restore' : reasonToLeave(planning.nodes.get(retires)?.state);

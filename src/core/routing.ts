@@ -13,6 +13,11 @@ export interface ShardRoute {
   readonly moveId?: string;
   /** Only in a move: the source stays an owner after it, so writes to one id take turns already (R9). */
   readonly staying?: boolean;
+  /**
+   * Nodes that left the shard when they failed; a router that has not acknowledged this may still read them. Gone with
+   * the next change of the route.
+   */
+  readonly left?: readonly string[];
   /** Only while `tracking`: writes are answered this much later (ms), since catching up does not win. */
   readonly delayMs?: number;
   /** The table's epoch at which this entry last changed. */

@@ -2,11 +2,12 @@
 import { setMaxListeners } from 'node:events';
 import { Agent } from 'undici';
 import type { TopologyNode } from '../core/topology.ts';
-import type { Clock, Failpoint, Nodes, Permit, Traffic } from '../ports.ts';
+import type { Clock, Failpoint, NodeProbe, Nodes, Permit, Traffic } from '../ports.ts';
 import { MeilisearchClient } from './client.ts';
 import { Keyring } from './keys.ts';
 import { assertPatterns } from './origins.ts';
 import type { KeyConfig } from './keys.ts';
+import { createNodeProbe } from './probe.ts';
 import type { NodeLog, NodeMeters, RequestParts } from './requests.ts';
 import { ClientTraffic } from './traffic.ts';
 
@@ -20,6 +21,8 @@ export interface NodesOptions {
 
 /** A node serves four reads a core at a time and shares them with its searches; what is more waits here. */
 const CONNECTIONS_PER_NODE = 8;
+/** One that hangs, and the next one. */
+const PROBES_PER_NODE = 2;
 /** Below the five seconds after which nodes close idle connections, so that a request rarely meets a closed one. */
 const KEEP_ALIVE_MS = 3_000;
 /** As long as a request may last at most with the default lease: a socket that takes longer helps nobody. */
@@ -60,6 +63,10 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const { waitingPerNode: waiting = CLIENTS_WAITING_PER_NODE } = options;
   return new ClientTraffic(requestParts(options, active), { active, waiting });
 }
+
+/** Asks nodes whether they live. */
+export const createProbe = (options: NodesOptions): NodeProbe =>
+  createNodeProbe(requestParts(options, PROBES_PER_NODE));
 
 function requestParts({ config, clock, logger, metrics, failpoint }: NodesOptions, connections: number): RequestParts {
   // A wrong pattern is told at the start, not by the first event that meets it.

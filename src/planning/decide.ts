@@ -27,6 +27,8 @@ export interface Decision {
   readonly why: string;
   /** What has to be planned because of it; null: nothing. */
   readonly plan: string | null;
+  /** Looks at what can wait until the change is made, and logs it. */
+  readonly afterwards?: () => Promise<void>;
 }
 
 export async function decide(parts: PlanningParts, name: string, data: unknown): Promise<Decision> {
@@ -51,7 +53,10 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
   if (node === undefined) throw new InvariantError(`${event.type} left no node ${event.nodeId}`);
   if (event.type === 'NodeAdded') await assertAnswers(parts, node);
   if (event.type === 'NodeDraining') assertDrainable(fleet.topology, fleet.indexes, event.nodeId);
-  await inspect(parts, fleet, topology, event);
+  const look = (): Promise<void> => inspect(parts, fleet, topology, event);
+  // Clients' writes wait for a failed node to leave, and nodes may be slow to answer.
+  if (event.type === 'NodeFailed') return { ...about, node, afterwards: look };
+  await look();
   return { ...about, node };
 }
 

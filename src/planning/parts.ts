@@ -3,15 +3,28 @@ import type { Config } from '../config.ts';
 import type { PlannerIndex } from '../core/planner.ts';
 import type { Topology } from '../core/topology.ts';
 import { InvariantError } from '../errors.ts';
-import type { Clock, Logger, MoveQueue, MoveState, Nodes, Permit, PlanWriter, Records } from '../ports.ts';
+import type {
+  Clock,
+  Logger,
+  MoveQueue,
+  MoveState,
+  Nodes,
+  Observations,
+  Permit,
+  PlanWriter,
+  Records,
+  Turns,
+} from '../ports.ts';
 
 export interface PlanningParts {
   readonly records: Records;
   readonly writer: PlanWriter;
   readonly queue: MoveQueue;
   readonly nodes: Nodes;
+  readonly observations: Pick<Observations, 'read'>;
+  readonly turns: Pick<Turns, 'endAllDead'>;
   readonly clock: Clock;
-  readonly config: Pick<Config, 'graceMs'>;
+  readonly config: Pick<Config, 'graceMs' | 'nodeFailedAfterMs'>;
   readonly logger: Logger;
   /** The lease under which this planner acts; requests to nodes are bounded by it. */
   readonly permit: Permit;

@@ -5,9 +5,10 @@ import type { Topology, TopologyNode } from '../core/topology.ts';
 import { ConflictError } from '../errors.ts';
 import type { EventOutcome, Planner } from '../ports.ts';
 import { decide } from './decide.ts';
+import { Failures } from './failures.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { finishPlanning, replan } from './replan.ts';
-import { brings, claimIndexes, endHolds, giveJobs, isOutdated } from './sweep.ts';
+import { brings, claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
 /** Times an event is decided anew because somebody changed the topology meanwhile. */
 const TRIES = 5;
@@ -15,11 +16,15 @@ const TRIES = 5;
 const REPLANS = 5;
 const REPLANS_WITHIN_MS = 600_000;
 
+/** Why a plan is made for shards that a failed node left later than by its event. */
+const LEFT = 'failed nodes left';
+
 const moveOf = ({ index, shard, target }: PlannedMove): string => `${index}/${shard}/${target}`;
 
 class LeadingPlanner implements Planner {
   readonly #parts: PlanningParts;
   readonly #serial = createSerial();
+  readonly #failures: Failures;
   /** Moves to look at every second: they wait for another of their shard, or have just been planned. */
   #behind: ReadonlySet<string> = new Set();
   readonly #replans = new Map<string, number[]>();
@@ -28,6 +33,7 @@ class LeadingPlanner implements Planner {
 
   constructor(parts: PlanningParts) {
     this.#parts = parts;
+    this.#failures = new Failures(parts);
   }
 
   handle(name: string, data: unknown): Promise<EventOutcome> {
@@ -35,15 +41,12 @@ class LeadingPlanner implements Planner {
   }
 
   resume(): Promise<void> {
-    return this.#serial(async () => {
-      await finishPlanning(this.#parts);
-      await this.#sweep();
-    });
+    return this.sweep();
   }
 
   sweep(): Promise<void> {
     return this.#serial(async () => {
-      await finishPlanning(this.#parts);
+      await this.#catchUp();
       await this.#sweep();
     });
   }
@@ -51,36 +54,65 @@ class LeadingPlanner implements Planner {
   tick(): Promise<void> {
     return this.#serial(async () => {
       const { records } = this.#parts;
+      await this.#failNodes();
       await this.#closePlans();
       if (this.#behind.size > 0) this.#behind = await giveJobs(this.#parts, this.#behind);
       await this.#activateNodes(await records.topology());
     });
   }
 
-  async #handle(name: string, data: unknown): Promise<EventOutcome> {
+  /** Nodes that observers report long enough are an event of our own. */
+  async #failNodes(): Promise<void> {
+    for (const { id, observers } of await this.#failures.due()) {
+      const told = `no answer to ${observers.join(', ')}`;
+      this.#parts.logger.warn({ node: id, observers }, 'a node has failed: observers get no answer from it');
+      await this.#handle('NodeFailed', { node_id: id }, told);
+    }
+    const changed = await this.#failures.leave(false);
+    if (changed.length > 0) await this.#replan(changed, LEFT);
+  }
+
+  /** Finishes what was begun: the tables first, since plans read who owns what. */
+  async #catchUp(): Promise<void> {
+    const changed = await this.#failures.leave(true);
+    await finishPlanning(this.#parts);
+    // What was planned before had these nodes among its owners.
+    if (changed.length > 0) await this.#replan(changed, LEFT);
+  }
+
+  /** `told`: by whom, for the audit stream. */
+  async #handle(name: string, data: unknown, told = ''): Promise<EventOutcome> {
     const { writer } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
-      const { node, nodeId, version, why, plan } = await decide(this.#parts, name, data);
+      const { node, nodeId, version, why, plan, afterwards } = await decide(this.#parts, name, data);
       // Also what an earlier try of this very event left between two writes.
       if (node === null) {
-        await finishPlanning(this.#parts);
+        await this.#catchUp();
         return this.#existing(nodeId);
       }
       try {
-        await writer.commitTopology(version, [{ id: nodeId, node }], { why, ...(plan === null ? {} : { plan }) });
+        await writer.commitTopology(version, [{ id: nodeId, node }], {
+          why: told === '' ? why : `${why}: ${told}`,
+          ...(plan === null ? {} : { plan }),
+        });
       } catch (error) {
         if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
         continue;
       }
       this.#parts.logger.info({ node: nodeId, state: node.state, why }, 'topology changed');
-      return plan === null ? { change: 'changed', plan: null, moves: 0, blocked: 0 } : this.#plan(plan, why);
+      // Before the plan, which reads who owns what.
+      const changed = await this.#failures.leave(false);
+      await afterwards?.();
+      return plan === null
+        ? { change: 'changed', plan: null, moves: 0, blocked: 0 }
+        : this.#plan([plan, ...changed], why);
     }
   }
 
-  async #plan(name: string, why: string): Promise<EventOutcome> {
+  async #plan(names: readonly string[], why: string): Promise<EventOutcome> {
     // What else was asked for and never planned goes into the same plan.
     const asked = (await this.#parts.writer.unplanned()).map(({ index }) => index);
-    const { id, moves, blocked } = await this.#replan([...new Set([name, ...asked])], why);
+    const { id, moves, blocked } = await this.#replan([...new Set([...names, ...asked])], why);
     return { change: 'changed', plan: moves.length > 0 ? id : null, moves: moves.length, blocked: blocked.length };
   }
 
@@ -108,6 +140,7 @@ class LeadingPlanner implements Planner {
     await this.#closePlans();
     this.#behind = await giveJobs(this.#parts);
     await claimIndexes(this.#parts);
+    await endDeadTurns(this.#parts);
     await this.#activateNodes(await records.topology());
     await writer.trimHistory();
   }

@@ -78,6 +78,14 @@ export async function endHolds({ records, logger }: PlanningParts): Promise<void
   }
 }
 
+/** Ends the turns of routers that died with them, so that what their owners missed is listed (R9). */
+export async function endDeadTurns({ records, turns, logger }: PlanningParts): Promise<void> {
+  for (const { uid, shards } of await records.indexes()) {
+    const ended = await turns.endAllDead(uid, shards);
+    if (ended > 0) logger.info({ index: uid, turns: ended }, 'ended the turns of routers that are gone');
+  }
+}
+
 /** Moves that were given up because the routes had changed under them: their shards have to be planned anew. */
 export const isOutdated = (move: MoveState): boolean => move.outcome === 'cancelled' && move.wish !== 'cancel';
 

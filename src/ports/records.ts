@@ -189,6 +189,14 @@ export interface PlanWriter {
     changes: readonly { readonly id: string; readonly node: TopologyNode | null }[],
     about: { readonly why: string; readonly plan?: string },
   ): Promise<void>;
+  /**
+   * Takes nodes that have failed out of shards, each by a compare on its route: one that changed meanwhile stays as it
+   * is. `nodes`: who leaves. Returns how many shards changed.
+   */
+  leave(
+    index: string,
+    changes: readonly { readonly change: RouteChange; readonly nodes: readonly string[] }[],
+  ): Promise<number>;
   /** What was asked for and not planned yet. */
   unplanned(): Promise<readonly { index: string; why: string }[]>;
   openPlan(plan: Plan, why: string): Promise<void>;

@@ -31,8 +31,10 @@ export interface Turns {
   end(request: TurnRequest, turn: TurnToken, missed: readonly string[]): Promise<boolean>;
   /** Gives up waiting. */
   leave(request: TurnRequest, waiting: TurnToken): Promise<void>;
-  /** Ends turns whose registration is gone (planner, every 30 s); the number ended. */
+  /** Ends turns whose registration is gone; the number ended. */
   endDead(index: string, shard: number): Promise<number>;
+  /** The same in every shard of the index that has turns (planner, every 30 s). `shards`: how many the index has. */
+  endAllDead(index: string, shards: number): Promise<number>;
 }
 
 export interface RepairLists {

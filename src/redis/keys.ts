@@ -25,6 +25,7 @@ export const keys = {
   reverify: (move: string): string => `${PREFIX}:move:${move}:reverify`,
   /** Turns of a shard: records, who claims which id, numbers in order, and those that wait. */
   turns: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}`,
+  turnsOf: (index: string): string => `${PREFIX}:turns:${index}:`,
   turnClaims: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:ids`,
   turnOrder: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:order`,
   turnsWaiting: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:waiting`,
@@ -43,6 +44,8 @@ export const keys = {
   plans: `${PREFIX}:plans`,
   plansEnded: `${PREFIX}:plans:ended`,
   routers: `${PREFIX}:routers`,
+  /** Hash of observers: which nodes do not answer them, each with its end. */
+  observations: `${PREFIX}:observations`,
   /** Channel on which an index is named when its table changed. */
   nudge: `${PREFIX}:nudge`,
   /** Run id of Redis as last seen, and since when. */

@@ -8,11 +8,13 @@ import type { FleetWriter, Lease, PlanWriter } from '../ports.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { storedMove } from './move-writer.ts';
-import { routeText } from './route-text.ts';
+import { routeBody, routeText } from './route-text.ts';
 import { type Scripts, refusalError } from './scripts.ts';
 
 /** Moves written by one script: some 150 kB, well under a millisecond of Redis. */
 const MOVES_PER_SCRIPT = 500;
+/** Shards that a node leaves by one script, each a change of the table that routers are told of. */
+const SHARDS_PER_SCRIPT = 200;
 
 const nodeText = (node: TopologyNode): string => JSON.stringify({ v: RECORD_VERSION, ...node });
 
@@ -66,6 +68,22 @@ export function createPlanWriter(options: {
         [leaseKey, keys.topology, keys.audit],
         [lease.fence, version, auditMaxEntries, why, plan ?? '', ...args],
       );
+    },
+    async leave(index, changes) {
+      let changed = 0;
+      for (let at = 0; at < changes.length; at += SHARDS_PER_SCRIPT) {
+        const args = changes.slice(at, at + SHARDS_PER_SCRIPT).flatMap(({ change: { expected, route }, nodes }) => {
+          const lists = keys.repair(index, route.shard, '');
+          return [route.shard, expected.text, routeBody(route), lists, nodes.join(',')];
+        });
+        const [, count] = await scripts.run(
+          'owners-leave',
+          [leaseKey, keys.routing(index), keys.repairs(index), keys.audit],
+          [lease.fence, auditMaxEntries, index, ...args],
+        );
+        changed += Number(count);
+      }
+      return changed;
     },
     async unplanned() {
       const fields = await reading('unplanned', () => redis.hgetall(keys.topology));

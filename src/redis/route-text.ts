@@ -11,9 +11,10 @@ export const routeBody = ({
   readers,
   moveId,
   staying,
+  left,
   delayMs,
 }: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string =>
-  JSON.stringify({ state, owners, readers, moveId, staying, delayMs });
+  JSON.stringify({ state, owners, readers, moveId, staying, left, delayMs });
 
 /** A whole route, for the first table of an index. */
 export const routeText = (route: ShardRoute): string => `{"epoch":${route.epoch},${routeBody(route).slice(1)}`;

@@ -9,6 +9,8 @@ import type { Scripts } from './scripts.ts';
 const ASK_WITHIN_MS = 5_000;
 /** Parts that wait in one shard, of all routers: beyond it a client had better come back. */
 const MAX_WAITING = 1_000;
+/** Shards looked at by one script: a few ms of Redis. */
+const SHARDS_PER_LOOK = 4_096;
 
 export interface TurnsOptions {
   readonly scripts: Scripts;
@@ -75,6 +77,11 @@ export function createTurns({ scripts, clock, entryMs, maxWaiting = MAX_WAITING 
     return answer === 'lost' ? begin(request) : [answer, number];
   };
 
+  const endDead = async (index: string, shard: number): Promise<number> => {
+    const [, ended] = await run('turns-end-dead', { index, shard }, []);
+    return Number(ended);
+  };
+
   return {
     async take(request, waiting) {
       const [answer, number = ''] = waiting === null ? await begin(request) : await ask(request, waiting);
@@ -92,9 +99,15 @@ export function createTurns({ scripts, clock, entryMs, maxWaiting = MAX_WAITING 
       const call = (): Promise<unknown> => leave(request, waiting);
       await insist.run(call, call);
     },
-    async endDead(index, shard) {
-      const [, ended] = await run('turns-end-dead', { index, shard }, []);
-      return Number(ended);
+    endDead,
+    async endAllDead(index, shards) {
+      let ended = 0;
+      for (let from = 0; from < shards; from += SHARDS_PER_LOOK) {
+        const to = Math.min(shards, from + SHARDS_PER_LOOK) - 1;
+        const [, ...held] = await scripts.run('turns-held', [keys.turnsOf(index)], [from, to]);
+        for (const shard of held) ended += await endDead(index, Number(shard));
+      }
+      return ended;
     },
   };
 }

@@ -9,8 +9,10 @@ import { assertSafeRedis, connect, untilReady } from '../redis/connection.ts';
 import { PLANNER_SCOPE } from '../redis/keys.ts';
 import { watchLeases } from '../redis/lease-watch.ts';
 import { createLeases } from '../redis/lease.ts';
+import { createObservations } from '../redis/observations.ts';
 import { createRecords } from '../redis/records.ts';
 import { createScripts } from '../redis/scripts.ts';
+import { createTurns } from '../redis/turns.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type MetricsServer, startMetricsServer } from '../telemetry/metrics-server.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -44,6 +46,8 @@ export async function openBase(config: Config, role: string) {
   const scripts = createScripts(redis, failpoint, (reason) => observer.refused(reason));
   const records = createRecords({ redis, scripts, runChangeMs: timings.runChangeMs });
   const nodes = createNodes({ config, clock: systemClock, logger, metrics, failpoint });
+  const observations = createObservations({ scripts, reportMs: timings.reportMs });
+  const turns = createTurns({ scripts, clock: systemClock, entryMs: timings.routerEntryMs });
   const holder = `${hostname()}/${process.pid}`;
   return {
     config,
@@ -56,6 +60,8 @@ export async function openBase(config: Config, role: string) {
     scripts,
     records,
     nodes,
+    observations,
+    turns,
     holder,
     clock: systemClock,
   };

@@ -1,5 +1,7 @@
 /** The planner: contends for its lease; while it holds it, turns topology events into plans and keeps them going. */
 import type { Config } from '../config.ts';
+import { createProbe } from '../nodes/index.ts';
+import { startNodeLooks } from '../planning/node-looks.ts';
 import { createPlanner } from '../planning/planner.ts';
 import { createEventsWorker } from '../queue/events-worker.ts';
 import { createMoveQueue } from '../queue/flows.ts';
@@ -46,10 +48,13 @@ export async function openPlanner(base: Base): Promise<PlannerPart> {
     logger,
     observer,
   });
+  // Whether it leads or not: each observer counts.
+  const looks = startNodeLooks({ ...base, ...timings, probe: createProbe(base), name: `${base.holder} planner` });
   return {
     leading: events.leading,
     async close() {
       await events.close();
+      await looks.close();
       watch.stop();
       await queue.close();
       prompt.disconnect();

@@ -1,6 +1,6 @@
 /** A router over the connections of a process: what gateway and library are built on. */
 import { createIndex } from '../control/indexes.ts';
-import { createTraffic } from '../nodes/index.ts';
+import { createProbe, createTraffic } from '../nodes/index.ts';
 import { openPermit } from '../nodes/open-permit.ts';
 import { createClientTasks } from '../redis/client-tasks.ts';
 import { connect } from '../redis/connection.ts';
@@ -8,7 +8,6 @@ import { createJournal } from '../redis/journal.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createRegistry } from '../redis/registry.ts';
 import { createRepairLists } from '../redis/repairs.ts';
-import { createTurns } from '../redis/turns.ts';
 import type { Router } from '../routing/api.ts';
 import { createRouter } from '../routing/router/index.ts';
 import type { RouterLimits, RouterObserver } from '../routing/router/index.ts';
@@ -27,9 +26,11 @@ const REQUEST_MS = 30_000;
 /** To be closed before the base is. */
 export function openRouter(base: Base, { role, observer, limits }: RouterOptions): Router {
   const { config, redis, scripts, records, clock, logger, timings, nodes, failpoint, metrics, holder } = base;
+  const { observations, turns } = base;
   const entryMs = timings.routerEntryMs;
   const fleet = createFleetWriter(scripts, config.auditMaxEntries);
   const traffic = createTraffic({ config, clock, logger, metrics, failpoint });
+  const probe = createProbe({ config, clock, logger, metrics, failpoint });
   const clientOf = (node: Parameters<typeof nodes.client>[0]) => nodes.client(node, openPermit(REQUEST_MS));
   const router = createRouter({
     records,
@@ -41,7 +42,7 @@ export function openRouter(base: Base, { role, observer, limits }: RouterOptions
       logger,
     }),
     journal: createJournal({ scripts, clock, maxIds: config.journalMaxIds, entryMs }),
-    turns: createTurns({ scripts, clock, entryMs }),
+    turns,
     repairs: createRepairLists({ redis, scripts }),
     clientTasks: createClientTasks({
       redis,
@@ -50,6 +51,7 @@ export function openRouter(base: Base, { role, observer, limits }: RouterOptions
       ttlSecs: config.clientTasksTtlSecs,
     }),
     traffic,
+    nodeWatch: { observations, probe, probeMs: timings.probeMs, reportMs: timings.reportMs },
     clientOf,
     admin: {
       create: (wanted) =>
@@ -70,7 +72,7 @@ export function openRouter(base: Base, { role, observer, limits }: RouterOptions
     ...router,
     async close() {
       await router.close();
-      await traffic.close();
+      await Promise.all([traffic.close(), probe.close()]);
     },
   };
 }

@@ -167,7 +167,7 @@ describe('an event becomes a plan', () => {
     const moves = await unfinished();
     expect(moves).toHaveLength(failed.moves);
     expect(
-      moves.every(({ reason, source, retires }) => reason === 'restore' && source !== 'n1' && retires === 'n1'),
+      moves.every(({ reason, source, retires }) => reason === 'restore' && source !== 'n1' && retires === null),
     ).toBe(true);
     await fleet.finishMoves();
     const recovered = await fleet.send('NodeRecovered', { node_id: 'n1' });

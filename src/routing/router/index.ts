@@ -12,6 +12,7 @@ import { DocumentCalls } from './document-calls.ts';
 import { HoldEnder } from './hold-ender.ts';
 import { InFlight } from './in-flight.ts';
 import { IndexCalls } from './index-calls.ts';
+import { NodeWatch } from './node-watch.ts';
 import { LIMITS, SILENT } from './parts.ts';
 import type { RouterLimits, RouterParts } from './parts.ts';
 import { Places } from './places.ts';
@@ -33,6 +34,7 @@ export type { RouterLimits, RouterObserver, RouterParts } from './parts.ts';
 export function createRouter(parts: RouterParts): Router {
   const router = assemble(parts);
   router.registration.start();
+  router.watch.start();
   router.follower.start(router.book);
   const { documents, indexes, settings, queries, reads, registration } = router;
   const guarded = async (signal: AbortSignal, call: () => Promise<ClientAnswer>): Promise<ClientAnswer> => {
@@ -66,13 +68,14 @@ export function createRouter(parts: RouterParts): Router {
       await router.inFlight.drained();
       router.holds.close();
       await router.follower.close();
+      await router.watch.close();
       await registration.close();
     },
   };
 }
 
 function assemble(parts: RouterParts) {
-  const { records, registry, journal, turns, repairs, clientTasks, traffic, clock, logger, name, lapseMs } = parts;
+  const { records, registry, journal, turns, repairs, clientTasks, clock, logger, name, lapseMs } = parts;
   const observer = parts.observer ?? SILENT;
   const given: RouterLimits = { ...LIMITS, ...parts.limits };
   // A request that lasts longer than its registration may could not count anyway (R8).
@@ -91,6 +94,17 @@ function assemble(parts: RouterParts) {
     name,
     lapseMs,
   });
+  const watch = new NodeWatch({
+    ...parts.nodeWatch,
+    node: (id) => tables.node(id),
+    registration: () => registration.id(),
+    name,
+    clock,
+    bell,
+    logger,
+    everyMs: registration.confirmMs,
+  });
+  const traffic = watch.watching(parts.traffic);
   const preparation = new Preparation({ journal, turns, bell, logger });
   const places = new Places(limits.writesPerNode, bell);
   const holds = new HoldEnder({ records, registration, clock, logger });
@@ -117,6 +131,7 @@ function assemble(parts: RouterParts) {
   const { admin, clientOf } = parts;
   return {
     registration,
+    watch,
     inFlight,
     holds,
     follower,

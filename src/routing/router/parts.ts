@@ -12,6 +12,7 @@ import type {
   Traffic,
   Turns,
 } from '../../ports.ts';
+import type { NodeWatchParts } from './node-watch.ts';
 
 /** What a router tells about itself; counted by telemetry, never read back. */
 export interface RouterObserver {
@@ -84,6 +85,7 @@ export interface RouterParts {
   readonly repairs: RepairLists;
   readonly clientTasks: ClientTasks;
   readonly traffic: Traffic;
+  readonly nodeWatch: NodeWatchParts;
   /** A node's client for settings and the like; no lease bounds it. */
   clientOf(this: void, node: TopologyNode): NodeClient;
   readonly admin: IndexAdmin;

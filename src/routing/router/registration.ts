@@ -71,7 +71,8 @@ class OpenSession implements Session {
 
 export class Registration {
   readonly #options: RegistrationOptions;
-  readonly #confirmMs: number;
+  /** Between two confirmations. */
+  readonly confirmMs: number;
   #isClosed = false;
   #stopNudges: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
@@ -90,7 +91,7 @@ export class Registration {
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
-    this.#confirmMs = Math.min(CONFIRM_MS_MAX, options.lapseMs / CONFIRMS_PER_LAPSE);
+    this.confirmMs = Math.min(CONFIRM_MS_MAX, options.lapseMs / CONFIRMS_PER_LAPSE);
   }
 
   start(): void {
@@ -104,6 +105,11 @@ export class Registration {
     throw new RouterUnconfirmedError(`this router has not confirmed its routing tables: ${this.#problem}`, {
       remedy: 'send it again in a moment',
     });
+  }
+
+  /** The registration under which is served now; null while none is. */
+  id(): string | null {
+    return this.#session?.isLive() === true ? this.#session.id : null;
   }
 
   /** Null while it serves, else why not. */
@@ -131,7 +137,7 @@ export class Registration {
     const wanted = this.#begun + 1;
     while (this.#ended < wanted && !this.#isClosed) {
       this.confirmSoon();
-      await this.#options.bell.wait([CONFIRMED], this.#confirmMs, signal);
+      await this.#options.bell.wait([CONFIRMED], this.confirmMs, signal);
     }
   }
 
@@ -161,11 +167,11 @@ export class Registration {
         if (this.problem() !== null) this.#problem = messageOf(error);
         logger.debug({ problem: messageOf(error) }, 'routing tables not confirmed, trying again');
         this.#announce();
-        await bell.wait([CLOSED], Math.min(FAILURE_MS_MAX, this.#confirmMs));
+        await bell.wait([CLOSED], Math.min(FAILURE_MS_MAX, this.confirmMs));
         continue;
       }
       this.#announce();
-      if (isDone && !this.#isWoken && !this.#isClosed) await bell.wait([WAKE], this.#confirmMs);
+      if (isDone && !this.#isWoken && !this.#isClosed) await bell.wait([WAKE], this.confirmMs);
     }
   }
 

@@ -4,7 +4,7 @@ import { messageOf } from '../../errors.ts';
 import type { ClientTaskRecord, ClientTasks, Logger, NodeTask, Records, RepairLists, Traffic } from '../../ports.ts';
 import type { RouterObserver } from './parts.ts';
 import type { Tables } from './tables.ts';
-import { taskState } from './task-state.ts';
+import { hasOldReaders, taskState } from './task-state.ts';
 import type { Missed, SeenPart, SeenShard, TaskState } from './task-state.ts';
 
 export interface TaskBookOptions {
@@ -23,12 +23,16 @@ export interface TaskBookOptions {
 const UIDS_PER_REQUEST = 500;
 const ANSWER_BYTES_MAX = 8_000_000;
 const NODE_MS = 4_000;
+/** Shards whose newest acknowledged epoch is remembered. */
+const ACKNOWLEDGED_MAX = 10_000;
 
 type Seen = ReadonlyMap<string, NodeTask | 'silent'>;
 const nameOf = (node: string, taskUid: number): string => `${taskUid}@${node}`;
 
 export class TaskBook {
   readonly #options: TaskBookOptions;
+  /** Shard → epoch that every live router has acknowledged. */
+  readonly #acknowledged = new Map<string, number>();
 
   constructor(options: TaskBookOptions) {
     this.#options = options;
@@ -118,14 +122,24 @@ export class TaskBook {
       for (const shard of new Set(parts.flatMap(({ shards }) => shards))) {
         const route = tables.get(indexUid)?.shards[shard];
         const name = `${indexUid}/${shard}`;
-        if (route?.state !== 'settled' || acknowledged.has(name)) continue;
-        if ((await read.barrier(indexUid, shard, route.epoch)).open) acknowledged.add(name);
+        if (route === undefined || !hasOldReaders(route) || acknowledged.has(name)) continue;
+        if (await this.#isAcknowledged(indexUid, shard, route.epoch)) acknowledged.add(name);
       }
     }
     return (index, shard) => {
       const route = tables.get(index)?.shards[shard];
       return route === undefined ? undefined : { ...route, isAcknowledged: acknowledged.has(`${index}/${shard}`) };
     };
+  }
+
+  /** Once every live router has acknowledged an epoch nobody falls behind it: who comes later reads a newer table. */
+  async #isAcknowledged(index: string, shard: number, epoch: number): Promise<boolean> {
+    const name = `${index}/${shard}`;
+    if (this.#acknowledged.get(name) === epoch) return true;
+    if (!(await this.#options.records.barrier(index, shard, epoch)).open) return false;
+    if (this.#acknowledged.size >= ACKNOWLEDGED_MAX) this.#acknowledged.clear();
+    this.#acknowledged.set(name, epoch);
+    return true;
   }
 
   /** R10: never sent again, since a newer write may exist. */

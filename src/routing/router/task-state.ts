@@ -16,6 +16,8 @@ export interface SeenShard {
   readonly state: ShardState;
   readonly owners: readonly string[];
   readonly readers: readonly string[];
+  /** Nodes that left it when they failed. */
+  readonly left?: readonly string[];
   /** Every live router has acknowledged this state. */
   readonly isAcknowledged: boolean;
 }
@@ -47,11 +49,15 @@ function standingOf({ part, task }: SeenPart, shard: SeenShard | undefined): Sta
   return task.status === 'succeeded' ? 'applied' : 'open';
 }
 
+/** Whether a router that has not acknowledged the route may read a node that it names no more. */
+export const hasOldReaders = ({ state, left }: Pick<SeenShard, 'state' | 'left'>): boolean =>
+  state === 'settled' || left !== undefined;
+
 /** Whether a shard whose owners have applied the write is read from these owners only, by whoever reads. */
 function isReadable(nodes: ReadonlySet<string>, shard: SeenShard): boolean {
   if (shard.state === 'settling') return shard.readers.every((reader) => nodes.has(reader));
   // Old owners may still be read by a router that has not acknowledged; the write may have gone to the new ones only.
-  return shard.state !== 'settled' || shard.isAcknowledged;
+  return !hasOldReaders(shard) || shard.isAcknowledged;
 }
 
 export function taskState(

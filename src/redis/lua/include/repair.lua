@@ -27,12 +27,12 @@ local function list_missed(prefix, lists, shard, owners, ids, at)
     redis.call('SADD', lists, shard .. ':' .. owner)
   end
 end
--- Adds what one owner missed to the list of another, whose copy comes from it.
+-- Makes what one owner missed the list of another, whose copy comes from it. What that one missed when it last owned the
+-- shard concerned a copy that it has no more.
 local function copy_repairs(from, to, lists, name)
-  if redis.call('EXISTS', from) == 0 then
-    return
+  if redis.call('ZUNIONSTORE', to, 1, from) == 0 then
+    redis.call('SREM', lists, name)
+  else
+    redis.call('SADD', lists, name)
   end
-  redis.call('ZUNIONSTORE', to, 2, to, from, 'AGGREGATE', 'MAX')
-  bound_repairs(to, now .. '000')
-  redis.call('SADD', lists, name)
 end

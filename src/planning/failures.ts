@@ -1,0 +1,80 @@
+/**
+ * Nodes that fail: finding them by what observers report, and taking them out of the shards that have another copy.
+ * The topology says `failed` first, then the tables follow shard by shard; whoever plans goes on with that for as long as
+ * a table names a failed node that it need not name, so a planner that dies half-way has only made it later.
+ */
+import { leave, namedInVain } from '../core/leaving.ts';
+import { judgeNodes, type FailedNode } from '../core/observations.ts';
+import type { PlanningParts } from './parts.ts';
+
+const namesOf = (nodes: readonly FailedNode[]): string => nodes.map(({ id }) => id).join(', ');
+
+export class Failures {
+  readonly #parts: PlanningParts;
+  /** What was withheld and said so. */
+  #withheld = '';
+  /** Indexes that need no look before the next sweep, as long as the topology has this version. */
+  #done = new Set<string>();
+  #version = -1;
+
+  constructor(parts: PlanningParts) {
+    this.#parts = parts;
+  }
+
+  /** Nodes to be handled as failed now. */
+  async due(): Promise<readonly FailedNode[]> {
+    const { observations, records, config, logger } = this.#parts;
+    const observed = await observations.read();
+    if (observed.reports.length === 0) {
+      this.#withheld = '';
+      return [];
+    }
+    const { failed, withheld } = judgeNodes(await records.topology(), observed, config.nodeFailedAfterMs);
+    const nodes = namesOf(withheld);
+    if (nodes !== this.#withheld && nodes !== '') {
+      const remedy = 'look at the network of the observers; for nodes that are gone for good: `miroir node fail`';
+      logger.error({ nodes, remedy }, 'more than half of the nodes look down at once; none is taken for failed');
+    }
+    this.#withheld = nodes;
+    return failed;
+  }
+
+  /**
+   * Takes failed nodes out of the tables. Shards that are held or settle are left for the next time. Returns the indexes
+   * that changed. `everything`: also the indexes where nothing was left to do.
+   */
+  async leave(everything: boolean): Promise<readonly string[]> {
+    const { records, logger } = this.#parts;
+    const { version, nodes } = await records.topology();
+    const gone = new Set(nodes.filter(({ state }) => state === 'failed').map(({ id }) => id));
+    if (gone.size === 0) return [];
+    if (everything || version !== this.#version) this.#done = new Set();
+    this.#version = version;
+    const changed: string[] = [];
+    for (const { uid } of await records.indexes()) {
+      if (this.#done.has(uid)) continue;
+      const { shards, isDone } = await this.#leaveIndex(uid, gone);
+      if (isDone) this.#done.add(uid);
+      if (shards === 0) continue;
+      changed.push(uid);
+      logger.warn({ index: uid, shards, failed: [...gone] }, 'failed nodes left the shards that have another copy');
+    }
+    return changed;
+  }
+
+  async #leaveIndex(uid: string, gone: ReadonlySet<string>): Promise<{ shards: number; isDone: boolean }> {
+    const { records, writer } = this.#parts;
+    const table = await records.table(uid);
+    if (table === null) return { shards: 0, isDone: true };
+    const named = table.shards.filter((route) => namedInVain(route, gone).length > 0);
+    // A move that is under way may still bring its shard to a node that has just failed.
+    const isQuiet = table.shards.every(({ state }) => state === 'stable');
+    if (named.length === 0) return { shards: 0, isDone: isQuiet };
+    const reads = await Promise.all(named.map(({ shard }) => records.route(uid, shard)));
+    const changes = reads.flatMap((expected) => {
+      const route = leave(expected.route, gone);
+      return route === null ? [] : [{ change: { expected, route }, nodes: namedInVain(expected.route, gone) }];
+    });
+    return { shards: changes.length === 0 ? 0 : await writer.leave(uid, changes), isDone: false };
+  }
+}
