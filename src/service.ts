@@ -23,7 +23,7 @@ export async function startGateway(config: Config): Promise<Running & { readonly
   return (await import('./service/gateway.ts')).startGateway(config);
 }
 
-/** Planner and board in this process, movers as processes of their own. */
+/** Planner and board in this process, movers and gateway as processes of their own. */
 export async function startAll(options: AllOptions): Promise<RunningAll> {
   return (await import('./service/all.ts')).startAll(options);
 }

@@ -75,11 +75,12 @@ export function addProcessCommands(program: Command): void {
 
   program
     .command('up')
-    .description('run everything in one place: Redis, development nodes, planner, workers, board')
+    .description('run everything in one place: Redis, development nodes, planner, workers, gateway, board')
     .option('--nodes <count or urls>', 'development nodes to start, or the URLs of real ones', countOrList, 3)
     .option('--api-key-env <name>', 'environment variable with the API key of real nodes')
     .option('--dir <path>', 'keep data here over a restart')
     .option('--workers <count>', 'processes that move shards', whole, 2)
+    .option('--gateway-port <port>', 'where clients reach the gateway; 0: any free one', whole)
     .addHelpText(
       'after',
       '\nA private Redis is started, unless --redis names one.\n\nExamples:\n  miroir up\n  miroir up --dir ./miroir-data\n  miroir up --nodes http://10.0.0.1:7700,http://10.0.0.2:7700 --api-key-env MEILI_KEY',

@@ -1,4 +1,4 @@
-/** `miroir up`: everything in one place. Redis and development nodes of its own, planner, movers and board. */
+/** `miroir up`: everything in one place. Redis and development nodes of its own, planner, movers, gateway and board. */
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -23,6 +23,8 @@ export interface UpOptions {
   readonly apiKeyEnv?: string;
   /** Processes that move shards. */
   readonly workers: number;
+  /** Where clients reach the gateway; default: that of the configuration, or any free one where it is taken. */
+  readonly gatewayPort?: number;
 }
 
 interface UpNode {
@@ -71,7 +73,7 @@ export async function runUp(options: UpOptions, given: Config): Promise<ExitCode
     if (dir !== null && typeof options.nodes === 'number') await writePorts(dir, redis?.port ?? null, nodes);
     const config = await configFor(options, given, redis?.url ?? given.redisUrl);
     stop.signal.throwIfAborted();
-    const all = await startAll({ config, movers: options.workers });
+    const all = await startAll({ config, movers: options.workers, hasGateway: true });
     closers.add('workers', () => all.close());
     const unregistered = await register(config, nodes);
     print(config, all, nodes, unregistered, dir);
@@ -149,7 +151,8 @@ async function startNodes(
 }
 
 /** The configuration as given, with what is started here. Ports that are taken are no reason to fail. */
-async function configFor({ nodes, apiKeyEnv }: UpOptions, given: Config, redisUrl: string): Promise<Config> {
+async function configFor(options: UpOptions, given: Config, redisUrl: string): Promise<Config> {
+  const { nodes, apiKeyEnv, gatewayPort } = options;
   const isDefault = given.metricsPort === CONFIG_KEYS.metrics_port.default;
   // A person reads this terminal: what works need not be said, unless more is asked for.
   const isQuiet = given.logLevel === CONFIG_KEYS.log_level.default && process.env['MIROIR_LOG_LEVEL'] === undefined;
@@ -174,6 +177,8 @@ async function configFor({ nodes, apiKeyEnv }: UpOptions, given: Config, redisUr
     nodeKeyOrigins,
     nodeOrigins: [...given.nodeOrigins, ...origins],
     apiPort: given.apiPort === 0 ? 0 : await portOrFree(given.apiPort),
+    // One that was asked for is not changed silently: clients are told it.
+    gatewayPort: gatewayPort ?? (given.gatewayPort === 0 ? 0 : await portOrFree(given.gatewayPort)),
     ...(isDefault ? { metricsPort: 0 } : {}),
     ...(isQuiet ? { logLevel: 'warn' } : {}),
   };
@@ -203,19 +208,26 @@ function print(
   const movers = all
     .movers()
     .map(({ pid, metricsUrl }, at) => [`mover ${at + 1} (process ${pid})`, metricsUrl] as const);
-  const metrics = [[`planner and board (process ${process.pid})`, all.metricsUrl] as const, ...movers];
+  const gateway = all.gateway();
+  const metrics = [
+    [`planner and board (process ${process.pid})`, all.metricsUrl] as const,
+    ...movers,
+    ...(gateway === null ? [] : [[`gateway (process ${gateway.pid})`, gateway.metricsUrl] as const]),
+  ];
   const [newcomer] = unregistered;
   const spare = { id: `n${nodes.length + 1}`, url: `http://127.0.0.1:${SPARE_PORT}` };
   const { id, url } = newcomer ?? spare;
   const lines = [
     `redis    ${shownRedis}`,
     ...nodes.map((node) => `node     ${node.id}  ${node.url}`),
+    `gateway  ${all.gatewayUrl}`,
     `board    ${all.boardUrl}`,
     ...metrics.map(([name, base]) => `metrics  ${base === null ? '(port taken)' : `${base}/metrics`}  ${name}`),
     `data     ${dir === null ? 'gone at the end; --dir keeps it' : `kept in ${dir}`}`,
     'next:',
     `  export MIROIR_REDIS_URL=${shownRedis}`,
     `  ${COMMAND} index create cities --primary-key cityId`,
+    `  curl ${all.gatewayUrl}/indexes/cities/documents -H content-type:application/json -d '[{"cityId":1,"name":"Here"}]'`,
     ...(newcomer === undefined ? [`  ${COMMAND} devnode --port ${SPARE_PORT} &`] : []),
     `  ${COMMAND} node add ${id} --url ${url} --wait`,
     `  ${COMMAND} status -w`,

@@ -25,7 +25,7 @@ afterEach(async () => {
 async function up(args: readonly string[]): Promise<{ child: Child; of: (word: string) => readonly string[] }> {
   const child = await startChild(
     { command: process.execPath, args: ['src/cli/bin.mjs', 'up', ...args] },
-    { name: 'up', cwd: ROOT, env: { ...process.env, MIROIR_API_PORT: '0' } },
+    { name: 'up', cwd: ROOT, env: { ...process.env, MIROIR_API_PORT: '0', MIROIR_GATEWAY_PORT: '0' } },
   );
   running = child;
   await untilTrue(() => !child.running || child.tail().some((line) => line.startsWith('Ctrl-C')), 60_000);
@@ -44,10 +44,13 @@ describe('miroir up', { timeout: 120_000 }, () => {
     expect(nodes).toHaveLength(2);
     expect((await fetch(urlIn(first.of('board')[0]))).status).toBe(200);
     const metrics = first.of('metrics').map(urlIn);
-    expect(metrics).toHaveLength(3);
+    expect(metrics).toHaveLength(4);
     for (const url of metrics) expect(await (await fetch(url)).text()).toContain('miroir_leader');
     const said = first.child.tail();
-    expect(said.slice(said.indexOf('next:') + 1, -1)).toHaveLength(5);
+    expect(said.slice(said.indexOf('next:') + 1, -1)).toHaveLength(6);
+    const gateway = urlIn(first.of('gateway')[0]);
+    await untilTrue(async () => (await fetch(`${gateway}/health`)).status === 200);
+    expect(await (await fetch(`${gateway}/indexes`)).json()).toMatchObject({ results: [], total: 0 });
 
     const config = loadConfig({ MIROIR_REDIS_URL: redisUrl });
     const control = await openControl(config);
@@ -61,9 +64,11 @@ describe('miroir up', { timeout: 120_000 }, () => {
     first.child.kill('SIGINT');
     expect((await first.child.exited).code, first.child.tail().join('\n')).toBe(0);
     expect(performance.now() - startedMs).toBeLessThan(10_000);
-    for (const url of [...nodes, ...metrics]) await expect(fetch(url)).rejects.toThrow('fetch failed');
+    for (const url of [...nodes, ...metrics, gateway]) await expect(fetch(url)).rejects.toThrow('fetch failed');
 
-    const second = await up(['--nodes', '3', '--workers', '1', '--dir', dir]);
+    const port = new URL(gateway).port;
+    const second = await up(['--nodes', '3', '--workers', '1', '--dir', dir, '--gateway-port', port]);
+    expect(urlIn(second.of('gateway')[0])).toBe(gateway);
     expect(urlIn(second.of('redis')[0])).toBe(redisUrl);
     expect(second.of('node').map(urlIn).slice(0, 2)).toEqual(nodes);
     // The third is new to the fleet that was there; how to add it is what to do next.

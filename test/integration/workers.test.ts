@@ -81,6 +81,32 @@ describe('a worker process', { timeout: 60_000 }, () => {
     await untilTrue(() => !isAlive(movers()[1] ?? 0));
   });
 
+  it('all: runs a gateway where it is told to, and starts it again where it was when it dies', async () => {
+    const env = { ...environment(redis.url), MIROIR_ALL_GATEWAY: '1', MIROIR_GATEWAY_PORT: '0' };
+    const { child, ready } = await startWorker('all', env, { tailLines: 1_000 });
+    expect(ready.gateway).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    const gateways = (): number[] =>
+      child.tail().flatMap((line) => {
+        const { msg, pid } = JSON.parse(line) as { msg?: string; pid: number };
+        return msg === 'the gateway runs' ? [pid] : [];
+      });
+    const isHealthy = async (): Promise<boolean> => (await fetch(`${ready.gateway}/health`)).status === 200;
+    await untilTrue(isHealthy);
+    process.kill(gateways()[0] ?? 0, 'SIGKILL');
+    await untilTrue(() => gateways().length === 2, 20_000);
+    await untilTrue(isHealthy);
+    const { code } = await terminated(child);
+    expect(code).toBe(0);
+    await untilTrue(() => !isAlive(gateways()[1] ?? 0));
+  });
+
+  it('all: does not start where its gateway would be open to everybody', async () => {
+    const env = { ...environment(redis.url), MIROIR_ALL_GATEWAY: '1', MIROIR_GATEWAY_HOST: '0.0.0.0' };
+    const child = await spawnWorker('all', env);
+    expect((await child.exited).code).toBe(78);
+    expect(child.tail().join('\n')).toContain('gateway_keys_file');
+  });
+
   it.each([
     ['planner', { MIROIR_LEASE_TTL_SECS: 'soon', MIROIR_API_PRT: '1' }],
     ['rebalancer', { MIROIR_WINDOW_BYTES: '-1', MIROIR_LEASE_TTL: '3' }],
