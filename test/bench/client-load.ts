@@ -12,7 +12,10 @@ export interface RunningLoad {
 
 export class LoadProcess {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, { resolve: (figures: LoadFigures | null) => void; reject: (why: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (figures: LoadFigures | null) => void; reject: (why: Error) => void }
+  >();
   #loads = 0;
 
   constructor() {
@@ -23,8 +26,7 @@ export class LoadProcess {
       this.#waiting.delete(id);
     });
     this.#child.once('exit', (code, signal) => {
-      for (const { reject } of this.#waiting.values())
-        reject(new Error(`the load generator ended: ${code ?? signal}`));
+      for (const { reject } of this.#waiting.values()) reject(new Error(`the load generator ended: ${code ?? signal}`));
       this.#waiting.clear();
     });
   }

@@ -35,6 +35,16 @@ const BENCHES = {
       seconds: seconds(10),
       config,
     }),
+  writes: async () =>
+    (await import('./writes.ts')).benchWrites({
+      pairs: Number(values.pairs),
+      documents: docs(10_000),
+      perS: perS(200),
+      seconds: seconds(20),
+      config,
+    }),
+  'gateway-memory': async () =>
+    (await import('./gateway-memory.ts')).benchGatewayMemory({ perS: perS(200), seconds: seconds(600), config }),
 } as const;
 type Name = keyof typeof BENCHES;
 

@@ -15,6 +15,6 @@ export const round = (value: number, digits = 3): number => Number(value.toFixed
 
 /** Result of one benchmark; `valid` false makes the run exit with 1. */
 export interface BenchResult {
-  readonly figures: Readonly<Record<string, number | string | boolean>>;
+  readonly figures: Readonly<Record<string, number | string | boolean | null>>;
   readonly valid: boolean;
 }

@@ -22,6 +22,7 @@ const HOUR_MS = 3_600_000;
 export interface NodeHandle {
   readonly id: string;
   readonly url: string;
+  kill(signal: NodeJS.Signals): boolean;
   stop(): Promise<unknown>;
 }
 
