@@ -1,6 +1,6 @@
-// `npm run chaos -- --minutes N [--seed N] [--rf N] [--troubles all|none|NAME,…] [--still] [--calls N] [--keep] [-o json]`
-import { figures, isRight, reportLines } from './report.ts';
-import { runWrites } from './run.ts';
+// `npm run chaos -- --minutes N [--seed N] [--rf N|1,2] [--troubles all|none|NAME,…] [--still] [--calls N] [--keep] [-o json]`
+import { figureLines, figures, isRight, reportLines } from './report.ts';
+import { type WritesResult, runWrites } from './run.ts';
 import { TROUBLE_NAMES, type TroubleName } from './troubles.ts';
 
 export interface WritesFlags {
@@ -25,30 +25,33 @@ function troublesOf(text: string): readonly TroubleName[] | null {
   return found.some((names) => names.length === 0) ? null : [...new Set(found.flat())];
 }
 
+/** `1,2`: half of the time with one copy of each shard, half with two. */
 export async function writesMain(flags: WritesFlags): Promise<number> {
   const seed = Number(flags.seed ?? Date.now() % 1_000_000);
   const { minutes = '1', rf = '1', troubles: wanted = 'all', still = false, keep = false } = flags;
   const troubles = troublesOf(wanted);
-  if (troubles === null || !(Number(minutes) > 0) || !(Number(rf) >= 1)) {
-    console.error(`troubles are all, none, or of ${TROUBLE_NAMES.join(', ')}; minutes and rf are numbers`);
+  const factors = rf.split(',').map(Number);
+  if (troubles === null || !(Number(minutes) > 0) || !factors.every((factor) => factor >= 1 && factor <= 3)) {
+    console.error(`troubles are all, none, or of ${TROUBLE_NAMES.join(', ')}; minutes and rf (1 to 3) are numbers`);
     return USAGE;
   }
   const isJson = flags.output === 'json';
-  const command = `npm run chaos -- --minutes ${minutes} --seed ${seed} --rf ${rf} --troubles ${wanted}${still ? ' --still' : ''}`;
   const say = (line: string): void => (isJson ? console.error(line) : console.log(line));
-  say(command);
-  const result = await runWrites({
-    seed,
-    minutes: Number(minutes),
-    replicationFactor: Number(rf),
-    troubles,
-    hasMoves: !still,
-    callsPerS: Number(flags.calls ?? CALLS_PER_S),
-    keep,
-    say,
-  });
-  for (const line of reportLines(result, command)) say(line);
-  if (isJson) console.log(JSON.stringify(figures(result)));
-  else console.log(`${isRight(result) ? 1 : 0} passed, ${isRight(result) ? 0 : 1} failed`);
-  return isRight(result) ? 0 : 1;
+  const results: WritesResult[] = [];
+  for (const replicationFactor of factors) {
+    const runMinutes = Number(minutes) / factors.length;
+    const command =
+      `npm run chaos -- --minutes ${runMinutes} --seed ${seed} --rf ${replicationFactor} --troubles ${wanted}` +
+      (still ? ' --still' : '');
+    say(command);
+    const callsPerS = Number(flags.calls ?? CALLS_PER_S);
+    const options = { seed, minutes: runMinutes, replicationFactor, troubles, callsPerS, keep, say };
+    const result = await runWrites({ ...options, hasMoves: !still });
+    results.push(result);
+    for (const line of reportLines(result, command)) say(line);
+  }
+  for (const line of figureLines(results)) say(line);
+  const passed = results.filter(isRight).length;
+  console.log(isJson ? JSON.stringify(figures(results)) : `${passed} passed, ${results.length - passed} failed`);
+  return passed === results.length ? 0 : 1;
 }

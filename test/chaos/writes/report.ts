@@ -1,53 +1,57 @@
-// What people and programs read of a run: counts, times, what was wrong, how to run it again.
+// What people and programs read of runs: counts, times, what was wrong, how to run it again.
 import { FAULTS, describeVerdict, isClean } from '../../history/verdict.ts';
 import { quantiles } from './moves.ts';
 import type { WritesResult } from './run.ts';
+import { FAMILIES } from './troubles.ts';
 
-export const isRight = ({ verdict, faults }: WritesResult): boolean => isClean(verdict) && faults.length === 0;
+export const isRight = ({ verdict, faults, moves }: WritesResult): boolean =>
+  isClean(verdict) && faults.length === 0 && moves.failed === 0;
 
+const COUNTED = ['acknowledged', 'applied', 'failed', 'refused', 'unknown', 'reads'] as const;
 const round = (ms: number): number => Math.round(ms * 10) / 10;
 
-/** One object of counts and times, for `-o json`. */
-export function figures(result: WritesResult): Readonly<Record<string, number | string | null>> {
-  const { seed, seconds, verdict, moves, troubles, writeMs, faults, evidence } = result;
-  const hold = quantiles(moves.holdMs);
-  const settle = quantiles(moves.settleMs);
+/** One object of counts and times, for `-o json`; of several runs together. */
+export function figures(results: readonly WritesResult[]): Readonly<Record<string, number | string | null>> {
+  const sum = (pick: (one: WritesResult) => number): number => results.reduce((all, one) => all + pick(one), 0);
+  const sums = <T extends string>(names: readonly T[], pick: (one: WritesResult, name: T) => number) =>
+    Object.fromEntries(names.map((name) => [name, sum((one) => pick(one, name))]));
+  const hold = quantiles(results.flatMap(({ moves }) => moves.holdMs));
+  const settle = quantiles(results.flatMap(({ moves }) => moves.settleMs));
+  const write = quantiles(results.flatMap(({ writeMs }) => writeMs));
   return {
-    seed,
-    seconds: Math.round(seconds),
-    acknowledged: verdict.acknowledged,
-    applied: verdict.applied,
-    failed: verdict.failed,
-    refused: verdict.refused,
-    unknown: verdict.unknown,
-    reads: verdict.reads,
-    moves: moves.done,
-    cancelled: moves.cancelled,
-    holds_in_vain: moves.holdsInVain,
-    ...troubles,
-    ...Object.fromEntries(FAULTS.map((kind) => [kind, verdict.counts[kind]])),
-    other_faults: faults.length + moves.failed,
+    seed: results[0]?.seed ?? 0,
+    seconds: Math.round(sum(({ seconds }) => seconds)),
+    ...sums(COUNTED, ({ verdict }, name) => verdict[name]),
+    moves: sum(({ moves }) => moves.done),
+    cancelled: sum(({ moves }) => moves.cancelled),
+    holds_in_vain: sum(({ moves }) => moves.holdsInVain),
+    ...sums(FAMILIES, ({ troubles }, family) => troubles[family]),
+    ...sums(FAULTS, ({ verdict }, kind) => verdict.counts[kind]),
+    other_faults: sum(({ faults, moves }) => faults.length + moves.failed),
     hold_ms_p50: hold.p50,
     hold_ms_p99: hold.p99,
     hold_ms_max: hold.max,
     settle_ms_p50: settle.p50,
     settle_ms_p99: settle.p99,
     settle_ms_max: settle.max,
-    write_ms_p50: round(writeMs.p50),
-    write_ms_p95: round(writeMs.p95),
-    write_ms_p99: round(writeMs.p99),
-    write_ms_max: round(writeMs.max),
-    evidence,
+    write_ms_p50: round(write.p50),
+    write_ms_p99: round(write.p99),
+    write_ms_max: round(write.max),
+    evidence: results.find(({ evidence }) => evidence !== null)?.evidence ?? null,
   };
 }
 
+/** What one run has to say beside its figures. */
 export function reportLines(result: WritesResult, command: string): string[] {
-  const lines = Object.entries(figures(result)).map(([name, value]) => `${name.padEnd(16)} ${value}`);
-  for (const [note, count] of Object.entries(result.notes)) lines.push(`${count} writes ${note}`);
+  const lines = Object.entries(result.notes).map(([note, count]) => `${count} calls ${note}`);
   for (const [message, count] of Object.entries(result.errors))
     lines.push(`said as an error ${count} times: ${message}`);
   if (isRight(result)) return lines;
   lines.push('', describeVerdict(result.verdict), ...result.faults);
+  if (result.moves.failed > 0) lines.push(`${result.moves.failed} moves failed`);
   lines.push('', `failed: ${command}`, `kept: ${result.evidence}`);
   return lines;
 }
+
+export const figureLines = (results: readonly WritesResult[]): string[] =>
+  Object.entries(figures(results)).map(([name, value]) => `${name.padEnd(16)} ${value}`);

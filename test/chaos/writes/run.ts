@@ -8,7 +8,6 @@ import { shardForKey } from '../../../src/core/hashing.ts';
 import { messageOf } from '../../../src/errors.ts';
 import { Judge } from '../../history/check.ts';
 import type { EndState } from '../../history/check.ts';
-import { latencyOf } from '../../history/latency.ts';
 import { dumps, untilIdle } from '../../history/nodes.ts';
 import { Random } from '../../history/random.ts';
 import { Recorder } from '../../history/record.ts';
@@ -41,7 +40,8 @@ export interface WritesResult {
   readonly verdict: Verdict;
   readonly moves: MoveFigures;
   readonly troubles: Readonly<Record<Family, number>>;
-  readonly writeMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number };
+  /** From a write to its 202. */
+  readonly writeMs: readonly number[];
   /** What was wrong beside the verdict. */
   readonly faults: readonly string[];
   /** Lines of level error, by message. */
@@ -189,7 +189,9 @@ export class WritesRun {
     const history = this.#recorder.history;
     const verdict = this.#judge.end(await this.#end());
     const moves = await moveFigures(this.#fleet.client);
-    const write = latencyOf(history, ({ is }) => is === 'write');
+    const writeMs = history.flatMap((call) =>
+      call.is === 'write' && call.taskUid !== null ? [(call.answeredAtMs ?? 0) - call.invokedAtMs] : [],
+    );
     const errors: Record<string, number> = {};
     for (const { errorCounts } of this.#fleet.processes)
       for (const [message, count] of errorCounts) errors[message] = (errors[message] ?? 0) + count;
@@ -208,7 +210,7 @@ export class WritesRun {
       verdict,
       moves,
       troubles: this.#troubleMaker.counts,
-      writeMs: { p50: write.p50Ms, p95: write.p95Ms, p99: write.p99Ms, max: write.maxMs },
+      writeMs,
       faults: this.#faults,
       errors,
       notes,
