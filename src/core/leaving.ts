@@ -13,11 +13,13 @@ function remaining(ids: readonly string[], gone: ReadonlySet<string>): readonly 
   return rest.length === 0 ? ids : rest;
 }
 
-/** Nodes of `gone` that the shard names although it need not. */
+/** Nodes of `gone` that the shard names as owner or reader although it need not. */
 export function namedInVain({ owners, readers }: ShardRoute, gone: ReadonlySet<string>): string[] {
-  const named = new Set([...owners, ...readers]);
-  const needed = new Set([...remaining(owners, gone), ...remaining(readers, gone)]);
-  return [...named].filter((id) => !needed.has(id));
+  const leaving = [owners, readers].flatMap((ids) => {
+    const rest = remaining(ids, gone);
+    return ids.filter((id) => !rest.includes(id));
+  });
+  return [...new Set(leaving)];
 }
 
 /**

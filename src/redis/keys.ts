@@ -25,7 +25,7 @@ export const keys = {
   reverify: (move: string): string => `${PREFIX}:move:${move}:reverify`,
   /** Turns of a shard: records, who claims which id, numbers in order, and those that wait. */
   turns: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}`,
-  turnsOf: (index: string): string => `${PREFIX}:turns:${index}:`,
+  turnsPrefix: `${PREFIX}:turns:`,
   turnClaims: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:ids`,
   turnOrder: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:order`,
   turnsWaiting: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:waiting`,

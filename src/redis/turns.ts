@@ -104,7 +104,7 @@ export function createTurns({ scripts, clock, entryMs, maxWaiting = MAX_WAITING 
       let ended = 0;
       for (let from = 0; from < shards; from += SHARDS_PER_LOOK) {
         const to = Math.min(shards, from + SHARDS_PER_LOOK) - 1;
-        const [, ...held] = await scripts.run('turns-held', [keys.turnsOf(index)], [from, to]);
+        const [, ...held] = await scripts.run('turns-held', [`${keys.turnsPrefix}${index}:`], [from, to]);
         for (const shard of held) ended += await endDead(index, Number(shard));
       }
       return ended;

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyEvent, type TopologyEvent } from '../../src/core/events.ts';
 import { assertPlanSound } from '../../src/core/invariants.ts';
+import { leave } from '../../src/core/leaving.ts';
 import { TRANSITIONS, advance, isSwitched, type Move, type MoveEvent } from '../../src/core/move.ts';
 import { assignShard, initialRoutes } from '../../src/core/placement.ts';
 import { assertDrainable, planMoves, type Plan, type PlannerIndex, type PlannerInput } from '../../src/core/planner.ts';
@@ -50,11 +51,23 @@ class Cluster {
     try {
       if (event.type === 'NodeDraining') assertDrainable(this.topology, this.indexes, event.nodeId);
       this.topology = applyEvent(this.topology, event).topology;
+      if (event.type === 'NodeFailed') this.leaveFailed();
     } catch (error) {
       if (!isMiroirError(error)) throw error;
       return;
     }
     this.plan();
+  }
+
+  /** What the planner does to the tables when a node fails. */
+  leaveFailed(): void {
+    const gone = new Set(this.topology.nodes.filter(({ state }) => state === 'failed').map(({ id }) => id));
+    this.indexes = this.indexes.map(({ entry, table }) => {
+      const epoch = table.epoch + 1;
+      const shards = table.shards.map((route) => ({ ...route, ...leave(route, gone), epoch }));
+      assert.ok(shards.every(({ owners, shard }) => owners.length > 0 || table.shards[shard]?.owners.length === 0));
+      return { entry, table: { ...table, epoch, shards } };
+    });
   }
 
   plan(): Plan {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PLAN_INVARIANTS, assertPlanSound } from '../../../src/core/invariants.ts';
+import { leave } from '../../../src/core/leaving.ts';
 import { assignShard } from '../../../src/core/placement.ts';
 import {
   affectedShards,
@@ -114,6 +115,29 @@ describe('a node fails', () => {
       expect(move).toMatchObject({ reason: 'restore', retires: 'n1' });
       expect(move.source).not.toBe('n1');
     }
+  });
+
+  it('that has left its shards is replaced all the same, and nobody retires', () => {
+    const topology = withState(FOUR, 'n1', 'failed');
+    const entry = entryOf('cities', 64, 2);
+    const before = placed(entry, FOUR);
+    const shards = before.table.shards.map((route) => ({ ...route, ...leave(route, new Set(['n1'])) }));
+    const plan = soundPlan({ topology, indexes: [{ entry, table: { ...before.table, shards } }] });
+    expect(plan.moves.length).toBe(before.table.shards.filter(({ owners }) => owners.includes('n1')).length);
+    for (const move of plan.moves) expect(move).toMatchObject({ reason: 'restore', retires: null });
+    expect(plan.blocked).toEqual([]);
+  });
+
+  it('that has left and that nobody can replace is told, until it is back', () => {
+    const two = topologyOf({ n1: 'active', n2: 'active', x: [1, 'failed'] });
+    const index = owned(entryOf('idx', 1, 2), [['n2']]);
+    const plan = soundPlan({ topology: withState(two, 'n1', 'failed'), indexes: [index] });
+    expect(plan.moves).toEqual([]);
+    expect(plan.blocked.map(({ reason }) => reason)).toEqual([
+      'node n1 is failed, but replica group 0 has 1 other node(s) for replication factor 2',
+    ]);
+    const back = soundPlan({ topology: withState(two, 'n1', 'restoring'), indexes: [index] });
+    expect(back).toMatchObject({ blocked: [], moves: [{ source: 'n2', target: 'n1', retires: null }] });
   });
 
   it('many owners share the work of being read', () => {

@@ -36,13 +36,15 @@ interface Case {
   readonly state?: ShardState;
   readonly owners?: readonly string[];
   readonly readers?: readonly string[];
+  readonly left?: readonly string[];
   readonly isAcknowledged?: boolean;
 }
 
-function seen({ on, state = 'stable', owners, readers, isAcknowledged = true }: Case) {
+function seen({ on, state = 'stable', owners, readers, left, isAcknowledged = true }: Case) {
   const nodes = Object.keys(on);
   const parts = nodes.map((node, at) => ({ node, taskUid: at, shards: [0] }));
-  const shard: SeenShard = { state, owners: owners ?? nodes, readers: readers ?? nodes, isAcknowledged };
+  const now = { owners: owners ?? nodes, readers: readers ?? nodes, ...(left === undefined ? {} : { left }) };
+  const shard: SeenShard = { state, ...now, isAcknowledged };
   const looked = parts.map((part) => {
     const status = on[part.node] ?? 'lost';
     return { part, task: status === 'lost' ? null : status === 'silent' ? ('silent' as const) : task(status) };
@@ -82,6 +84,11 @@ describe('a client’s task', () => {
     expect(seen({ on, state: 'settling', readers: ['n2'] }).status).toBe('succeeded');
     expect(seen({ on, state: 'settled', isAcknowledged: false }).status).toBe('processing');
     expect(seen({ on, state: 'settled', isAcknowledged: true }).status).toBe('succeeded');
+    for (const state of ['stable', 'tracking'] as const) {
+      expect(seen({ on, state, left: ['n1'], isAcknowledged: false }).status).toBe('processing');
+      expect(seen({ on, state, left: ['n1'], isAcknowledged: true }).status).toBe('succeeded');
+      expect(seen({ on, state, isAcknowledged: false }).status).toBe('succeeded');
+    }
     // Sent to the old owner while tracking, carried over by the mover.
     expect(seen({ on: { n1: 'succeeded' }, state: 'settled', owners: ['n2'], readers: ['n2'] }).status).toBe(
       'succeeded',
