@@ -1,9 +1,13 @@
+// The examples of docs/ as their readers run them: those that send an event, and those that write and search.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Queue } from 'bullmq';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type WorkerProcess, startWorker } from '../../src/fleet/processes.ts';
+import { type TestFleet, startTestFleet } from '../support/fleet.ts';
 import { withRedis } from '../support/redis.ts';
+import { untilTrue } from '../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const URL_OF_NODE = 'http://127.0.0.1:7799';
@@ -25,7 +29,7 @@ afterEach(async () => {
   await events.close();
 });
 
-async function runExample(command: string, args: readonly string[]): Promise<string> {
+async function runExample(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const child = spawn(command, args, {
     cwd: ROOT,
     env: {
@@ -34,6 +38,7 @@ async function runExample(command: string, args: readonly string[]): Promise<str
       MIROIR_REDIS_URL: redis.url,
       MIROIR_ALLOW_VOLATILE_REDIS: '1',
       NODE_URL: URL_OF_NODE,
+      ...env,
     },
   });
   let out = '';
@@ -62,4 +67,36 @@ it.each([
   } finally {
     await events.close();
   }
+});
+
+describe('examples that write and search', { timeout: 60_000 }, () => {
+  let fleet: TestFleet;
+  let gateway: WorkerProcess;
+
+  beforeAll(async () => {
+    // The clocks of an example are the defaults, and those of a fleet are the same everywhere.
+    fleet = await startTestFleet({ nodes: 2, config: { lease_ttl_secs: 10, lease_renewal_interval_ms: 2_000 } });
+    gateway = await startWorker('gateway', { ...fleet.env, MIROIR_GATEWAY_PORT: '0' });
+    await untilTrue(async () => (await fetch(`${gateway.ready.gateway}/health`)).status === 200, 20_000);
+  }, 60_000);
+  afterAll(async () => {
+    await gateway.child.stop();
+    await fleet.stop();
+  });
+  afterEach(async () => {
+    await fetch(`${gateway.ready.gateway}/indexes/cities/documents`, { method: 'DELETE' });
+  });
+
+  it.each([
+    ['router.mjs', ['--import', ALIAS, '--import', 'tsx', 'docs/examples/router.mjs']],
+    ['gateway.mjs', ['docs/examples/gateway.mjs']],
+  ])('docs/examples/%s finds what it has written', async (_, args) => {
+    if ((await fleet.base.records.table('cities')) === null) {
+      await fleet.createIndex({ uid: 'cities', primaryKey: 'cityId', documents: [] });
+    }
+    const env = { MIROIR_REDIS_URL: fleet.redis.url, GATEWAY_URL: gateway.ready.gateway };
+    const [names = '', ...document] = (await runExample(process.execPath, args, env)).split('\n');
+    expect(names.split(', ').sort()).toEqual(['Lille', 'Lisbon']);
+    expect(document.join('')).toMatch(/cityId: 2.*name: 'Lille'.*country: 'FR'.*population: 236710/);
+  });
 });
