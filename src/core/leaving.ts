@@ -22,19 +22,27 @@ export function namedInVain({ owners, readers }: ShardRoute, gone: ReadonlySet<s
   return [...new Set(leaving)];
 }
 
+/** Who of `gone` may leave in the shard's present state. `target`: that of the shard's move, where it is in one. */
+function mayLeave({ state }: ShardRoute, gone: ReadonlySet<string>, target: string | null): ReadonlySet<string> {
+  if (state === 'held') return new Set();
+  return state === 'settling' ? new Set([...gone].filter((id) => id === target)) : gone;
+}
+
 /**
- * The route without these nodes; null when there is nothing to take out, or not now: a hold ends by itself within
- * seconds, and while a shard settles the epoch of its switch tells whose write is late.
+ * The route without these nodes; null when there is nothing to take out, or not now. A hold ends by itself within seconds.
+ * A shard that settles does so soon as well, and until then the epoch of its switch tells whose write is late; only
+ * without its target it would never end, and then there is nothing left to tell.
  */
-export function leave(route: ShardRoute, gone: ReadonlySet<string>): LeftRoute | null {
+export function leave(route: ShardRoute, gone: ReadonlySet<string>, target: string | null = null): LeftRoute | null {
   const { shard, state, moveId, delayMs } = route;
-  const leaving = namedInVain(route, gone);
-  if (leaving.length === 0 || state === 'held' || state === 'settling') return null;
+  const going = mayLeave(route, gone, target);
+  const leaving = namedInVain(route, going);
+  if (leaving.length === 0) return null;
   return {
     shard,
     state,
-    owners: remaining(route.owners, gone),
-    readers: remaining(route.readers, gone),
+    owners: remaining(route.owners, going),
+    readers: remaining(route.readers, going),
     left: [...new Set([...(route.left ?? []), ...leaving])],
     ...(moveId === undefined ? {} : { moveId }),
     // Where the source is among those that go, the move reads another owner, and that one stays.

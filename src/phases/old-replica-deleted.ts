@@ -55,7 +55,9 @@ async function assertReplaceable(context: PhaseContext, read: RouteRead, retirin
  */
 function keptCopy(context: PhaseContext, { route }: RouteRead): string | null {
   const { move, topology } = context;
-  if (isReadable(topology, move.target) || move.retires === null) return null;
+  // One that left the owners when it failed is none by having come back: its copy has missed what came since.
+  const serves = route.owners.includes(move.target) && isReadable(topology, move.target);
+  if (serves || move.retires === null) return null;
   if (route.owners.some((owner) => owner !== move.target && isReadable(topology, owner))) {
     return `copy on ${move.retires} kept: ${move.target} has failed`;
   }

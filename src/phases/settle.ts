@@ -174,10 +174,32 @@ async function report(context: PhaseContext, source: NodeClient | null, told: re
   await writer.note(move.id, { fields: { error: `${told.join(' and ')} wrote past the routers; ${compared}` } });
 }
 
+/**
+ * The target has failed and left the owners: those that are left owned the shard before the switch, so nothing has to be
+ * carried over, and readers change to them. The retiring copy is kept (OldReplicaDeleted).
+ */
+async function settleWithoutTarget(context: PhaseContext, read: RouteRead): Promise<void> {
+  const { move, writer, loads, log } = context;
+  loads.of(move.target).release(move.id);
+  log.warn(
+    { failed: move.target, owners: read.route.owners },
+    'the target has failed; the shard settles on the others',
+  );
+  const reply = await writer.advance(move, {
+    to: 'DualWriteStopped',
+    route: settled(read, move),
+    releasePlaces: true,
+    fields: { switchEpoch: read.route.epoch },
+    what: 'DualWriteStopped',
+  });
+  accepted(reply, 'settled without its target');
+}
+
 /** The documents that wait are carried over, and what both sides had accepted is applied: then readers may change over. */
 export async function settle(context: PhaseContext, target: NodeClient, settling: Settling): Promise<void> {
   const { move, writer, entry, observer, topology, loads, log } = context;
   const { read, passed } = settling;
+  if (!read.route.owners.includes(move.target)) return settleWithoutTarget(context, read);
   loads.of(move.target).release(move.id);
   const owners = oldOwners(context, read.route);
   const [source = null] = owners;

@@ -40,8 +40,8 @@ export class Failures {
   }
 
   /**
-   * Takes failed nodes out of the tables. Shards that are held or settle are left for the next time. Returns the indexes
-   * that changed. `everything`: also the indexes where nothing was left to do.
+   * Takes failed nodes out of the tables. Shards that are held, and most that settle, are left for the next time. Returns
+   * the indexes that changed. `everything`: also the indexes where nothing was left to do.
    */
   async leave(everything: boolean): Promise<readonly string[]> {
     const { records, logger } = this.#parts;
@@ -71,9 +71,13 @@ export class Failures {
     const isQuiet = table.shards.every(({ state }) => state === 'stable');
     if (named.length === 0) return { shards: 0, isDone: isQuiet };
     const reads = await Promise.all(named.map(({ shard }) => records.route(uid, shard)));
+    const moves = await records.moves(reads.flatMap(({ route }) => route.moveId ?? []));
+    const targets = new Map(moves.map(({ id, target }) => [id, target]));
     const changes = reads.flatMap((expected) => {
-      const route = leave(expected.route, gone);
-      return route === null ? [] : [{ change: { expected, route }, nodes: namedInVain(expected.route, gone) }];
+      const route = leave(expected.route, gone, targets.get(expected.route.moveId ?? '') ?? null);
+      if (route === null) return [];
+      const nodes = expected.route.owners.filter((id) => !route.owners.includes(id));
+      return [{ change: { expected, route }, nodes }];
     });
     return { shards: changes.length === 0 ? 0 : await writer.leave(uid, changes), isDone: false };
   }

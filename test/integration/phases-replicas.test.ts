@@ -146,3 +146,26 @@ describe('an owner that retires beside the source', () => {
     expect((await switchesOf(node).texts('docs')).size).toBe(0);
   });
 });
+
+describe('the target fails while the shard settles', () => {
+  it('and leaves: the shard settles on the owner that is left, the old copy is kept, and the lost one is restored', async () => {
+    const { running, id, source, other, target, node, writer } = await settlingWithoutSource();
+    await node(target).stop();
+    await running.planner.handle('NodeFailed', { node_id: target });
+    const { route } = await running.base.records.route('docs', 0);
+    expect(route.owners).toEqual([other]);
+    await writer.put({ id: 5, name: 'written without it' });
+    await switchesOf(node(source)).resume();
+    await running.moveQueue.promote(await running.untilMove(id, () => true));
+    const ended = await running.untilEnded(id, 20_000);
+    expect(ended).toMatchObject({ outcome: 'done' });
+    expect(ended.error).toContain(`copy on ${source} kept`);
+    expect((await switchesOf(node(other)).texts('docs')).get('3')).toContain('accepted by both owners');
+    await running.untilQuiet();
+    const { route: after } = await running.base.records.route('docs', 0);
+    expect([...after.owners].sort()).toEqual([source, other].sort());
+    const texts = await switchesOf(node(source)).texts('docs');
+    expect(texts.get('5')).toContain('written without it');
+    expect(texts).toEqual(await switchesOf(node(other)).texts('docs'));
+  }, 60_000);
+});

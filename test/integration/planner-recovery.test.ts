@@ -78,6 +78,50 @@ describe('a planner that dies is healed by the next one', () => {
   });
 });
 
+describe('a planner that dies while a failed node leaves its shards', () => {
+  it.each([
+    'after script:topology-commit',
+    'before script:owners-leave',
+    'after script:owners-leave',
+    'before script:plan-open',
+  ])('%s: the next one goes on, and plans without that node', async (point) => {
+    await fleet.createIndex('twice', 8, 40, 2);
+    const { records } = fleet.base;
+    const before = await records.table('twice');
+    const first = fleet.startPlanner();
+    await first.worker.leading;
+    first.failpoint.breakAt(point);
+    const job = await fleet.events.add('NodeFailed', { node_id: 'n1' });
+    await untilTrue(() => first.failpoint.isBroken);
+    await first.abandon();
+    if (await job.isFailed()) await job.retry('failed');
+    await fleet.startPlanner().worker.leading;
+    const owned = before?.shards.filter(({ owners }) => owners.includes('n1')).length ?? 0;
+    expect(owned).toBeGreaterThan(0);
+    await untilTrue(async () => {
+      const moves = (await records.unfinishedMoves()).filter(({ index }) => index === 'twice');
+      return (
+        moves.length === owned &&
+        (await fleet.base.redis.hkeys('{miroir}:topology')).every((name) => !name.startsWith('unplanned:'))
+      );
+    });
+    const table = await records.table('twice');
+    expect(table?.shards.flatMap(({ owners, readers }) => [...owners, ...readers])).not.toContain('n1');
+    expect(table?.shards.map(({ owners }) => owners.length)).toEqual(
+      before?.shards.map(({ owners }) => owners.filter((id) => id !== 'n1').length),
+    );
+    // One change of each shard, whoever made it.
+    expect((table?.epoch ?? 0) - (before?.epoch ?? 0)).toBe(owned);
+    const moves = (await records.unfinishedMoves()).filter(({ index }) => index === 'twice');
+    expect(moves.every(({ source, target, retires }) => source !== 'n1' && target !== 'n1' && retires === null)).toBe(
+      true,
+    );
+    // At one owner a shard has no other copy: there it stays.
+    const books = await records.table('books');
+    expect(books?.shards.flatMap(({ owners }) => owners)).toContain('n1');
+  });
+});
+
 describe('a plan that was cut off in writing, when what it was made from has changed since', () => {
   it.each([
     ['before script:moves-add', 'a second plan has all moves, and the first is done without one'],

@@ -62,9 +62,23 @@ describe('a shard in a move', () => {
     expect(leave(route({ state: 'settled', moveId: 'm', staying: true }), gone('n1'))).toMatchObject({ staying: true });
   });
 
+  it('that settles goes on without its target, which nobody could bring anything any more', () => {
+    const settling = route({ state: 'settling', moveId: 'm', owners: ['n2', 'n4'], readers: ['n1', 'n2'] });
+    expect(leave(settling, gone('n4', 'n1'), 'n4')).toEqual({
+      shard: 3,
+      state: 'settling',
+      owners: ['n2'],
+      readers: ['n1', 'n2'],
+      left: ['n4'],
+      moveId: 'm',
+    });
+    expect(leave({ ...settling, owners: ['n4'] }, gone('n4'), 'n4')).toBeNull();
+  });
+
   it.each(['held', 'settling'] as const)('is left alone while it is %s', (state) => {
     const busy = route({ state, moveId: 'm' });
     expect(leave(busy, gone('n1'))).toBeNull();
+    expect(leave(busy, gone('n1'), 'n4')).toBeNull();
     expect(namedInVain(busy, gone('n1'))).toEqual(['n1']);
   });
 });
