@@ -54,9 +54,17 @@ export function stepsWith(reports) {
     },
     {
       name: 'chaos',
-      command: ['npm', 'run', '-s', 'chaos', '--', '--sample'],
+      command: ['npm', 'run', '-s', 'chaos', '--', '--sample', '--seconds', '150'],
       limitS: 270,
       needs: 'test/chaos/main.ts',
+    },
+    {
+      // Clients' calls while shards move and things go wrong, half of the time with two copies of each shard.
+      name: 'history',
+      command: ['npm', 'run', '-s', 'chaos', '--', '--minutes', '2', '--rf', '1,2', '--seed', '4'],
+      limitS: 300,
+      needs: 'test/chaos/writes/main.ts',
+      hasCountsLine: true,
     },
     {
       name: 'node-24',

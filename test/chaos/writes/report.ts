@@ -27,6 +27,8 @@ export function figures(results: readonly WritesResult[]): Readonly<Record<strin
     holds_in_vain: sum(({ moves }) => moves.holdsInVain),
     ...sums(FAMILIES, ({ troubles }, family) => troubles[family]),
     ...sums(FAULTS, ({ verdict }, kind) => verdict.counts[kind]),
+    listed_for_repair: sum(({ missed }) => missed.documents),
+    moves_awaiting_repair: sum(({ missed }) => missed.moves),
     other_faults: sum(({ faults, moves }) => faults.length + moves.failed),
     hold_ms_p50: hold.p50,
     hold_ms_p99: hold.p99,

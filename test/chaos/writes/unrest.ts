@@ -5,7 +5,7 @@ import type { Random } from '../../history/random.ts';
 import type { WriteFleet } from './fleet.ts';
 
 /** The moves of one event end within this, or the next event comes all the same. */
-const QUIET_MS = 60_000;
+const QUIET_MS = 20_000;
 const LOOK_MS = 100;
 const RETRY_MS = 200;
 /** Part of the events that do not wait for the moves of the one before. */
@@ -29,9 +29,21 @@ export class Unrest {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      await this.recover();
       await this.#event(signal);
       if (this.#random.next() < HASTY) await pause(this.#random.next() * HASTY_MS, signal);
       else await this.#quiet(signal);
+    }
+  }
+
+  /** What an operator does: a node that was away for so long that it counts as failed is sent for again. */
+  async recover(): Promise<void> {
+    try {
+      const { nodes } = await this.#fleet.base.records.topology();
+      for (const { id: nodeId, state } of nodes)
+        if (state === 'failed') await this.#fleet.producer.nodeRecovered({ nodeId });
+    } catch {
+      // Redis is gone: the next time will do.
     }
   }
 
