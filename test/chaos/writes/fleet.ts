@@ -20,7 +20,7 @@ import { type Role, Supervised } from '../supervised.ts';
 export const INDEX = 'docs';
 export const SHARDS = 16;
 /** Short, so that lapses, takeovers and waits of a whole lease fit between two strikes. */
-export const TTL_MS = 2_000;
+export const TTL_MS = 3_000;
 
 const NODES = 5;
 /** Known from the start; the others come by events. */
