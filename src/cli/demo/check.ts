@@ -18,7 +18,7 @@ export interface CheckInput {
   readonly truth: Truth;
   /** Ids of the nodes that must hold a document, each one copy. */
   readonly ownersOf: (id: number) => readonly string[];
-  /** As in `isSame`. */
+  /** As for `faultOf`. */
   readonly tolerance: number;
   readonly signal: AbortSignal;
 }

@@ -164,7 +164,7 @@ export class Clients {
   }
 }
 
-/** Until each gateway serves the index. */
+/** Until each gateway serves the index and each node has been searched: a development node's first search takes seconds. */
 export async function untilServing(urls: readonly string[], signal: AbortSignal): Promise<void> {
   const untilMs = performance.now() + READY_MS;
   for (const url of urls) {
@@ -178,5 +178,6 @@ export async function untilServing(urls: readonly string[], signal: AbortSignal)
       }
       await sleep(LOOK_MS, undefined, { signal });
     }
+    await new Line([url], 0, signal).search('a', 1);
   }
 }

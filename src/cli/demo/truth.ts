@@ -68,11 +68,8 @@ function after(kind: Write['kind'], state: State, document: Fields): State {
 /** Fields that a router or the loader stamps; everything else must be as it was written. */
 const isOurs = (name: string): boolean => name.startsWith('_miroir_');
 
-/**
- * Whether a document that was read is the one that was written. `tolerance`: how far a number that is no integer may be
- * off, relative to its size; 0 for development nodes. A real node reads doubles with an error in the last place.
- */
-export function isSame(written: Fields, read: Fields, tolerance: number): boolean {
+/** Whether a document that was read is the one that was written. */
+function isSame(written: Fields, read: Fields, tolerance: number): boolean {
   // Through JSON once, so that what JSON leaves out is left out here, too.
   const sent = JSON.parse(JSON.stringify(written)) as Fields;
   return sameValue(sent, Object.fromEntries(Object.entries(read).filter(([name]) => !isOurs(name))), tolerance);
@@ -91,7 +88,10 @@ function sameValue(a: unknown, b: unknown, tolerance: number): boolean {
   return names.every((name) => name in b && sameValue((a as Fields)[name], (b as Fields)[name], tolerance));
 }
 
-/** What is wrong with one copy of a document, if anything. */
+/**
+ * What is wrong with one copy of a document, if anything. `tolerance`: how far a number that is no integer may be off,
+ * relative to its size; 0 for development nodes. A real node reads doubles with an error in the last place.
+ */
 export function faultOf(states: readonly State[], read: State, tolerance: number): Fault | null {
   if (read === null) return states.includes(null) ? null : 'lost';
   const written = states.filter((state) => state !== null);
