@@ -166,6 +166,23 @@ describe('miroir', () => {
     expect(watched.out.trim().split('\n')).toHaveLength(1);
   });
 
+  it('says that a node is lost, and what has no other copy; a second time is no error', async () => {
+    const failed = await miroir('node', 'fail', 'n3', '-o', 'json');
+    const outcome = JSON.parse(failed.out) as { change: string; moves: number; blocked: number };
+    expect(outcome).toMatchObject({ change: 'changed', moves: 0 });
+    expect(outcome.blocked).toBeGreaterThan(0);
+    expect(failed.code).toBe(3);
+    expect(failed.talk).toContain(`${outcome.blocked} shards cannot be moved now`);
+    const again = await miroir('node', 'fail', 'n3', '-o', 'json');
+    expect(JSON.parse(again.out)).toMatchObject({ change: 'repeated' });
+    const back = await miroir('event', 'send', 'NodeRecovered', '--data', '{"node_id":"n3"}', '--wait', '-o', 'json');
+    expect(back.code, back.talk).toBe(0);
+    await untilTrue(async () => {
+      const nodes = JSON.parse((await miroir('node', 'list', '-o', 'json')).out) as { id: string; state: string }[];
+      return nodes.find(({ id }) => id === 'n3')?.state === 'active';
+    });
+  });
+
   it('sends an event as other services do', async () => {
     const sent = await miroir(
       'event',
