@@ -7,7 +7,7 @@ import { type Tally, idOf } from './truth.ts';
 /** Before the first move, while shards move, and after the last one. */
 export type Era = 'before' | 'during' | 'after';
 
-const PAUSE_MS = 150;
+const PAUSE_MS = 250;
 const LIMIT = 20;
 const LETTERS = 5;
 
