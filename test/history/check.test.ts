@@ -153,6 +153,17 @@ describe('a clean history', () => {
     expect(faultsOf(judged(plainHistory(), ended({ n1: PLAIN, n2: 'k1=a/a k2=a/a' }, isListed)))).toEqual({ lost: 1 });
   });
 
+  it('takes no word of reads of a document that a copy is known to have missed, and looks at its owners all the same', () => {
+    const script = plainHistory();
+    script.read('k1 k3', 'k1=a/a k3=c/c', 50, 51);
+    const isExcepted = (key: string): boolean => key === 'k1';
+    const verdict = judged(script, ended({ n1: PLAIN, n2: PLAIN }), { isExcepted });
+    expect(verdict.examples.map(({ kind, key }) => `${kind} ${key}`)).toEqual(['stale k3']);
+    const judge = new Judge(script.recorder.history, { readsInOrder: false, isExcepted });
+    expect(faultsOf(judge.look())).toEqual({ stale: 1 });
+    expect(faultsOf(judged(plainHistory(), ended({ n1: 'k3=c/d' }), { isExcepted }))).toEqual({ lost: 1 });
+  });
+
   it('excuses a value that came back only where its write may have been sent twice', () => {
     const script = new Script();
     script.put('k1', 'slow', 0, 900, 950);
