@@ -111,7 +111,7 @@ class Trap {
     const isVoid = after.fence !== before.fence;
     const isRefused = (): boolean => process.refusedFor('fence') > refusedBefore;
     // A busy machine wakes it late; what matters is that its write comes and is refused.
-    for (let waitedMs = 0; isVoid && !isRefused() && waitedMs < REFUSAL_MS; waitedMs += POLL_MS) await sleep(POLL_MS);
+    if (isVoid) for (let ms = 0; !isRefused() && ms < REFUSAL_MS; ms += POLL_MS) await sleep(POLL_MS);
     if (freezeMs > LONG_MS && !this.#case.twice && IN_PHASE.test(this.#case.point) && !isVoid) {
       this.faults.push(`${frozen}, and nobody took over meanwhile`);
     }
