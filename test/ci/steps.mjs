@@ -61,7 +61,7 @@ export function stepsWith(reports) {
     {
       // Clients' calls while shards move and things go wrong, half of the time with two copies of each shard.
       name: 'history',
-      command: ['npm', 'run', '-s', 'chaos', '--', '--minutes', '2', '--rf', '1,2', '--seed', '4'],
+      command: ['npm', 'run', '-s', 'chaos', '--', '--minutes', '1.7', '--rf', '1,2', '--seed', '4'],
       limitS: 300,
       needs: 'test/chaos/writes/main.ts',
       hasCountsLine: true,

@@ -117,7 +117,7 @@ export const TROUBLES = {
   },
   'redis-kill': {
     family: 'redis_kills',
-    weight: 4,
+    weight: 6,
     async strike(fleet, random) {
       const awayMs = between(random, 0.05, 1) * TTL_MS;
       await restarted(fleet.redis, awayMs);
