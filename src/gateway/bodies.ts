@@ -14,7 +14,6 @@ import {
 import { nodeError, Refusal, refuse } from './answers.ts';
 import type { GatewayTimings } from './limits.ts';
 import type { Room, Share } from './room.ts';
-import { Utf8Text } from './utf8.ts';
 
 /** More bytes than allowed; the routes word it differently. `announced` null: it was seen only while reading. */
 export class BodyTooLarge extends Error {
@@ -33,6 +32,12 @@ export interface BodyOptions {
   readonly signal: AbortSignal;
   /** The room is the caller's from then on, whatever becomes of the body. */
   readonly onShare: (share: Share) => void;
+}
+
+/** What a body is collected into. */
+export interface Collector {
+  /** Keeps no reference to the bytes. */
+  push(bytes: Buffer): void;
 }
 
 export interface Body {
@@ -57,7 +62,12 @@ function expanderOf(request: IncomingMessage): Expander | null {
   return Object.hasOwn(EXPANDERS, encoding) ? (EXPANDERS[encoding]?.() ?? null) : null;
 }
 
-export async function readBody(request: IncomingMessage, options: BodyOptions): Promise<Body> {
+/** `collector` is told how many bytes will come, where that is known. */
+export async function readBody<T extends Collector>(
+  request: IncomingMessage,
+  options: BodyOptions,
+  collector: (expectedBytes: number | undefined) => T,
+): Promise<{ readonly collected: T; readonly bytes: number }> {
   const header = request.headers['content-length'];
   const announced = header === undefined ? null : Number(header);
   const expander = expanderOf(request);
@@ -66,15 +76,15 @@ export async function readBody(request: IncomingMessage, options: BodyOptions): 
   if (expected !== null && expected > options.maxBytes) throw new BodyTooLarge(expected);
   const share = await options.room.enter(expected ?? 0, options.timings.roomMs, options.signal);
   options.onShare(share);
-  const text = new Utf8Text(expected ?? undefined);
+  const collected = collector(expected ?? undefined);
   let bytes = 0;
   await eachPiece(request, expander, options, (piece) => {
     bytes += piece.length;
     if (bytes > options.maxBytes) throw new BodyTooLarge(null);
     share.grow(bytes);
-    text.push(piece);
+    collected.push(piece);
   });
-  return { text: text.end(), bytes };
+  return { collected, bytes };
 }
 
 /** Hands on every piece; what `take` throws ends the reading, and leaves the request to be discarded. */
@@ -108,6 +118,8 @@ function eachPiece(
     const onData = (piece: Buffer): void => {
       try {
         take(piece);
+        // Time that we took for it is not the client's.
+        timer.refresh();
       } catch (error) {
         finish(error as Error);
       }

@@ -4,6 +4,7 @@ import type { Action } from './actions.ts';
 import { INDEX_UID_RULE, isIndexUid, nodeError, Refusal, refuse } from './answers.ts';
 import type { Body } from './bodies.ts';
 import type { Access } from './keys.ts';
+import type { Collected } from './pieces.ts';
 
 export interface Call {
   readonly params: Readonly<Record<string, string | undefined>>;
@@ -18,6 +19,8 @@ export interface Call {
   contentType<T extends string>(accepted: readonly T[]): T;
   /** Throws `BodyTooLarge` over its limit. */
   body(maxBytes: number): Promise<Body>;
+  /** The same of documents, in pieces where they are many. */
+  documents(maxBytes: number, isLines: boolean): Promise<Collected & { readonly bytes: number }>;
   readonly limits: { readonly documentsMaxBytes: number; readonly jsonMaxBytes: number };
 }
 

@@ -4,10 +4,12 @@ import { OverloadedError, TimeoutError } from '../errors.ts';
 import type { ClientAnswer, Router } from '../routing/api.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { overloaded } from './answers.ts';
-import { contentType, readBody } from './bodies.ts';
+import { type Collector, contentType, readBody } from './bodies.ts';
 import type { Call, Route } from './call.ts';
 import { type GatewayTimings, JSON_BODY_MAX_BYTES } from './limits.ts';
+import { DocumentBytes } from './pieces.ts';
 import { Room, type Share } from './room.ts';
+import { Utf8Text } from './utf8.ts';
 
 export interface CallLimits {
   readonly bodyMaxBytes: number;
@@ -55,6 +57,18 @@ export class Calls {
       controller.abort(new TimeoutError(`no answer in ${callMs} ms`, { remedy: 'ask again, or for less' }));
     let deadline = setTimeout(onLate, callMs);
     const shares: Share[] = [];
+    const read = async <T extends Collector>(maxBytes: number, collector: (expectedBytes?: number) => T) => {
+      // A body has deadlines of its own; the router's time begins after it.
+      clearTimeout(deadline);
+      const { timings } = this.#limits;
+      const onShare = (share: Share): void => void shares.push(share);
+      const options = { maxBytes, room: this.#room, timings, signal: controller.signal, onShare };
+      const body = await readBody(request, options, collector);
+      this.#metrics.gatewayReceivedBytes.inc(body.bytes);
+      this.#count();
+      deadline = setTimeout(onLate, callMs);
+      return body;
+    };
     this.#running.add(controller);
     this.#count();
     response.once('close', onClose);
@@ -69,19 +83,12 @@ export class Calls {
         },
         contentType: (accepted) => contentType(request, accepted),
         body: async (maxBytes) => {
-          // A body has deadlines of its own; the router's time begins after it.
-          clearTimeout(deadline);
-          const body = await readBody(request, {
-            maxBytes,
-            room: this.#room,
-            timings: this.#limits.timings,
-            signal: controller.signal,
-            onShare: (share) => shares.push(share),
-          });
-          this.#metrics.gatewayReceivedBytes.inc(body.bytes);
-          this.#count();
-          deadline = setTimeout(onLate, callMs);
-          return body;
+          const { collected, bytes } = await read(maxBytes, (expectedBytes) => new Utf8Text(expectedBytes));
+          return { text: collected.end(), bytes };
+        },
+        documents: async (maxBytes, isLines) => {
+          const { collected, bytes } = await read(maxBytes, (expected) => new DocumentBytes(isLines, expected));
+          return { ...collected.end(), bytes };
         },
       });
     } finally {

@@ -7,7 +7,7 @@ import { BodyTooLarge } from './bodies.ts';
 import { type Call, indexOf, malformedJson, METADATA, reading, type Route, writing } from './call.ts';
 import { fieldsOf, readJson } from './json-body.ts';
 import { count, flag, list, type Parameters, readParameters } from './parameters.ts';
-import { documentsArray, FORMATS, malformedDocuments, type MediaType } from './payload.ts';
+import { documentsArray, elementsOf, FORMATS, malformedDocuments, type MediaType } from './payload.ts';
 
 const MEDIA_TYPES = Object.keys(FORMATS) as MediaType[];
 
@@ -22,21 +22,22 @@ async function writeDocuments(router: Router, call: Call, mode: 'replace' | 'upd
     const rule = 'The csv delimiter can only be used with the Content-Type `text/csv`.';
     refuse('invalid_content_type', `The Content-Type \`${type}\` does not support the use of a csv delimiter. ${rule}`);
   }
-  const { text, bytes } = await readPayload(call);
-  if (bytes === 0) return refuse('missing_payload', `A ${format} payload is missing.`);
+  const payload = await readPayload(call, format === 'ndjson');
+  if (payload.bytes === 0) return refuse('missing_payload', `A ${format} payload is missing.`);
   if (format === 'csv') return notSupported('text/csv', 'send the documents as JSON or NDJSON');
   if (isSkipping) return notSupported('skipCreation', 'leave it out, and send documents that exist');
-  if (text === null) throw malformedDocuments(format, 'invalid unicode code point');
-  const documents = await documentsArray(text, format);
+  if ('text' in payload && payload.text === null) throw malformedDocuments(format, 'invalid unicode code point');
+  const documents =
+    'pieces' in payload ? await elementsOf(payload.pieces, format) : await documentsArray(payload.text ?? '', format);
   const primaryKey = query.get('primaryKey');
   const write = { mode, documents, ...(primaryKey === undefined ? {} : { primaryKey }) };
   return router.writeDocuments(index, write, writing(call, query.get(METADATA)));
 }
 
-async function readPayload(call: Call): ReturnType<Call['body']> {
+async function readPayload(call: Call, isLines: boolean): ReturnType<Call['documents']> {
   const maxBytes = call.limits.documentsMaxBytes;
   try {
-    return await call.body(maxBytes);
+    return await call.documents(maxBytes, isLines);
   } catch (error) {
     if (!(error instanceof BodyTooLarge)) throw error;
     const limit = `The maximum accepted payload size is ${sizeText(maxBytes)}.`;

@@ -29,6 +29,27 @@ export async function documentsArray(text: string, format: Exclude<Format, 'csv'
   }
 }
 
+/** The documents of a large body as elements of an array, piece by piece. Changes the list, which keeps one copy of all. */
+export async function elementsOf(pieces: Buffer[], format: Exclude<Format, 'csv'>): Promise<readonly Buffer[]> {
+  if (format === 'json') return withoutBrackets(pieces);
+  for (const [at, piece] of pieces.entries()) {
+    const array = await documentsArray(piece.toString('utf8'), format);
+    pieces[at] = Buffer.from(array.slice(1, -1));
+    await nextTurn();
+  }
+  return pieces.filter((piece) => piece.length > 0);
+}
+
+/** Of the array that the first piece begins and the last one has to end. */
+function withoutBrackets(pieces: readonly Buffer[]): readonly Buffer[] {
+  const last = pieces.at(-1)?.toString('utf8').trimEnd() ?? '';
+  if (!last.endsWith(']')) throw malformedDocuments('json', 'EOF while parsing a list');
+  return pieces.map((piece, at) => {
+    const start = at === 0 ? piece.indexOf('[') + 1 : 0;
+    return piece.subarray(start, at === pieces.length - 1 ? piece.lastIndexOf(']') : piece.length);
+  });
+}
+
 function ofJson(text: string): string {
   const at = skipSpace(text, 0, text.length);
   if (text[at] === '[') return text;

@@ -35,13 +35,19 @@ export interface TaskListQuery {
   readonly from?: number;
 }
 
+export interface DocumentsToWrite {
+  readonly mode: 'replace' | 'update';
+  /**
+   * An array, or one document; or, where they are many, the elements of an array in pieces of UTF-8: some whole elements
+   * each, with commas between them. Pieces are the router's from then on.
+   */
+  readonly documents: string | readonly Buffer[];
+  readonly primaryKey?: string;
+}
+
 /** `documents`, `filter` and `body` are JSON texts as the client sent them: nothing is parsed and written again. */
 export interface Router {
-  writeDocuments(
-    index: string,
-    write: { readonly mode: 'replace' | 'update'; readonly documents: string; readonly primaryKey?: string },
-    options: WriteOptions,
-  ): Promise<ClientAnswer>;
+  writeDocuments(index: string, write: DocumentsToWrite, options: WriteOptions): Promise<ClientAnswer>;
   /** `ids`: JSON text of each id, or the bare id of a path. */
   deleteDocuments(index: string, ids: readonly string[], options: WriteOptions): Promise<ClientAnswer>;
   /** `filter` null: every document. */

@@ -20,7 +20,7 @@ export function harmIn(document: string): string | null {
   if (SURROGATE_ESCAPE.test(document) && hasLoneSurrogate(document))
     return 'it holds half of a surrogate pair (\\ud800…)';
   // The three tests are cheap and nearly always say no; only then is the document walked.
-  const isMaybeDeep = (document.match(BRACKETS)?.length ?? 0) > DEPTH_MAX;
+  const isMaybeDeep = document.length > 2 * DEPTH_MAX && (document.match(BRACKETS)?.length ?? 0) > DEPTH_MAX;
   if (!isMaybeDeep && !MAYBE_HUGE_NUMBER.test(document)) return null;
   let depth = 0;
   for (const [token] of document.matchAll(TOKENS)) {

@@ -41,22 +41,49 @@ export function splitDocuments(
   clock: Pick<Clock, 'now'>,
 ): Map<number, ShardDocuments> {
   const parts = new Map<number, ShardDocuments>();
-  const updatedAt = `,"${UPDATED_AT_FIELD}":${Math.trunc(clock.now())}}`;
-  splitArray(text).forEach((span, index) => {
-    const id = documentId(text, span, entry.primaryKey, index);
-    checkContent(text, span, index);
-    const { shard, slot } = locateKey(id, entry.shards);
-    // A document has at least its primary key, so a comma always fits.
-    const body = text.slice(span.start, span.end - 1);
+  const updatedAt = Math.trunc(clock.now());
+  eachDocument(text, entry, 0, ({ span, id, shard, slot }) => {
     const part = parts.get(shard) ?? { shard, documents: [], ids: [] };
-    part.documents.push(`${body},"${SHARD_FIELD}":${shard},"${SLOT_FIELD}":${slot}${updatedAt}`);
+    part.documents.push(`${text.slice(span.start, span.end - 1)}${stampOf(shard, slot, updatedAt)}`);
     part.ids.push(id);
     parts.set(shard, part);
   });
   return parts;
 }
 
-function documentId(text: string, { start, end }: Span, primaryKey: string, index: number): string {
+/** What takes the place of a document's last brace. A document has at least its primary key, so a comma always fits. */
+export const stampOf = (shard: number, slot: number, updatedAtMs: number): string =>
+  `,"${SHARD_FIELD}":${shard},"${SLOT_FIELD}":${slot},"${UPDATED_AT_FIELD}":${updatedAtMs}}`;
+
+export interface FoundDocument {
+  readonly span: Span;
+  /** Of the primary key's value, with its quotes. */
+  readonly idSpan: Span;
+  readonly id: string;
+  readonly shard: number;
+  readonly slot: number;
+}
+
+/** Each document of a JSON array's text, checked, in order. `before`: how many came before the array, for messages. */
+export function eachDocument(
+  text: string,
+  entry: Pick<IndexEntry, 'shards' | 'primaryKey'>,
+  before: number,
+  visit: (found: FoundDocument) => void,
+): void {
+  splitArray(text).forEach((span, at) => {
+    const { id, idSpan } = documentId(text, span, entry.primaryKey, before + at);
+    checkContent(text, span, before + at);
+    visit({ span, idSpan, id, ...locateKey(id, entry.shards) });
+  });
+}
+
+function documentId(
+  text: string,
+  { start, end }: Span,
+  primaryKey: string,
+  index: number,
+): { readonly id: string; readonly idSpan: Span } {
   if (text[start] !== '{') return refuse('it is no object', 'send an array of objects', index, start);
   const field = fieldSpan(text, start, end, primaryKey);
   if (field === undefined) {
@@ -76,7 +103,8 @@ function documentId(text: string, { start, end }: Span, primaryKey: string, inde
   }
   const id = scalarText(text, field.start, field.end);
   const isGood = first === '"' ? ID_TEXT.test(id) : isInteger(id);
-  return isGood ? id : refuse(`its ${primaryKey} is not allowed: ${id.slice(0, 60)}`, remedy, index, field.start, node);
+  if (!isGood) refuse(`its ${primaryKey} is not allowed: ${id.slice(0, 60)}`, remedy, index, field.start, node);
+  return { id, idSpan: field };
 }
 
 /** The id that a JSON text (or a bare word of a path) stands for; null for what can be none, which a node ignores. */

@@ -23,6 +23,8 @@ const SEARCHES_PER_S = 20;
 /** Documents that get a third of all writes, so that some are written again while they settle. */
 const HOT = 32;
 const CYCLE_MS = 600_000;
+/** Until gateways and clients are as fast as they get. */
+const WARM_UP_MS = 8_000;
 /** What a write may wait beyond the batches that it waits for. */
 const SLACK_MS = 200;
 
@@ -131,7 +133,7 @@ async function onePair(
   const idle = await cycle(stage, producer);
   const clients = await startClients(loads, urls, texts, perS);
   try {
-    await sleep(2_000);
+    await sleep(WARM_UP_MS);
     await cut(clients);
     await sleep(seconds * 1_000);
     const before = await cut(clients);

@@ -74,7 +74,7 @@ export function oneNodeRouter({ url, apiKey }: OneNodeOptions): OneNodeRouter {
         mode === 'replace' ? 'POST' : 'PUT',
         at(index, `/documents${searchOf({ primaryKey, customMetadata })}`),
         signal,
-        documents,
+        typeof documents === 'string' ? documents : `[${documents.map((piece) => piece.toString('utf8')).join(',')}]`,
       ),
     deleteDocuments: (index, ids, { signal, customMetadata }) =>
       call('POST', at(index, `/documents/delete-batch${searchOf({ customMetadata })}`), signal, `[${ids.join(',')}]`),

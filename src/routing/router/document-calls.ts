@@ -1,12 +1,14 @@
 /** What clients write to documents: each call becomes a payload, is written, and answered with a task. */
+import type { IndexEntry } from '../../core/routing.ts';
 import { IndexUnknownError, InvalidInputError } from '../../errors.ts';
 import type { Clock } from '../../ports.ts';
-import type { ClientAnswer, Router, WriteOptions } from '../api.ts';
+import type { ClientAnswer, DocumentsToWrite, WriteOptions } from '../api.ts';
+import { DocumentStore } from '../document-store.ts';
 import { nodeWords } from '../search/error-answers.ts';
 import { idOf, splitDocuments } from '../split.ts';
 import { deletionByFilter } from './filters.ts';
 import type { RouterObserver } from './parts.ts';
-import { deletePayload, documentsPayload } from './payload.ts';
+import { deletePayload, documentsPayload, idCountOf, storedPayload } from './payload.ts';
 import type { Payload } from './payload.ts';
 import type { Registration } from './registration.ts';
 import type { Snapshot, Tables } from './tables.ts';
@@ -36,14 +38,9 @@ export class DocumentCalls {
     this.#options = options;
   }
 
-  async add(
-    index: string,
-    write: Parameters<Router['writeDocuments']>[1],
-    options: WriteOptions,
-  ): Promise<ClientAnswer> {
-    const { clock, tasks } = this.#options;
+  async add(index: string, write: DocumentsToWrite, options: WriteOptions): Promise<ClientAnswer> {
+    const { tasks } = this.#options;
     const { entry } = await this.#snapshot(index, options.signal);
-    const text = write.documents.trimStart().startsWith('{') ? `[${write.documents}]` : write.documents;
     const about = (receivedDocuments: number): TaskAbout =>
       aboutOf(index, ADDITION, { receivedDocuments, indexedDocuments: null }, options);
     if (write.primaryKey !== undefined && write.primaryKey !== entry.primaryKey) {
@@ -52,12 +49,27 @@ export class DocumentCalls {
     }
     let payload: Payload;
     try {
-      payload = documentsPayload(entry, write.mode, splitDocuments(text, entry, clock).values());
+      payload = await this.#payloadOf(entry, write, options.signal);
     } catch (error) {
       if (!(error instanceof InvalidInputError) || !FAILS_LATER.has(error.details['nodeCode'])) throw error;
       return tasks.failed(about(0), String(error.details['nodeCode']), String(error.details['nodeMessage']));
     }
-    return this.#write(payload, about(payload.parts.reduce((sum, { ids }) => sum + ids.length, 0)), options);
+    return this.#write(payload, about(payload.parts.reduce((sum, part) => sum + idCountOf(part), 0)), options);
+  }
+
+  /** Of many documents piece by piece, so that other requests and the registration get their turns. */
+  async #payloadOf(entry: IndexEntry, { mode, documents }: DocumentsToWrite, signal: AbortSignal): Promise<Payload> {
+    const { clock } = this.#options;
+    if (typeof documents === 'string') {
+      const text = documents.trimStart().startsWith('{') ? `[${documents}]` : documents;
+      return documentsPayload(entry, mode, splitDocuments(text, entry, clock).values());
+    }
+    const store = new DocumentStore(entry, clock.now());
+    for (const piece of documents) {
+      store.add(piece);
+      await clock.sleep(0, signal);
+    }
+    return storedPayload(entry, mode, store);
   }
 
   async remove(index: string, texts: readonly string[], options: WriteOptions): Promise<ClientAnswer> {

@@ -63,7 +63,7 @@ export const LIMITS: RouterLimits = {
   writesPerNode: 24,
   requestMs: 10_000,
   requestBytesMoving: 1_000_000,
-  requestBytes: 40_000_000,
+  requestBytes: 5_000_000,
 };
 
 /** The registry of indexes, as a router needs it; the operator verbs of control/ and the fleet's writer fit. */

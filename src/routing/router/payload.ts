@@ -2,6 +2,7 @@
 import { locateKey } from '../../core/hashing.ts';
 import type { IndexEntry } from '../../core/routing.ts';
 import type { JournalId, NodeAnswer, NodeTraffic, RequestLimits, TurnIds } from '../../ports.ts';
+import type { DocumentStore } from '../document-store.ts';
 import type { ShardDocuments } from '../split.ts';
 import type { PartKind } from './choice.ts';
 
@@ -14,6 +15,44 @@ export interface Part {
   readonly texts: readonly string[];
   readonly bytes: number;
 }
+
+/** Documents of one shard in a store. Ids are made anew each time they are asked for. */
+class StoredPart implements Part {
+  readonly shard: number;
+  readonly documents: readonly number[];
+  readonly texts: readonly string[] = [];
+  readonly bytes: number;
+  readonly #store: DocumentStore;
+
+  constructor(store: DocumentStore, shard: number, documents: readonly number[], bytes: number) {
+    this.#store = store;
+    this.shard = shard;
+    this.documents = documents;
+    this.bytes = bytes;
+  }
+
+  get ids(): readonly string[] {
+    return this.documents.map((document) => this.#store.idOf(document));
+  }
+
+  cut(maxBytes: number): readonly [Part, Part | null] {
+    if (this.bytes <= maxBytes || this.documents.length < 2) return [this, null];
+    let [count, bytes] = [0, 0];
+    for (const document of this.documents) {
+      const size = this.#store.sizeOf(document, this.shard);
+      if (count > 0 && bytes + size > maxBytes) break;
+      bytes += size;
+      count += 1;
+    }
+    if (count === this.documents.length) return [this, null];
+    const of = (documents: readonly number[], size: number): Part =>
+      new StoredPart(this.#store, this.shard, documents, size);
+    return [of(this.documents.slice(0, count), bytes), of(this.documents.slice(count), this.bytes - bytes)];
+  }
+}
+
+/** How many ids a part has, without making them. */
+export const idCountOf = (part: Part): number => (part instanceof StoredPart ? part.documents.length : part.ids.length);
 
 /** How the parts of one write go to a node. */
 export interface Payload {
@@ -59,6 +98,23 @@ export function documentsPayload(
     parts,
     send: (node, some, tag, limits) =>
       node.writeDocuments(uid, { mode, primaryKey, tag, documents: joined(some) }, limits),
+  };
+}
+
+/** Of a large write. */
+export function storedPayload(
+  { uid, primaryKey }: Pick<IndexEntry, 'uid' | 'primaryKey'>,
+  mode: 'replace' | 'update',
+  store: DocumentStore,
+): Payload {
+  return {
+    index: uid,
+    kind: 'ids',
+    parts: [...store.shards].map(([shard, { documents, bytes }]) => new StoredPart(store, shard, documents, bytes)),
+    send: (node, some, tag, limits) => {
+      const stored = some.filter((part) => part instanceof StoredPart);
+      return node.writeDocuments(uid, { mode, primaryKey, tag, documents: store.arrayOf(stored) }, limits);
+    },
   };
 }
 
@@ -111,6 +167,7 @@ export function filterPayload(
 
 /** The first piece of a part that is not over `maxBytes` (one document at least), and the rest. */
 export function cut(part: Part, maxBytes: number): readonly [Part, Part | null] {
+  if (part instanceof StoredPart) return part.cut(maxBytes);
   if (part.bytes <= maxBytes || part.texts.length < 2) return [part, null];
   let count = 0;
   let bytes = 0;

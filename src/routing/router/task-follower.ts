@@ -5,6 +5,7 @@
 import { messageOf } from '../../errors.ts';
 import type { ClientTaskRecord, Clock, Logger } from '../../ports.ts';
 import type { Bell } from './bell.ts';
+import { idCountOf } from './payload.ts';
 import type { TaskBook } from './task-book.ts';
 import type { Missed } from './task-state.ts';
 import type { WrittenPart } from './write.ts';
@@ -34,6 +35,18 @@ interface Followed {
 
 const nameOf = (node: string, taskUid: number, shard: number): string => `${taskUid}/${shard}@${node}`;
 
+const NO_IDS: Followed['ids'] = new Map();
+
+function idsByTask(written: readonly WrittenPart[]): Followed['ids'] {
+  const byTask = new Map<string, readonly string[]>();
+  for (const { part, accepted } of written) {
+    const { ids } = part;
+    if (ids.length === 0) continue;
+    for (const [node, taskUid] of accepted) byTask.set(nameOf(node, taskUid, part.shard), ids);
+  }
+  return byTask;
+}
+
 export class TaskFollower {
   readonly #options: TaskFollowerOptions;
   readonly #followed = new Map<number, Followed>();
@@ -50,16 +63,10 @@ export class TaskFollower {
   }
 
   follow(record: ClientTaskRecord, written: readonly WrittenPart[]): void {
-    const ids = new Map<string, readonly string[]>();
-    let idCount = 0;
-    for (const { part, accepted } of written) {
-      idCount += part.ids.length;
-      for (const [node, taskUid] of accepted)
-        if (part.ids.length > 0) ids.set(nameOf(node, taskUid, part.shard), part.ids);
-    }
-    const isKept = this.#idCount + idCount <= IDS_MAX;
-    this.#followed.set(record.uid, { record, ids: isKept ? ids : new Map(), idCount: isKept ? idCount : 0 });
-    if (isKept) this.#idCount += idCount;
+    const wanted = written.reduce((sum, { part }) => sum + idCountOf(part), 0);
+    const idCount = this.#idCount + wanted <= IDS_MAX ? wanted : 0;
+    this.#followed.set(record.uid, { record, ids: idCount === 0 ? NO_IDS : idsByTask(written), idCount });
+    this.#idCount += idCount;
     const [oldest] = this.#followed.keys();
     if (this.#followed.size > TASKS_MAX && oldest !== undefined) this.#leave(oldest);
     this.#options.bell.ring(this);

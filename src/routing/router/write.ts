@@ -64,9 +64,10 @@ const ROUNDS = 4;
 const SENDS_MAX = 5;
 const DELAY_MS_MAX = 5_000;
 const ROUND_WAIT_MS = 60_000;
-/** One for all: making a reason takes its stack, which costs every small write more than splitting it. */
-const OVER = new Error('the write is over');
+const REFUSAL_CHARS = 300;
 
+/** One for all: making a reason takes its stack, which a small write would pay for. */
+const OVER = new Error('the write is over');
 export class WriteRun {
   readonly #parts: WriteParts;
   readonly #payload: Payload;
@@ -110,7 +111,8 @@ export class WriteRun {
       this.#stop.abort(OVER);
       await Promise.all(this.#queue.all().map(({ place }) => this.#parts.preparation.leave(place)));
     }
-    if (this.#refusal !== null) return { kind: 'refused', answer: this.#refusal };
+    if (this.#refusal !== null && !this.#isPartial) return { kind: 'refused', answer: this.#refusal };
+    this.#failure ??= this.#refusedInPart();
     if (this.#failure !== null)
       throw await givenUp(this.#parts, this.#payload, this.#queue.all(), this.#failure, this.#isPartial);
     return {
@@ -118,6 +120,16 @@ export class WriteRun {
       parts: this.#written,
       shortGroups: [...this.#shortGroups].sort((a, b) => a - b),
     };
+  }
+
+  /** A node's refusal would say that nothing was written; other nodes have taken their parts already. */
+  #refusedInPart(): MiroirError | null {
+    if (this.#refusal === null) return null;
+    const { status, body } = this.#refusal;
+    return new OutcomeUnknownError(
+      `a node refused its part (${status}: ${body.toString('utf8').slice(0, REFUSAL_CHARS)}), others took theirs`,
+      { remedy: 'mend what the node refuses, then send all of it again', details: { index: this.#payload.index } },
+    );
   }
 
   async #loop(): Promise<void> {

@@ -1,0 +1,84 @@
+// A large write's documents, kept as bytes: what is sent is what splitting them as one text gives.
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DocumentStore } from '../../../src/routing/document-store.ts';
+import { cut, idCountOf, type Part, storedPayload } from '../../../src/routing/router/payload.ts';
+import { splitDocuments } from '../../../src/routing/split.ts';
+
+const ENTRY = { uid: 'i', shards: 4, primaryKey: 'id' };
+const NOW = 1_700_000_000_123;
+
+function storeOf(pieces: readonly string[]): DocumentStore {
+  const store = new DocumentStore(ENTRY, NOW);
+  for (const piece of pieces) store.add(Buffer.from(piece));
+  return store;
+}
+
+async function sent(store: DocumentStore, parts: readonly Part[]): Promise<string> {
+  let body = '';
+  const node = {
+    writeDocuments: async (_: string, write: { documents: Buffer }) => void (body = write.documents.toString()),
+  };
+  await storedPayload(ENTRY, 'replace', store).send(node as never, parts, '', {} as never);
+  return body;
+}
+
+const documentText = fc
+  .record({
+    id: fc.oneof(
+      fc.integer().map(String),
+      fc.stringMatching(/^[\w-]{1,40}$/).map((id) => JSON.stringify(id)),
+      fc.constant('"\\u0061b"'),
+    ),
+    text: fc.string({ unit: 'grapheme' }),
+  })
+  .map(({ id, text }) => `{"t":${JSON.stringify(text)}, "id": ${id} }`);
+
+describe('the documents of a large write', () => {
+  it('are sent and named as those of a small one', async () => {
+    const pieces = fc.array(fc.array(documentText, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(pieces, async (texts) => {
+        const store = storeOf(texts.map((some) => some.join(' , ')));
+        const { parts } = storedPayload(ENTRY, 'replace', store);
+        const split = splitDocuments(`[${texts.flat().join(',')}]`, ENTRY, { now: () => NOW });
+        expect(parts.map(({ shard }) => shard)).toEqual([...split.keys()]);
+        for (const part of parts) {
+          const { ids, documents } = split.get(part.shard)!;
+          expect([part.ids, idCountOf(part)]).toEqual([ids, ids.length]);
+          const body = await sent(store, [part]);
+          expect(body).toBe(`[${documents.join(',')}]`);
+          expect(part.bytes).toBe(Buffer.byteLength(body) - 1);
+        }
+        expect(store.count).toBe(texts.flat().length);
+        expect(JSON.parse(await sent(store, parts))).toHaveLength(store.count);
+      }),
+    );
+  });
+
+  it('are cut in order, and at least one goes', async () => {
+    const store = new DocumentStore({ ...ENTRY, shards: 1 }, NOW);
+    for (const ids of [
+      [1, 2, 3],
+      [4, 5],
+    ])
+      store.add(Buffer.from(ids.map((id) => `{"id":${id}}`).join(',')));
+    const [whole] = storedPayload(ENTRY, 'update', store).parts;
+    const one = store.sizeOf(0, 0);
+    const [first, rest] = cut(whole!, one * 3 + 1);
+    expect([first.ids, rest?.ids]).toEqual([
+      ['1', '2', '3'],
+      ['4', '5'],
+    ]);
+    expect(first.bytes + (rest?.bytes ?? 0)).toBe(whole!.bytes);
+    expect(cut(whole!, 1).map((part) => part?.ids)).toEqual([['1'], ['2', '3', '4', '5']]);
+    expect(cut(whole!, whole!.bytes)).toEqual([whole, null]);
+  });
+
+  it('are refused by their place in the whole write, and so is a piece without any', () => {
+    const store = storeOf(['{"id":1},{"id":2}']);
+    expect(() => store.add(Buffer.from('{"id":3},{"no":1}'))).toThrow(/^document 3 /);
+    for (const piece of ['', ' ', '{"id":1},', ',{"id":1}', '{"id":1}]', '{"id":1}] [{"id":2}'])
+      expect(() => store.add(Buffer.from(piece)), piece).toThrow(/malformed/);
+  });
+});
