@@ -117,9 +117,9 @@ describe('a node that is killed under writes, where every shard has two owners',
     expect(stale).toEqual([]);
     const audit = await fleet.base.redis.xrange('{miroir}:audit', '-', '+');
     const texts = audit.map(([, fields]) => fields.join(' '));
-    expect(texts.some((text) => text.includes('NodeFailed n1: no answer to') && text.includes('host/1 planner'))).toBe(
-      true,
-    );
+    // Those of the three who had waited long enough when it was decided.
+    const [, observers = ''] = /NodeFailed n1: no answer to (.*)$/m.exec(texts.join('\n')) ?? [];
+    expect(observers.split(', ').length).toBeGreaterThanOrEqual(2);
     expect(texts.some((text) => text.startsWith('what left index docs nodes n1'))).toBe(true);
   }, 120_000);
 });
