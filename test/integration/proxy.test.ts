@@ -72,6 +72,7 @@ it('lets answers pass that were on their way when requests are cut', async () =>
   proxy.cut('answers');
   client.write('a');
   await untilTrue(() => asked === 'a');
+  expect(told).toBe('');
   proxy.cut('requests');
   await untilTrue(() => told === 'a');
 });
@@ -105,6 +106,7 @@ it('ends in the middle of an answer', async () => {
   await untilTrue(() => told === 'ab');
   client.write('cd');
   await untilTrue(() => ended !== null);
+  expect(told.length).toBeLessThanOrEqual(4);
   proxy.heal();
   await open();
   client.write('abcdef');
