@@ -166,6 +166,27 @@ describe('copies of a document', () => {
   });
 });
 
+describe('one copy of each document', () => {
+  it('refused by one node and taken by another is of unknown outcome: nobody is told that nothing was written', async () => {
+    const fleet = await startTestFleet({ nodes: 2, config: CONFIG });
+    const calls = await RouterCalls.open(fleet.base);
+    try {
+      await fleet.createIndex({ uid: 'parts', shards: 8, documents: [] });
+      await untilTrue(async () => (await calls.search('parts')).status === 200);
+      const fault = { do: 'status', status: 413, times: 5, code: 'payload_too_large', message: 'too large' } as const;
+      const [first] = fleet.nodes;
+      await switchesOf(first ?? { url: '' }).fault({ match: { method: 'POST', path: 'documents\\?' }, ...fault });
+      const many = Array.from({ length: 40 }, (_, id) => ({ id }));
+      const answer = await calls.put('parts', many);
+      expect(answer).toMatchObject({ status: 503, body: { code: 'miroir_outcome_unknown' } });
+      expect(JSON.stringify(answer.body)).toContain('too large');
+    } finally {
+      await calls.close();
+      await fleet.stop();
+    }
+  });
+});
+
 describe('three copies of a document', () => {
   it('outlive one of their nodes: the write is accepted, and listed for the node that is down', async () => {
     const fleet = await startTestFleet({ nodes: 3, config: CONFIG });

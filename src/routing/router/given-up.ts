@@ -1,7 +1,7 @@
 /** A write that ends without being written: what it left where, and what the client is told. */
 import { isMiroirError, messageOf, NoQuorumError, OutcomeUnknownError } from '../../errors.ts';
 import type { MiroirError } from '../../errors.ts';
-import type { Logger, RepairLists } from '../../ports.ts';
+import type { Logger, NodeAnswer, RepairLists } from '../../ports.ts';
 import type { Pending } from './part-queue.ts';
 import type { RouterObserver } from './parts.ts';
 import { turnIdsOf } from './payload.ts';
@@ -53,3 +53,12 @@ async function listSent(
       }),
   );
 }
+
+const REFUSAL_CHARS = 300;
+
+/** A node's refusal alone would say that nothing was written; here other nodes have taken their parts. */
+export const refusedInPart = ({ status, body }: NodeAnswer, index: string): MiroirError =>
+  new OutcomeUnknownError(
+    `a node refused its part (${status}: ${body.toString('utf8').slice(0, REFUSAL_CHARS)}), others took theirs`,
+    { remedy: 'mend what the node refuses, then send all of it again', details: { index } },
+  );

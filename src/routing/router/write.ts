@@ -10,7 +10,7 @@ import type { Clock, Logger, NodeAnswer, RepairLists } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 import { stepOf } from './choice.ts';
 import type { Delivery, Fate } from './deliver.ts';
-import { givenUp } from './given-up.ts';
+import { givenUp, refusedInPart } from './given-up.ts';
 import type { HoldEnder } from './hold-ender.ts';
 import type { InFlight } from './in-flight.ts';
 import { PartQueue } from './part-queue.ts';
@@ -64,8 +64,6 @@ const ROUNDS = 4;
 const SENDS_MAX = 5;
 const DELAY_MS_MAX = 5_000;
 const ROUND_WAIT_MS = 60_000;
-const REFUSAL_CHARS = 300;
-
 /** One for all: making a reason takes its stack, which a small write would pay for. */
 const OVER = new Error('the write is over');
 export class WriteRun {
@@ -81,10 +79,8 @@ export class WriteRun {
   #refusal: NodeAnswer | null = null;
   #failure: MiroirError | null = null;
   #hasBegun = false;
-  /** Since when there is no registration to go on under. */
-  #unconfirmedMs: number | null = null;
-  /** Whether any node may have some of it. */
-  #isPartial = false;
+  #unconfirmedMs: number | null = null; // since when there is no registration to go on under
+  #isPartial = false; // any node may have some of it
 
   constructor(parts: WriteParts, payload: Payload, signal: AbortSignal) {
     this.#parts = parts;
@@ -111,8 +107,9 @@ export class WriteRun {
       this.#stop.abort(OVER);
       await Promise.all(this.#queue.all().map(({ place }) => this.#parts.preparation.leave(place)));
     }
-    if (this.#refusal !== null && !this.#isPartial) return { kind: 'refused', answer: this.#refusal };
-    this.#failure ??= this.#refusedInPart();
+    const refusal = this.#refusal;
+    if (refusal !== null && !this.#isPartial) return { kind: 'refused', answer: refusal };
+    this.#failure ??= refusal && refusedInPart(refusal, this.#payload.index);
     if (this.#failure !== null)
       throw await givenUp(this.#parts, this.#payload, this.#queue.all(), this.#failure, this.#isPartial);
     return {
@@ -120,16 +117,6 @@ export class WriteRun {
       parts: this.#written,
       shortGroups: [...this.#shortGroups].sort((a, b) => a - b),
     };
-  }
-
-  /** A node's refusal would say that nothing was written; other nodes have taken their parts already. */
-  #refusedInPart(): MiroirError | null {
-    if (this.#refusal === null) return null;
-    const { status, body } = this.#refusal;
-    return new OutcomeUnknownError(
-      `a node refused its part (${status}: ${body.toString('utf8').slice(0, REFUSAL_CHARS)}), others took theirs`,
-      { remedy: 'mend what the node refuses, then send all of it again', details: { index: this.#payload.index } },
-    );
   }
 
   async #loop(): Promise<void> {
