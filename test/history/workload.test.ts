@@ -38,6 +38,8 @@ afterAll(async () => {
 const faultsOf = ({ counts }: Verdict): Partial<Record<FaultKind, number>> =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 
+const RUN_MS = 25_000;
+
 interface Run {
   readonly recorder: Recorder;
   readonly judge: Judge;
@@ -45,7 +47,8 @@ interface Run {
   readonly summary: WorkloadSummary;
 }
 
-async function runFor(durationMs: number, disturb?: () => Promise<void>): Promise<Run> {
+/** By calls, not by time: a busy machine does less in a second, and what is found depends on what was done. */
+async function runFor(calls: number, disturb?: () => Promise<void>): Promise<Run> {
   await switchesOf(node).wipe();
   await prepareIndex(target, INDEX);
   const recorder = new Recorder();
@@ -59,9 +62,10 @@ async function runFor(durationMs: number, disturb?: () => Promise<void>): Promis
       await sleep(200);
     }
   })();
-  await sleep(durationMs / 2);
+  const done = (share: number) => untilTrue(() => recorder.history.length >= calls * share, RUN_MS);
+  await done(1 / 2);
   await disturb?.();
-  await sleep(durationMs / 2);
+  await done(1);
   ending.abort();
   await looking;
   const summary = await running;
@@ -77,7 +81,7 @@ const endOf = async ({ recorder }: Run): Promise<EndState> => ({
 
 describe('clients of one node', () => {
   it('find nothing wrong with it, whatever they do', async () => {
-    const run = await runFor(5_000);
+    const run = await runFor(2_500);
     const verdict = run.judge.end(await endOf(run));
     expect(faultsOf(verdict), describeVerdict(verdict)).toEqual({});
     expect(run.summary).toMatchObject({ calls: run.recorder.history.length, unfinishedTasks: 0, wasFull: false });
@@ -94,7 +98,7 @@ describe('clients of one node', () => {
   });
 
   it('find what goes wrong with it once they have stopped', async () => {
-    const run = await runFor(1_000);
+    const run = await runFor(800);
     const switches = switchesOf(node);
     const before = (await endOf(run)).dumps.get('n1') ?? new Map<string, string>();
     const putOf = (key: string): WriteCall[] =>
@@ -122,7 +126,7 @@ describe('clients of one node', () => {
 
   it('find a document that vanishes under them while they go on', async () => {
     let victim = '';
-    const run = await runFor(3_000, async () => {
+    const run = await runFor(2_000, async () => {
       // Many, and seldom written: of some, somebody reads that they are missing before they are written again.
       const documents = (await dumps([node], INDEX)).get('n1') ?? new Map<string, string>();
       for (const key of [...documents.keys()].filter((one) => one.startsWith('cold')).slice(0, 40)) {
