@@ -29,7 +29,7 @@ export function stepsWith(reports) {
     {
       name: 'tests',
       command: ['npm', 'test', '--', '--coverage', ...jsonReport(here)],
-      limitS: 480,
+      limitS: 660,
       vitestReport: here,
     },
     { name: 'typecheck', command: ['npm', 'run', '-s', 'typecheck'], limitS: 120 },
