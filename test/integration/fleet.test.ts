@@ -174,8 +174,8 @@ describe('startChild', () => {
 
   it('kills and reports what is not ready in time', async () => {
     const child = await startChild(node('console.log("thinking"); setInterval(() => {}, 1e6)'), { name: 'slow' });
-    await expect(waitUntilReady(child, () => Promise.resolve(false), 300)).rejects.toThrow(
-      /slow was not ready after 300 ms\n {2}thinking/,
+    await expect(waitUntilReady(child, () => Promise.resolve(false), 2_500)).rejects.toThrow(
+      /slow was not ready after 2500 ms\n {2}thinking/,
     );
     expect(child.running).toBe(false);
   });
