@@ -12,8 +12,9 @@ export type Collected =
   /** Whole documents each; between two pieces a comma, or nothing, was left out. */
   | { readonly pieces: Buffer[] };
 
-/** Splitting one takes some ten milliseconds, in which nobody else is served. */
-const PIECE_BYTES = 262_144;
+/** Small enough for its text to be garbage that goes at once. */
+const NOTHING = Buffer.alloc(0);
+const PIECE_BYTES = 65_536;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -57,12 +58,14 @@ export class DocumentBytes implements Collector {
     }
   }
 
+  /** To be called once: keeps nothing of it, since the request keeps whoever has read it. */
   end(): Collected {
     const rest = this.#block.subarray(0, this.#filled);
-    if (this.#pieces.length > 0) {
-      return [...this.#pieces, rest].every((piece) => isUtf8(piece))
-        ? { pieces: [...this.#pieces, rest] }
-        : { text: null };
+    const pieces = this.#pieces.splice(0);
+    this.#block = NOTHING;
+    if (pieces.length > 0) {
+      pieces.push(rest);
+      return pieces.every((piece) => isUtf8(piece)) ? { pieces } : { text: null };
     }
     const text = new Utf8Text(rest.length);
     text.push(rest);

@@ -22,12 +22,15 @@ const PER_PIECE = 2 ** 20;
 const NUMBERS = 4;
 const QUOTE = 0x22;
 const EMPTY_ARRAY_TEXT = 2;
+/** Arrays are made in steps of this size, so that one fits where another was. */
+const ROOM_BYTES = 1_000_000;
 
 export class DocumentStore {
   readonly #entry: Pick<IndexEntry, 'shards' | 'primaryKey'>;
   readonly #updatedAtMs: number;
   readonly #pieces: Piece[] = [];
   readonly #byShard = new Map<number, { readonly documents: number[]; bytes: number }>();
+  readonly #spare: Buffer[] = [];
   #count = 0;
 
   constructor(entry: Pick<IndexEntry, 'shards' | 'primaryKey'>, updatedAtMs: number) {
@@ -88,11 +91,11 @@ export class DocumentStore {
     return end - start + stamp.length;
   }
 
-  /** The stamped documents as a JSON array. */
+  /** The stamped documents as a JSON array; `giveBack` it where nobody needs it any more. */
   arrayOf(parts: readonly { readonly shard: number; readonly documents: readonly number[] }[]): Buffer {
     let size = 1;
     for (const { shard, documents } of parts) for (const document of documents) size += this.sizeOf(document, shard);
-    const array = Buffer.allocUnsafe(Math.max(EMPTY_ARRAY_TEXT, size));
+    const array = this.#room(Math.max(EMPTY_ARRAY_TEXT, size));
     let at = 0;
     for (const { shard, documents } of parts) {
       for (const document of documents) {
@@ -104,6 +107,18 @@ export class DocumentStore {
     }
     array.write(']', at, 'latin1');
     return array;
+  }
+
+  /** Its bytes are used again: garbage of this size would wait for long, and be as much as the write itself. */
+  giveBack(array: Buffer): void {
+    this.#spare.push(Buffer.from(array.buffer));
+  }
+
+  #room(size: number): Buffer {
+    const at = this.#spare.findIndex(({ length }) => length >= size);
+    const [spare = Buffer.allocUnsafeSlow(Math.ceil(size / ROOM_BYTES) * ROOM_BYTES)] =
+      at < 0 ? [] : this.#spare.splice(at, 1);
+    return spare.subarray(0, size);
   }
 
   #find(document: number): { readonly piece: Piece; readonly at: number } {

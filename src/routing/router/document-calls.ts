@@ -28,6 +28,8 @@ export interface DocumentCallsOptions {
 
 /** Where a node accepts the request and fails its task. */
 const FAILS_LATER = new Set<unknown>(['missing_document_id', 'invalid_document_id']);
+/** Splitting so much takes some ten milliseconds, in which nobody else is served. */
+const TURN_BYTES = 262_144;
 const ADDITION = 'documentAdditionOrUpdate';
 const DELETION = 'documentDeletion';
 
@@ -65,8 +67,12 @@ export class DocumentCalls {
       return documentsPayload(entry, mode, splitDocuments(text, entry, clock).values());
     }
     const store = new DocumentStore(entry, clock.now());
+    let bytes = 0;
     for (const piece of documents) {
       store.add(piece);
+      bytes += piece.length;
+      if (bytes < TURN_BYTES) continue;
+      bytes = 0;
       await clock.sleep(0, signal);
     }
     return storedPayload(entry, mode, store);

@@ -111,9 +111,12 @@ export function storedPayload(
     index: uid,
     kind: 'ids',
     parts: [...store.shards].map(([shard, { documents, bytes }]) => new StoredPart(store, shard, documents, bytes)),
-    send: (node, some, tag, limits) => {
-      const stored = some.filter((part) => part instanceof StoredPart);
-      return node.writeDocuments(uid, { mode, primaryKey, tag, documents: store.arrayOf(stored) }, limits);
+    send: async (node, some, tag, limits) => {
+      const documents = store.arrayOf(some.filter((part) => part instanceof StoredPart));
+      const answer = await node.writeDocuments(uid, { mode, primaryKey, tag, documents }, limits);
+      // Only then it is sure that nothing of it is still to be written to a socket.
+      if (answer.status === 202) store.giveBack(documents);
+      return answer;
     },
   };
 }

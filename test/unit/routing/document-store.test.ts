@@ -17,7 +17,10 @@ function storeOf(pieces: readonly string[]): DocumentStore {
 async function sent(store: DocumentStore, parts: readonly Part[]): Promise<string> {
   let body = '';
   const node = {
-    writeDocuments: async (_: string, write: { documents: Buffer }) => void (body = write.documents.toString()),
+    writeDocuments: async (_: string, write: { documents: Buffer }) => {
+      body = write.documents.toString();
+      return { status: 202 };
+    },
   };
   await storedPayload(ENTRY, 'replace', store).send(node as never, parts, '', {} as never);
   return body;
@@ -73,6 +76,21 @@ describe('the documents of a large write', () => {
     expect(first.bytes + (rest?.bytes ?? 0)).toBe(whole!.bytes);
     expect(cut(whole!, 1).map((part) => part?.ids)).toEqual([['1'], ['2', '3', '4', '5']]);
     expect(cut(whole!, whole!.bytes)).toEqual([whole, null]);
+  });
+
+  it('are written over what was given back, and over nothing else', () => {
+    const store = storeOf(['{"id":"a"}', '{"id":"b"}']);
+    const { parts } = storedPayload(ENTRY, 'replace', store);
+    const all = [...store.shards].map(([shard, { documents }]) => ({ shard, documents }));
+    const kept = store.arrayOf(all);
+    const text = kept.toString();
+    const given = store.arrayOf(all);
+    expect(given.buffer).not.toBe(kept.buffer);
+    store.giveBack(given);
+    const again = store.arrayOf(all.slice(0, 1));
+    expect(again.buffer).toBe(given.buffer);
+    expect(JSON.parse(again.toString())).toHaveLength(parts[0]?.ids.length ?? 0);
+    expect(kept.toString()).toBe(text);
   });
 
   it('are refused by their place in the whole write, and so is a piece without any', () => {
