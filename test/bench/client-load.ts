@@ -49,7 +49,9 @@ export class LoadProcess {
     await new Promise((resolve) => setTimeout(resolve, warmUpS * 1_000));
     await load.cut();
     await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
-    return load.stop();
+    const figures = await load.cut();
+    await load.stop();
+    return figures;
   }
 
   close(): void {
