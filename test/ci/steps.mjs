@@ -54,7 +54,7 @@ export function stepsWith(reports) {
     },
     {
       name: 'chaos',
-      command: ['npm', 'run', '-s', 'chaos', '--', '--sample', '--seconds', '150'],
+      command: ['npm', 'run', '-s', 'chaos', '--', '--sample', '--seconds', '100'],
       limitS: 270,
       needs: 'test/chaos/main.ts',
     },
