@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { IndexEntry } from '../../src/core/routing.ts';
+import { SHARD_FIELD } from '../../src/routing/fields.ts';
 import { startBuiltGateway } from './built.ts';
 import { cityTexts, chunks } from './cities.ts';
 import { badOf, LoadProcess } from './client-load.ts';
@@ -54,6 +55,8 @@ type Kind = (typeof KINDS)[number];
 
 interface Row {
   readonly loads: Readonly<Record<Kind, Readonly<Record<WayName, LoadFigures>>>>;
+  /** Searches straight to the node, asked as the gateway asks it: what the question itself costs there. */
+  readonly asked: LoadFigures;
   readonly bulkS: Readonly<Record<WayName, number>>;
 }
 
@@ -90,9 +93,9 @@ async function directWay(stage: Stage, texts: readonly string[]): Promise<Way> {
 }
 
 /** Queries of two words' beginnings each, as people type them. */
-function queriesOf(texts: readonly string[]): string[] {
+function queriesOf(texts: readonly string[], extra: object = {}): string[] {
   const names = texts.slice(0, WRITTEN).map((text) => (JSON.parse(text) as { name: string }).name);
-  return names.map((name) => JSON.stringify({ q: name.slice(0, 5), limit: 20 }));
+  return names.map((name) => JSON.stringify({ q: name.slice(0, 5), limit: 20, ...extra }));
 }
 
 function workOf(kind: Kind, way: Way, texts: readonly string[], perS: number | null): LoadWork {
@@ -126,6 +129,13 @@ async function bulkLoad(agent: Agent, way: Way, texts: readonly string[]): Promi
     if (status === 'failed') throw new Error('a bulk load failed');
     await sleep(POLL_MS);
   }
+}
+
+/** As it is asked through the gateway where one node has every shard. */
+function askedWork(url: string, texts: readonly string[], perS: number): LoadWork {
+  const filter = `${SHARD_FIELD} IN [${Array.from({ length: SMALL.shards }, (_, shard) => shard).join(', ')}]`;
+  const way = { url, small: SMALL.uid, bulk: BULK.uid };
+  return { ...workOf('search', way, texts, perS), bodies: queriesOf(texts, { filter, offset: 0 }) };
 }
 
 const told = ({ good, seconds, p50Ms, p99Ms }: LoadFigures): string =>
@@ -167,12 +177,14 @@ export async function benchGateway(options: GatewayBenchOptions): Promise<BenchR
           write: await each((way) => loads.run(workOf('write', way, texts, perS), seconds)),
           search: await each((way) => loads.run(workOf('search', way, texts, perS), seconds)),
         },
+        asked: await loads.run(askedWork(ways.direct.url, texts, perS), seconds),
         bulkS: await each((way) => bulkLoad(agent, way, bulkTexts)),
       };
       rows.push(row);
       for (const kind of KINDS) {
         say(`pair ${pair} ${kind}: ${WAYS.map((way) => `${way} ${told(row.loads[kind][way])}`).join(' · ')}`);
       }
+      say(`pair ${pair} search with the gateway's filter, straight to the node: ${told(row.asked)}`);
       say(`pair ${pair} bulk: ${WAYS.map((way) => `${way} ${round(row.bulkS[way], 2)} s`).join(' · ')}`);
     }
     // How much one gateway serves at most, beside what its node does by itself: for orientation.
@@ -206,6 +218,10 @@ function judge(
     figures[`${kind}_direct_p50_ms`] = round(median(rows.map(({ loads }) => loads[kind].direct.p50Ms)), 2);
     figures[`${kind}_direct_p99_ms`] = round(median(rows.map(({ loads }) => loads[kind].direct.p99Ms)), 2);
   }
+  const asks = (of: (load: LoadFigures) => number): number =>
+    round(median(rows.map(({ loads, asked }) => of(asked) - of(loads.search.direct))), 2);
+  figures['search_filter_at_node_p50_ms'] = asks(({ p50Ms }) => p50Ms);
+  figures['search_filter_at_node_p99_ms'] = asks(({ p99Ms }) => p99Ms);
   for (const way of ['one', 'three'] as const)
     figures[`bulk_${way}_rate_ratio`] = round(median(rows.map(({ bulkS }) => bulkS.direct / bulkS[way])));
   for (const [name, value] of Object.entries(most)) figures[name] = value ?? 0;
