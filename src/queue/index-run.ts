@@ -120,7 +120,7 @@ export class IndexRun {
   /** Moves of the index that may run at a time. */
   set places(value: number) {
     this.#places = value;
-    this.#worker.concurrency = Math.min(value, this.#cap);
+    this.#share();
   }
 
   /** A first window was applied, and the next batch has begun: what begins now is indexed after it. */
@@ -154,6 +154,10 @@ export class IndexRun {
     void this.#worker.pause(true);
   }
 
+  #share(): void {
+    this.#worker.concurrency = Math.min(this.#places, this.#cap);
+  }
+
   #resume(): void {
     this.#isFull = false;
     this.atMost(this.#options.runner.begun);
@@ -165,12 +169,12 @@ export class IndexRun {
     const { clock } = this.#options;
     if (moves === Number.POSITIVE_INFINITY) return;
     this.#cap = moves;
-    this.places = this.#places;
+    this.#share();
     const cap = ++this.#caps;
     const lift = (): void => {
       if (cap !== this.#caps) return;
       this.#cap = Number.POSITIVE_INFINITY;
-      this.places = this.#places;
+      this.#share();
     };
     clock.sleep(CAP_MS, this.#stop.signal).then(lift, () => undefined); // the run is over
   }

@@ -9,7 +9,7 @@ import { LeaseLostError, messageOf } from '../errors.ts';
 import type { LeaseWatch } from './lease-watch.ts';
 import { keys } from './keys.ts';
 import type { Scripts } from './scripts.ts';
-import { stopwatch } from './stopwatch.ts';
+import { stopwatch } from '../core/stopwatch.ts';
 
 export interface LeaseOptions {
   readonly scripts: Scripts;

@@ -2,12 +2,12 @@
  * Being a router that others wait for (R1): registers first, then reads the tables, then serves; confirms at least every
  * second; stops when it has not confirmed for `routerLapseMs`, and then registers again under a new id.
  */
+import { stopwatch } from '../../core/stopwatch.ts';
 import { messageOf, RouterUnconfirmedError } from '../../errors.ts';
 import type { Acknowledged, Clock, Logger, Registry } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 import type { InFlight } from './in-flight.ts';
 import type { RouterObserver } from './parts.ts';
-import { stopwatch } from './stopwatch.ts';
 import type { Tables } from './tables.ts';
 
 /** One registration from its first good confirmation until it lapses; a break ends it for good. */
