@@ -2,23 +2,15 @@
 // as NDJSON in turn. Bounded, and flat over the time.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import type { IndexEntry } from '../../src/core/routing.ts';
 import { startBuiltGateway } from './built.ts';
-import { chunks, cityTexts } from './cities.ts';
+import { chunks, citiesIndex, cityTexts } from './cities.ts';
 import { badOf, LoadProcess } from './client-load.ts';
 import { residentMb } from './memory.ts';
 import { type BenchResult, median, round, say } from './print.ts';
 import { openStage } from './stage.ts';
 
-const indexOf = (uid: string): IndexEntry => ({
-  uid,
-  primaryKey: 'cityId',
-  shards: 64,
-  replicationFactor: 1,
-  groups: [0],
-});
-const SMALL = indexOf('cities');
-const BULK = indexOf('bulk');
+const SMALL = citiesIndex('cities');
+const BULK = citiesIndex('bulk');
 const CONNECTIONS = 500;
 /** Just under the largest body that a gateway takes. */
 const BULK_BYTES = 99_900_000;

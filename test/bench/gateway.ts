@@ -2,27 +2,19 @@
 // before three. Small writes and searches over 50 connections at a fixed rate, and bulk loads until their task ended.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import type { IndexEntry } from '../../src/core/routing.ts';
 import { SHARD_FIELD } from '../../src/routing/fields.ts';
 import { startBuiltGateway } from './built.ts';
-import { cityTexts, chunks } from './cities.ts';
+import { chunks, citiesIndex, cityTexts } from './cities.ts';
 import { badOf, LoadProcess } from './client-load.ts';
 import type { LoadFigures, LoadWork } from './load-work.ts';
 import { type BenchResult, median, round, say } from './print.ts';
 import { openStage, type Stage } from './stage.ts';
 
-const indexOf = (uid: string): IndexEntry => ({
-  uid,
-  primaryKey: 'cityId',
-  shards: 64,
-  replicationFactor: 1,
-  groups: [0],
-});
 /** Read and written in small, and loaded in bulk; each once behind the gateway and once only its node's. */
-const SMALL = indexOf('cities');
-const BULK = indexOf('bulk');
-const DIRECT_SMALL = indexOf('direct-cities');
-const DIRECT_BULK = indexOf('direct-bulk');
+const SMALL = citiesIndex('cities');
+const BULK = citiesIndex('bulk');
+const DIRECT_SMALL = citiesIndex('direct-cities');
+const DIRECT_BULK = citiesIndex('direct-bulk');
 
 const CONNECTIONS = 50;
 const BULK_DOCUMENTS = 10_000;

@@ -1,14 +1,13 @@
 // Resident memory of a worker over a long move: flat, and under the bar.
 import { readFileSync } from 'node:fs';
-import type { IndexEntry } from '../../src/core/routing.ts';
 import { createProducer } from '../../src/queue/producer.ts';
 import { untilTrue } from '../support/until.ts';
 import { startBuiltWorker } from './built.ts';
-import { chunks, cityTexts } from './cities.ts';
+import { chunks, citiesIndex, cityTexts } from './cities.ts';
 import { type BenchResult, median, round, say } from './print.ts';
 import { openStage } from './stage.ts';
 
-const entry: IndexEntry = { uid: 'cities', primaryKey: 'cityId', shards: 64, replicationFactor: 1, groups: [0] };
+const entry = citiesIndex();
 const MB = 1_000_000;
 const LOOK_MS = 250;
 /** Fast nodes, so that the worker and not the node is what works. */

@@ -1,13 +1,12 @@
 // Our moves against the bare loop and against one bulk load, on the same nodes in the same run.
-import type { IndexEntry } from '../../src/core/routing.ts';
 import { createProducer } from '../../src/queue/producer.ts';
 import { untilTrue } from '../support/until.ts';
 import { type BareShard, bareLoop } from './bare-loop.ts';
-import { chunks, cityTexts } from './cities.ts';
+import { chunks, citiesIndex, cityTexts } from './cities.ts';
 import { type BenchResult, median, round, say } from './print.ts';
 import { type Stage, openStage } from './stage.ts';
 
-const entry: IndexEntry = { uid: 'cities', primaryKey: 'cityId', shards: 64, replicationFactor: 1, groups: [0] };
+const entry = citiesIndex();
 const OLD = ['n1', 'n2', 'n3'];
 const NEW = 'n4';
 /** A bare loop slower than this share of the bulk load is no floor to compare with. */

@@ -1,13 +1,12 @@
 // SIGKILL of the worker that holds the lease, with the real TTL of 10 s: how long until another one copies on.
-import type { IndexEntry } from '../../src/core/routing.ts';
 import { createProducer } from '../../src/queue/producer.ts';
 import { keys, rebalanceScope } from '../../src/redis/keys.ts';
 import { untilTrue } from '../support/until.ts';
-import { chunks, cityTexts } from './cities.ts';
+import { chunks, citiesIndex, cityTexts } from './cities.ts';
 import { type BenchResult, median, round, say } from './print.ts';
 import { openStage } from './stage.ts';
 
-const entry: IndexEntry = { uid: 'cities', primaryKey: 'cityId', shards: 64, replicationFactor: 1, groups: [0] };
+const entry = citiesIndex();
 const DOCUMENTS = 60_000;
 const KILLS = 4;
 /** Small windows and slow batches: the copy lasts over all kills, and documents are accepted every half second. */
