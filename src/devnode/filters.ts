@@ -39,26 +39,26 @@ export function readFilter(filter: unknown, features: FilterFeatures, code: stri
 }
 
 /**
- * The internal ids that match, ascending.
- * @param quote how an error shows the place at fault; searches show a rewritten filter.
+ * How to find what matches a filter. A search tests the documents that its words have found: listing all that match, as
+ * the filter of a router does with whole shards, would cost more than the search itself.
  */
-export function evaluateFilter(
-  store: IndexStore,
-  filter: ParsedFilter,
-  code: string,
-  quote: (text: string, node: FilterNode) => string = (text) => text,
-): readonly number[] {
-  const plans = filter.parts.map(({ alternatives }) =>
-    planOr(alternatives.map(({ node, text }) => planOne(store, node, code, () => quote(text, node)))),
-  );
-  return runPlan(planAnd(plans), store.internalEnd, (internal) => store.textAt(internal) !== undefined);
+export function planOf(store: IndexStore, filter: ParsedFilter, code: string): Plan {
+  return planAnd(filter.parts.map(({ alternatives }) => planOr(alternatives.map((one) => planOne(store, one, code)))));
 }
 
-function planOne(store: IndexStore, node: FilterNode, code: string, quote: () => string): Plan {
+/** All internal ids that a plan finds, ascending. */
+export const listOf = (store: IndexStore, plan: Plan): readonly number[] =>
+  runPlan(plan, store.internalEnd, (internal) => store.textAt(internal) !== undefined);
+
+/** The internal ids that match, ascending. */
+export const evaluateFilter = (store: IndexStore, filter: ParsedFilter, code: string): readonly number[] =>
+  listOf(store, planOf(store, filter, code));
+
+function planOne(store: IndexStore, { node, text }: { node: FilterNode; text: string }, code: string): Plan {
   try {
     return planFilter(node, store.facets);
   } catch (error) {
     if (!(error instanceof FilterError)) throw error;
-    throw new ApiError(error.code ?? code, error.code ? error.message : error.message + quote());
+    throw new ApiError(error.code ?? code, error.code ? error.message : error.message + text);
   }
 }

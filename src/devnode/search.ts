@@ -5,7 +5,7 @@ import { documentText, readSort } from './document-select.ts';
 import { storedFields } from './document-text.ts';
 import { ApiError } from './errors.ts';
 import { facetTexts } from './facet-distribution.ts';
-import { evaluateFilter, type ParsedFilter } from './filters.ts';
+import { listOf, type ParsedFilter, planOf } from './filters.ts';
 import type { IndexStore } from './index-store.ts';
 import { doubleText } from './number-text.ts';
 import { Ranking, type Found } from './ranking.ts';
@@ -39,14 +39,18 @@ const RANKED_MAX = 2000;
 
 /** All documents that match, best first. */
 export async function findHits(index: IndexStore, query: SearchQuery): Promise<Hit[]> {
-  const filtered = query.filter ? evaluateFilter(index, query.filter, 'invalid_search_filter') : null;
-  const ranking = rankingOf(index, query);
   const words = wordsOf(query.q);
+  const search = words.length === 0 ? null : await searchIndexOf(index);
+  // From here on in one turn: no batch comes in between.
+  const plan = query.filter ? planOf(index, query.filter, 'invalid_search_filter') : null;
+  const ranking = rankingOf(index, query);
   let hits: Hit[];
-  if (words.length === 0) {
-    const found = filtered ?? index.page(0, Number.POSITIVE_INFINITY);
+  if (search === null) {
+    const found = plan === null ? index.page(0, Number.POSITIVE_INFINITY) : listOf(index, plan);
     hits = found.map((internal) => ({ internal, score: 1, matchingWords: 0, wordCount: 0, closeness: 1 }));
-  } else hits = await findWords(index, query.q, words, filtered ? new Set(filtered) : null);
+  } else {
+    hits = findWords(index, search, query.q, words, (internal) => plan?.test(internal) ?? true);
+  }
   hits = ranking.order(hits);
   const { rankingScoreThreshold } = query;
   return rankingScoreThreshold === null ? hits : hits.filter(({ score }) => score >= rankingScoreThreshold);
@@ -59,13 +63,13 @@ function rankingOf(index: IndexStore, query: SearchQuery): Ranking {
 }
 
 /** Documents with all words, then those without the last one, and so on; the first word must always be there. */
-async function findWords(
+function findWords(
   index: IndexStore,
+  search: SearchIndex,
   q: string,
   words: readonly string[],
-  allowed: ReadonlySet<number> | null,
-): Promise<Hit[]> {
-  const search = await searchIndexOf(index);
+  isAllowed: (internal: number) => boolean,
+): Hit[] {
   const hits: Hit[] = [];
   const seen = new Set<number>();
   const perWord = words.map((word, i) => search.find(word, i === words.length - 1 && /[\p{L}\p{N}\p{M}]$/u.test(q)));
@@ -73,7 +77,7 @@ async function findWords(
     const [first = [], ...others] = perWord.slice(0, count).sort((a, b) => a.length - b.length);
     const sets = others.map((list) => new Set(list));
     const found = first.filter(
-      (internal) => !seen.has(internal) && (allowed?.has(internal) ?? true) && sets.every((set) => set.has(internal)),
+      (internal) => !seen.has(internal) && sets.every((set) => set.has(internal)) && isAllowed(internal),
     );
     for (const internal of found) seen.add(internal);
     for (const hit of rank(index, search, found, words.slice(0, count), words.length)) hits.push(hit);
