@@ -101,8 +101,11 @@ export function scalarEnd(text: string, at: number, end: number): number {
   return at + literal.length;
 }
 
-/** Called for each member of an array (`key` undefined) or object, with the spans of key and value. */
-type Visit = (value: Span, key: Span | undefined) => void;
+/**
+ * Called for each member of an array (`keyStart` is -1) or object: where its value and its key, with quotes, begin and end.
+ * Numbers and no spans: a large write has a million members, and only few of them are kept.
+ */
+type Visit = (start: number, end: number, keyStart: number, keyEnd: number) => void;
 
 /** Walks the array or object at `at` and returns the position behind it. */
 function walkMembers(text: string, at: number, end: number, depth: number, visit?: Visit): number {
@@ -112,17 +115,18 @@ function walkMembers(text: string, at: number, end: number, depth: number, visit
   let i = skipSpace(text, at + 1, end);
   if (i < end && text.charCodeAt(i) === close) return i + 1;
   for (;;) {
-    let key: Span | undefined;
+    let keyStart = -1;
+    let keyEnd = -1;
     if (isObject) {
-      const keyEnd = stringEnd(text, i, end);
-      key = { start: i, end: keyEnd };
+      keyStart = i;
+      keyEnd = stringEnd(text, i, end);
       i = skipSpace(text, keyEnd, end);
       if (i >= end || text.charCodeAt(i) !== COLON) return malformed('a colon is expected', i);
       i = skipSpace(text, i + 1, end);
     }
     const valueAt = i;
     i = valueEnd(text, valueAt, end, depth);
-    visit?.({ start: valueAt, end: i }, key);
+    if (visit !== undefined) visit(valueAt, i, keyStart, keyEnd);
     i = skipSpace(text, i, end);
     const c = i < end ? text.charCodeAt(i) : 0;
     if (c === close) return i + 1;
@@ -150,7 +154,7 @@ function walkOnly(text: string, start: number, end: number, open: number, visit:
 /** The elements of the array that the text (or the part of it) holds. */
 export function splitArray(text: string, start = 0, end = text.length): Span[] {
   const elements: Span[] = [];
-  walkOnly(text, start, end, ARRAY, (value) => elements.push(value));
+  walkOnly(text, start, end, ARRAY, (from, to) => elements.push({ start: from, end: to }));
   return elements;
 }
 
@@ -170,8 +174,9 @@ export interface Member {
 /** The members of the object that the text (or the part of it) holds, in order; a name may come twice. */
 export function splitObject(text: string, start = 0, end = text.length): Member[] {
   const members: Member[] = [];
-  walkOnly(text, start, end, OBJECT, (value, key) => {
-    members.push({ name: decodeString(text, key!.start, key!.end), key: key!, value });
+  walkOnly(text, start, end, OBJECT, (from, to, keyStart, keyEnd) => {
+    const name = decodeString(text, keyStart, keyEnd);
+    members.push({ name, key: { start: keyStart, end: keyEnd }, value: { start: from, end: to } });
   });
   return members;
 }
@@ -179,10 +184,52 @@ export function splitObject(text: string, start = 0, end = text.length): Member[
 /** The value of a field of the object that the span holds, not looked for in deeper ones; the last one counts. */
 export function fieldSpan(text: string, start: number, end: number, name: string): Span | undefined {
   let found: Span | undefined;
-  walkOnly(text, start, end, OBJECT, (value, key) => {
-    if (decodeString(text, key!.start, key!.end) === name) found = value;
+  walkOnly(text, start, end, OBJECT, (from, to, keyStart, keyEnd) => {
+    if (isNamed(text, keyStart, keyEnd, name)) found = { start: from, end: to };
   });
   return found;
+}
+
+/** Whether a key, with its quotes, is this name; made without the key's own text unless it is written with escapes. */
+function isNamed(text: string, keyStart: number, keyEnd: number, name: string): boolean {
+  for (let at = keyStart + 1; at < keyEnd - 1; at += 1) {
+    if (text.charCodeAt(at) === BACKSLASH) return decodeString(text, keyStart, keyEnd) === name;
+  }
+  return keyEnd - keyStart - 2 === name.length && text.startsWith(name, keyStart + 1);
+}
+
+/** An element of an array: where it lies, and where the value of the field asked for does, if it is an object with one. */
+export interface Keyed {
+  readonly span: Span;
+  readonly field: Span | undefined;
+}
+
+/** As `splitArray`, and of every object among the elements the field of this name (the last one counts), in one walk. */
+export function splitKeyed(text: string, name: string): Keyed[] {
+  const elements: Keyed[] = [];
+  const end = text.length;
+  const open = skipSpace(text, 0, end);
+  if (open >= end || text.charCodeAt(open) !== ARRAY) return malformed('[ is expected', open);
+  let field: Span | undefined;
+  const see: Visit = (from, to, keyStart, keyEnd) => {
+    if (keyStart >= 0 && isNamed(text, keyStart, keyEnd, name)) field = { start: from, end: to };
+  };
+  let i = skipSpace(text, open + 1, end);
+  const isEmpty = i < end && text.charCodeAt(i) === ARRAY_END;
+  for (let c = isEmpty ? ARRAY_END : COMMA; c !== ARRAY_END;) {
+    field = undefined;
+    const start = i;
+    const isObject = i < end && text.charCodeAt(i) === OBJECT;
+    i = isObject ? walkMembers(text, i, end, 2, see) : valueEnd(text, i, end, 1);
+    elements.push({ span: { start, end: i }, field });
+    i = skipSpace(text, i, end);
+    c = i < end ? text.charCodeAt(i) : 0;
+    if (c === COMMA) i = skipSpace(text, i + 1, end);
+    else if (c !== ARRAY_END) return malformed('a comma or the end is expected', i);
+  }
+  const behind = skipSpace(text, i + 1, end);
+  if (behind < end) return malformed('nothing more is expected', behind);
+  return elements;
 }
 
 /**

@@ -3,8 +3,8 @@
  * Unicode arrive at the node as the client wrote them.
  */
 import { locateKey } from '../core/hashing.ts';
-import { fieldSpan, scalarText, splitArray } from '../core/json-text.ts';
-import type { Span } from '../core/json-text.ts';
+import { fieldSpan, scalarText, splitKeyed } from '../core/json-text.ts';
+import type { Keyed, Span } from '../core/json-text.ts';
 import type { IndexEntry } from '../core/routing.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { Clock } from '../ports.ts';
@@ -71,8 +71,9 @@ export function eachDocument(
   before: number,
   visit: (found: FoundDocument) => void,
 ): void {
-  splitArray(text).forEach((span, at) => {
-    const { id, idSpan } = documentId(text, span, entry.primaryKey, before + at);
+  splitKeyed(text, entry.primaryKey).forEach((keyed, at) => {
+    const { span } = keyed;
+    const { id, idSpan } = documentId(text, keyed, entry.primaryKey, before + at);
     checkContent(text, span, before + at);
     visit({ span, idSpan, id, ...locateKey(id, entry.shards) });
   });
@@ -80,12 +81,11 @@ export function eachDocument(
 
 function documentId(
   text: string,
-  { start, end }: Span,
+  { span: { start, end }, field }: Keyed,
   primaryKey: string,
   index: number,
 ): { readonly id: string; readonly idSpan: Span } {
   if (text[start] !== '{') return refuse('it is no object', 'send an array of objects', index, start);
-  const field = fieldSpan(text, start, end, primaryKey);
   if (field === undefined) {
     return refuse(`it has no field ${primaryKey}`, `give every document its primary key ${primaryKey}`, index, start, {
       nodeCode: 'missing_document_id',

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WindowDigest, canonicalDocument, digestPage, sameDocument } from '../../src/core/digest.ts';
 import { resultsSpan } from '../../src/core/fetch-page.ts';
-import { fieldSpan, scalarText, splitArray, valueEnd } from '../../src/core/json-text.ts';
+import { fieldSpan, scalarText, splitArray, splitKeyed, valueEnd } from '../../src/core/json-text.ts';
 
 /** Numbers that print as they are read, so that JSON.parse may serve as the reference. */
 const numberArb = fc.oneof(
@@ -123,6 +123,10 @@ describe('walking', () => {
         const text = respell(documents, seed);
         const spans = splitArray(text);
         expect(spans.map(({ start, end }) => JSON.parse(text.slice(start, end)) as unknown)).toEqual(documents);
+        const name = Object.keys(documents[0] ?? {})[0] ?? 'id';
+        expect(splitKeyed(text, name)).toEqual(
+          spans.map((span) => ({ span, field: fieldSpan(text, span.start, span.end, name) })),
+        );
         for (const [i, { start, end }] of spans.entries()) {
           for (const [key, value] of Object.entries(documents[i]!)) {
             const span = fieldSpan(text, start, end, key)!;

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { resultsSpan } from '../../../src/core/fetch-page.ts';
-import { DEPTH_MAX, fieldSpan, scalarText, splitArray, splitObject, valueEnd } from '../../../src/core/json-text.ts';
+import {
+  DEPTH_MAX,
+  fieldSpan,
+  scalarText,
+  splitArray,
+  splitKeyed,
+  splitObject,
+  valueEnd,
+} from '../../../src/core/json-text.ts';
 
 const parts = (text: string): string[] => splitArray(text).map(({ start, end }) => text.slice(start, end));
 const field = (text: string, name: string): string | undefined => {
@@ -69,6 +77,7 @@ describe('an array is split', () => {
     ["['a']", 1],
   ])('malformed: %j at %i', (text, position) => {
     expect(() => splitArray(text)).toThrow(at(position));
+    expect(() => splitKeyed(text, 'a')).toThrow(at(position));
   });
 
   it('a value does not reach beyond the part that it is in', () => {
@@ -84,6 +93,8 @@ describe('an array is split', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
     expect(parts(nested(DEPTH_MAX))).toEqual([nested(DEPTH_MAX - 1)]);
     expect(() => parts(nested(DEPTH_MAX + 1))).toThrow(/nested deeper/);
+    expect(splitKeyed(nested(DEPTH_MAX), 'a')).toHaveLength(1);
+    expect(() => splitKeyed(nested(DEPTH_MAX + 1), 'a')).toThrow(/nested deeper/);
     expect(() => parts('['.repeat(1_000_000))).toThrow(/nested deeper/);
   });
 });
@@ -98,6 +109,20 @@ describe('a field is found', () => {
   });
 
   it('and the last one counts', () => expect(field('{"a":1,"a":2}', 'a')).toBe('2'));
+
+  it('of every element of an array, where it has one', () => {
+    const keyed = (text: string) =>
+      splitKeyed(text, 'id').map(({ field: span }) => span && text.slice(span.start, span.end));
+    expect(keyed('[]')).toEqual([]);
+    expect(keyed(' [ {"id":1,"id":2} , {"x":{"id":3}}, 4, ["id"], {"\\u0069d":"a"}, {"ib":5,"i":6} ] ')).toEqual([
+      '2',
+      undefined,
+      undefined,
+      undefined,
+      '"a"',
+      undefined,
+    ]);
+  });
 
   it('in an object only', () => expect(() => field('[1]', 'a')).toThrow(at(0)));
 });
