@@ -119,10 +119,28 @@ function asNumber(value: string): number | null {
   return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : null;
 }
 
+interface Wanted {
+  readonly numbers: ReadonlySet<number>;
+  readonly strings: ReadonlySet<string>;
+}
+
+/** By the values of a parsed filter, which is used again. */
+const wantedByValues = new WeakMap<readonly string[], Wanted>();
+
+function wantedOf(values: readonly string[]): Wanted {
+  const known = wantedByValues.get(values);
+  if (known !== undefined) return known;
+  const wanted: Wanted = {
+    numbers: new Set(values.map(asNumber).filter((number) => number !== null)),
+    // Invariant: the empty string is no facet value, so `= ""` matches nothing.
+    strings: new Set(values.map(facetString).filter((text) => text !== '')),
+  };
+  wantedByValues.set(values, wanted);
+  return wanted;
+}
+
 function planValues(attribute: AttributeIndex, values: readonly string[]): Plan {
-  const numbers = new Set(values.map(asNumber).filter((number) => number !== null));
-  // Invariant: the empty string is no facet value, so `= ""` matches nothing.
-  const strings = new Set(values.map(facetString).filter((text) => text !== ''));
+  const { numbers, strings } = wantedOf(values);
   let estimate = 0;
   for (const number of numbers) estimate += attribute.numbers.sizeOf(number);
   for (const text of strings) estimate += attribute.strings.sizeOf(text);

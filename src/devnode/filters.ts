@@ -10,11 +10,28 @@ export interface ParsedFilter {
   readonly parts: readonly { readonly alternatives: readonly { node: FilterNode; text: string }[] }[];
 }
 
+/** Parsed expressions by their text: a router sends the same one with every search, and its list of shards is long. */
+const parsed = new Map<string, FilterNode | null>();
+const PARSED_MAX = 256;
+/** Longer ones are hardly sent twice. */
+const PARSED_CHARS_MAX = 4_096;
+
+function parseOnce(text: string, features: FilterFeatures): FilterNode | null {
+  const key = `${features.containsFilter} ${text}`;
+  const known = parsed.get(key);
+  if (known !== undefined) return known;
+  const node = parseFilter(text, features);
+  const [oldest] = parsed.keys();
+  if (parsed.size >= PARSED_MAX && oldest !== undefined) parsed.delete(oldest);
+  if (text.length <= PARSED_CHARS_MAX) parsed.set(key, node);
+  return node;
+}
+
 /** Parses the JSON form of a filter; null when it filters nothing. Throws {@link ApiError} with `code`. */
 export function readFilter(filter: unknown, features: FilterFeatures, code: string): ParsedFilter | null {
   const parseOne = (text: string): { node: FilterNode; text: string }[] => {
     try {
-      const node = parseFilter(text, features);
+      const node = parseOnce(text, features);
       return node ? [{ node, text }] : [];
     } catch (error) {
       if (error instanceof FilterError) throw new ApiError(error.code ?? code, error.message);
