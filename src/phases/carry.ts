@@ -15,6 +15,8 @@ import { assertNotRegressed, settleWrites } from './watermark.ts';
 
 /** Batches waiting in the target at a time: they share one of its own, and as many pages are in memory. */
 const IN_FLIGHT = 4;
+/** Where nothing was sent: below every uid. */
+const NO_TASK = -1;
 
 /** An owner that is read again, and what it had applied before that. */
 export interface OldOwner {
@@ -51,40 +53,48 @@ const halves = (ids: readonly string[]): (readonly string[])[] => {
 const parts = (ids: readonly string[], size: number): (readonly string[])[] =>
   Array.from({ length: Math.ceil(ids.length / size) }, (_, at) => ids.slice(at * size, (at + 1) * size));
 
-async function deleteGone(context: PhaseContext, target: NodeClient, ids: readonly string[], tag: string) {
+/** Returns the task. */
+async function deleteGone(
+  context: PhaseContext,
+  target: NodeClient,
+  ids: readonly string[],
+  tag: string,
+): Promise<number> {
   const texts = ids.map((id) => JSON.stringify(id));
   const uid = await sendWrite(context, () => target.deleteDocuments(context.entry.uid, texts, tag));
   const task = await context.tasks(target).ended(uid);
-  if (task.status === 'succeeded') return;
+  if (task.status === 'succeeded') return uid;
   const why = task.error?.message ?? task.status;
   throw new MoveWaitingError(`node_busy: ${target.node.id} failed to delete: ${why}`, 1_000);
 }
 
-async function putFound(context: PhaseContext, target: NodeClient, documents: Buffer, tag: string) {
+/** Returns the task. */
+async function putFound(context: PhaseContext, target: NodeClient, documents: Buffer, tag: string): Promise<number> {
   const { entry } = context;
   const uid = await sendWrite(context, () => target.putDocuments(entry.uid, entry.primaryKey, documents, tag));
   await settleTask(context, target, { task: await context.tasks(target).ended(uid), documents, window: null });
+  return uid;
 }
 
-/** One batch until the target has applied it; false when its page does not fit and it has to be cut. */
-async function carryBatch(context: PhaseContext, old: OldOwner, ids: readonly string[]): Promise<boolean> {
+/** One batch until the target has applied it: its newest task; null when its page does not fit and it has to be cut. */
+async function carryBatch(context: PhaseContext, old: OldOwner, ids: readonly string[]): Promise<number | null> {
   const { entry, move, fence, loads, settings, permit } = context;
   const target = context.node(move.target);
   const room = await loads.page(settings.windowBytes, permit.signal);
   try {
     const page = await readIds(context, old.node, ids);
-    if (page === null) return false;
+    if (page === null) return null;
     room.shrink(page.documents.length);
     const found = idsIn(page.documents.toString('utf8'), entry.primaryKey);
     const gone = ids.filter((id) => !found.has(id));
     // An owner that has lost its data says that everything is gone: nothing is deleted on its word.
     await assertNotRegressed(context, old.node, { created: old.created, floor: old.watermark });
     const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt: 1 });
-    await Promise.all([
-      found.size === 0 ? null : putFound(context, target, page.documents, tag),
-      gone.length === 0 ? null : deleteGone(context, target, gone, tag),
+    const uids = await Promise.all([
+      found.size === 0 ? NO_TASK : putFound(context, target, page.documents, tag),
+      gone.length === 0 ? NO_TASK : deleteGone(context, target, gone, tag),
     ]);
-    return true;
+    return Math.max(...uids);
   } finally {
     room.release();
   }
@@ -117,15 +127,21 @@ export async function differing(context: PhaseContext, node: NodeClient, ids: re
   return unequal;
 }
 
-/** Brings what the old owner has of these ids to the target; returns when the target has applied all of it. */
-export async function carry(context: PhaseContext, old: OldOwner, ids: readonly string[]): Promise<void> {
+/**
+ * Brings what the old owner has of these ids to the target; returns when the target has applied all of it, with the
+ * newest task that it was sent with.
+ */
+export async function carry(context: PhaseContext, old: OldOwner, ids: readonly string[]): Promise<number> {
   await untilSure(context);
   const batches = parts(ids, context.settings.migrationBatchSize);
+  let newest = NO_TASK;
   let failed = false;
   const lane = async (): Promise<void> => {
     for (let batch = batches.shift(); batch !== undefined && !failed; batch = batches.shift()) {
       try {
-        if (!(await carryBatch(context, old, batch))) batches.unshift(...halves(batch));
+        const uid = await carryBatch(context, old, batch);
+        if (uid === null) batches.unshift(...halves(batch));
+        else newest = Math.max(newest, uid);
       } catch (error) {
         failed = true;
         throw error;
@@ -135,4 +151,5 @@ export async function carry(context: PhaseContext, old: OldOwner, ids: readonly 
   // Batches have no id in common, so lanes beside each other are still one for every id.
   const lanes = await Promise.allSettled(Array.from({ length: Math.min(IN_FLIGHT, batches.length) }, lane));
   for (const one of lanes) if (one.status === 'rejected') throw one.reason;
+  return newest;
 }

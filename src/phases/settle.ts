@@ -13,7 +13,7 @@ import { idsOf } from './catch-up.ts';
 import { type PhaseContext, journalOf } from './context.ts';
 import { accepted, settled } from './routes.ts';
 import { differingIds } from './verify.ts';
-import { settleWrites, takeWatermark } from './watermark.ts';
+import { appliedUpTo, takeWatermark } from './watermark.ts';
 
 /** Entries carried over at a time; a gate leaves fewer. */
 const TAKE = 1_000;
@@ -63,37 +63,44 @@ async function sourceFor(
   );
 }
 
-/** Carries entries over and clears those that are equal on both nodes; returns how many were. */
-async function settleEntries(context: PhaseContext, old: OldOwner, entries: readonly JournalEntry[]): Promise<number> {
+/** Carries entries over and clears those that are equal on both nodes: how many were, and the newest task sent. */
+async function settleEntries(
+  context: PhaseContext,
+  old: OldOwner,
+  entries: readonly JournalEntry[],
+): Promise<{ readonly cleared: number; readonly task: number }> {
   const { move, journal, log } = context;
   const ids = idsOf(entries);
   if (ids.length < entries.length)
     throw new InvariantError(`the journal of ${move.id} holds ranges although the shard settles`);
-  await carry(context, old, ids);
+  const task = await carry(context, old, ids);
   const unequal = await differing(context, old.node, ids);
   if (unequal.size > 0)
     log.warn({ ids: [...unequal].slice(0, REPORTED) }, 'documents differ after they were carried over');
   const equal = entries.filter((entry) => entry.kind === 'id' && !unequal.has(entry.id));
-  return equal.length === 0 ? 0 : journal.clear(journalOf(move), equal);
+  return { cleared: equal.length === 0 ? 0 : await journal.clear(journalOf(move), equal), task };
 }
 
-/** Until the journal is empty; nobody writes an id that is in it. */
+/** Until the journal is empty; nobody writes an id that is in it. Returns the newest task sent, -1 for none. */
 async function settleJournal(
   context: PhaseContext,
   owners: readonly NodeClient[],
   marked: OldOwner | null,
-): Promise<void> {
+): Promise<number> {
   const { move, journal, permit } = context;
   let old = marked;
+  let newest = -1;
   let inVain = 0;
   for (;;) {
     permit.signal.throwIfAborted();
     const entries = await journal.take(journalOf(move), TAKE, true);
-    if (entries.length === 0) return;
+    if (entries.length === 0) return newest;
     const ids = idsOf(entries);
     const node = await sourceFor(context, owners, ids);
     if (old?.node !== node) old = await settledOwner(context, node);
-    inVain = (await settleEntries(context, old, entries)) > 0 ? 0 : inVain + 1;
+    const { cleared, task } = await settleEntries(context, old, entries);
+    newest = Math.max(newest, task);
+    inVain = cleared > 0 ? 0 : inVain + 1;
     if (inVain >= ROUNDS)
       throw new MoveWaitingError(`verify_differs: document ${ids[0]} differs after ${ROUNDS} repairs`);
   }
@@ -205,11 +212,15 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
   const [source = null] = owners;
   if (source === null)
     log.warn({ source: move.source }, 'every old owner has failed: the target has what was verified');
-  const taken = await takeUpSettling(context, target, source, passed);
+  const [taken, targetMark] = await Promise.all([
+    takeUpSettling(context, target, source, passed),
+    takeWatermark(target, entry.uid),
+  ]);
   const old = source === null ? null : await settledOwner(context, source);
-  await settleJournal(context, owners, old);
+  const carried = await settleJournal(context, owners, old);
+  // Not what clients write meanwhile: that has no end, and their tasks succeed when the target has applied them (I11).
   const [, retiring] = await Promise.all([
-    settleWrites(context, target),
+    appliedUpTo(context, target, Math.max(targetMark, carried)),
     move.retires !== null && isReadable(topology, move.retires)
       ? takeWatermark(context.node(move.retires), entry.uid)
       : -1,

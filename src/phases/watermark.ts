@@ -46,13 +46,20 @@ export async function settleWrites(context: PhaseContext, node: NodeClient): Pro
   const [newest] = await node.tasks({ index, limit: 1 });
   // Tasks of an index end in the order of their uids, so the newest speaks for all before it; a cancelled one does not.
   if (newest === undefined || newest.status === 'succeeded' || newest.status === 'failed') return newest?.uid ?? -1;
+  await appliedUpTo(context, node, newest.uid);
+  return newest.uid;
+}
+
+/** The same for a watermark that was taken before. */
+export async function appliedUpTo(context: PhaseContext, node: NodeClient, watermark: number): Promise<void> {
+  const index = context.entry.uid;
   const startedMs = context.clock.monotonic();
   let head = '';
   let movedMs = startedMs;
   for (;;) {
     const unfinished = await node.tasks({ index, statuses: ['enqueued', 'processing'], limit: LOOK, reverse: true });
-    const task = unapplied(unfinished, context.move.shard, newest.uid);
-    if (task === null) return newest.uid;
+    const task = unapplied(unfinished, context.move.shard, watermark);
+    if (task === null) return;
     const first = unfinished[0] ?? task;
     const nowMs = context.clock.monotonic();
     if (head !== `${first.uid} ${first.status}`) {

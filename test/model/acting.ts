@@ -52,6 +52,7 @@ export class Acting {
 
 export function stop(mover: Mover): void {
   mover.pc = PC.dead;
+  mover.mark = 0;
   forget(mover);
 }
 

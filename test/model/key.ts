@@ -57,6 +57,7 @@ export function keyOf(s: State): string {
   for (const m of s.movers) {
     put(m.pc);
     put(m.watermark | (m.watched << 4) | (m.task << 5));
+    put(m.mark);
     put(m.taken);
     putList(m.attempts);
     putList(m.counts);

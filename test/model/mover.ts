@@ -34,7 +34,7 @@ function addTakeOver(steps: Steps, s: State): void {
     succeed('mover #: dies or freezes, another takes over', () => undefined);
     return;
   }
-  succeed('mover #: dies or freezes, its request arrives, another takes over', (next) => arrive(next, m, wire));
+  succeed('mover #: dies or freezes, its request arrives, another takes over', (next) => arrive(steps, next, m, wire));
   succeed('mover #: dies or freezes, its request is lost, another takes over', (next) => {
     editMover(next, m).wire = null;
   });

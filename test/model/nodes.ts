@@ -29,7 +29,7 @@ function addArrivals(steps: Steps, s: State): void {
   for (let m = 0; m < s.movers.length; m += 1) {
     const { wire } = at(s.movers, m);
     if (wire === null || isTooLate(steps, s, m)) continue;
-    steps.add(s, 'node: the request of mover # arrives at the target', m, (next) => arrive(next, m, wire));
+    steps.add(s, 'node: the request of mover # arrives at the target', m, (next) => arrive(steps, next, m, wire));
   }
 }
 
@@ -39,11 +39,12 @@ function isTooLate(steps: Steps, s: State, m: number): boolean {
 }
 
 /** A mover's request is accepted. */
-export function arrive(s: State, m: number, wire: Task): void {
+export function arrive({ guards }: Pick<Steps, 'guards'>, s: State, m: number, wire: Task): void {
   const mover = editMover(s, m);
   mover.wire = null;
   mover.task = 1;
   enqueue(s, TARGET, wire);
+  if (mover.pc === PC.settleWait && guards.targetWatermark) mover.mark = at(s.queues, TARGET).length;
   if (m + 1 < s.movers.length) s.stray = true;
 }
 
@@ -75,8 +76,9 @@ function addApplying(steps: Steps, s: State, node: number): void {
 function take(s: State, node: number): void {
   s.queues = s.queues.with(node, at(s.queues, node).slice(1));
   for (let m = 0; m < s.movers.length; m += 1) {
-    const { watched, watermark } = at(s.movers, m);
+    const { watched, watermark, mark } = at(s.movers, m);
     if (watched === node && watermark > 0) editMover(s, m).watermark -= 1;
+    if (node === TARGET && mark > 0) editMover(s, m).mark -= 1;
   }
 }
 

@@ -15,9 +15,10 @@ function addTaking(acting: Acting): void {
   const { s, mover } = acting;
   const { guards } = acting.steps;
   if (mover.pc === PC.settleStart) {
-    acting.node('mover #: takes the source’s watermark for settling', (next, mine) => {
+    acting.node('mover #: takes both watermarks for settling', (next, mine) => {
       forget(mine);
       if (guards.settleWatermark) watch(next, mine, SOURCE);
+      if (guards.targetWatermark) mine.mark = at(next.queues, TARGET).length;
       mine.pc = PC.settleTake;
     });
     return;
@@ -29,9 +30,8 @@ function addTaking(acting: Acting): void {
       mine.pc = PC.settleRead;
     });
   } else {
-    acting.node('mover #: finds the journal empty, takes the target’s watermark', (next, mine) => {
+    acting.node('mover #: finds the journal empty', (_next, mine) => {
       forget(mine);
-      if (guards.targetWatermark) watch(next, mine, TARGET);
       mine.pc = PC.readers;
     });
   }
@@ -99,7 +99,7 @@ function addEnding(acting: Acting): void {
   const { guards, world } = acting.steps;
   switch (mover.pc) {
     case PC.readers:
-      if (mover.watermark > 0 || s.route !== ROUTE.settling) return;
+      if (mover.mark > 0 || s.route !== ROUTE.settling) return;
       acting.script('mover #: publishes “settled”; readers switch', (next, mine) => {
         forget(mine);
         publish(next, ROUTE.settled);

@@ -79,6 +79,8 @@ export interface Mover {
   /** Tasks of `watched` still to be applied. */
   watermark: number;
   watched: number;
+  /** While settling: tasks that the target had accepted with the mover's last batch, or before settling, not yet applied. */
+  mark: number;
   /** Ids taken (bits), with the attempt of each. */
   taken: number;
   attempts: readonly number[];
@@ -125,7 +127,18 @@ export interface State {
 
 export function newMover(pc: number, ids: number): Mover {
   const attempts = Array.from({ length: ids }, () => 0);
-  return { pc, watermark: 0, watched: SOURCE, taken: 0, attempts, counts: [], wire: null, task: 0, holdEpoch: 0 };
+  return {
+    pc,
+    watermark: 0,
+    watched: SOURCE,
+    mark: 0,
+    taken: 0,
+    attempts,
+    counts: [],
+    wire: null,
+    task: 0,
+    holdEpoch: 0,
+  };
 }
 
 export function initialState(world: World): State {
