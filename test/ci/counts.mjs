@@ -22,27 +22,35 @@ export function sum(list) {
  * Counts of a vitest JSON report. A file that failed outside its tests (it does not load, or a hook of it throws) has
  * no failed test to show for it: it counts as one.
  * @param {any} report
- * @returns {Counts & { skippedNames: string[] }}
+ * @returns {Counts & { skippedNames: string[], failures: string[] }} `failures`: name and first line of what went wrong
  */
 export function countVitest(report) {
   if (!Array.isArray(report?.testResults)) throw new TypeError('this is not a JSON report of vitest');
   const counts = { ...NOTHING };
   /** @type {string[]} */
   const skippedNames = [];
+  /** @type {string[]} */
+  const failures = [];
   for (const file of report.testResults) {
     let failedHere = 0;
     for (const test of file.assertionResults) {
       if (test.status === 'passed') counts.passed += 1;
-      else if (test.status === 'failed') failedHere += 1;
-      else {
+      else if (test.status === 'failed') {
+        failedHere += 1;
+        failures.push(`${test.fullName}: ${firstLine(test.failureMessages?.[0])}`);
+      } else {
         counts.skipped += 1;
         skippedNames.push(test.fullName);
       }
     }
+    if (file.status === 'failed' && failedHere === 0) failures.push(`${file.name}: ${firstLine(file.message)}`);
     counts.failed += file.status === 'failed' ? Math.max(failedHere, 1) : failedHere;
   }
-  return { ...counts, skippedNames };
+  return { ...counts, skippedNames, failures };
 }
+
+/** @param {string | undefined} text */
+const firstLine = (text = '') => text.split('\n', 1)[0]?.slice(0, 300) ?? '';
 
 /**
  * The last `N passed, N failed` or `N passed, N failed, N skipped` line of an output, or undefined.
@@ -74,8 +82,9 @@ export function countSteps(results) {
  * @param {readonly StepResult[]} results
  * @param {readonly Counts[]} inner counts of what the steps ran
  * @param {readonly string[]} skippedTests tests that were switched off: allowed for no reason
+ * @param {readonly string[]} failures tests that failed, said again here: a log is long, and often only its end is kept
  */
-export function summarise(results, inner, skippedTests) {
+export function summarise(results, inner, skippedTests, failures) {
   const width = Math.max(...results.map((result) => result.name.length));
   const lines = results.map(
     ({ name, status, seconds, reason }) =>
@@ -91,6 +100,11 @@ export function summarise(results, inner, skippedTests) {
   const isOk = total.failed === 0 && skippedTests.length === 0;
   return {
     isOk,
-    lines: [...lines, `did not run: ${missing.length === 0 ? 'nothing' : missing.join('; ')}`, countsLine(total)],
+    lines: [
+      ...failures.map((text) => `failed: ${text}`),
+      ...lines,
+      `did not run: ${missing.length === 0 ? 'nothing' : missing.join('; ')}`,
+      countsLine(total),
+    ],
   };
 }

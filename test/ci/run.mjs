@@ -79,14 +79,21 @@ function execute([program = '', ...args], limitMs) {
 const inner = [];
 /** @type {string[]} */
 const skippedTests = [];
+/** @type {string[]} */
+const failures = [];
 
 /** Adds what the step counted; says what is wrong with the counts. @param {Step} step @param {string} output */
 function collectCounts(step, output) {
   if (step.vitestReport !== undefined) {
     if (!existsSync(step.vitestReport)) return 'vitest wrote no report';
-    const { skippedNames, ...counts } = countVitest(JSON.parse(readFileSync(step.vitestReport, 'utf8')));
+    const {
+      skippedNames,
+      failures: failed,
+      ...counts
+    } = countVitest(JSON.parse(readFileSync(step.vitestReport, 'utf8')));
     inner.push(counts);
     skippedTests.push(...skippedNames.map((name) => `${step.name}: ${name}`));
+    failures.push(...failed.map((text) => `${step.name}: ${text}`));
     if (counts.passed + counts.failed === 0) return 'no test ran';
   }
   if (step.hasCountsLine === true) {
@@ -157,7 +164,7 @@ async function main() {
       results.push({ name: step.name, status: 'not run', seconds: 0, reason: 'not asked for' });
     } else results.push(await timed(step, until - performance.now()));
   }
-  const { isOk, lines } = summarise(results, inner, skippedTests);
+  const { isOk, lines } = summarise(results, inner, skippedTests, failures);
   console.log(`\n=== summary ===\n${lines.join('\n')}`);
   process.exitCode = isOk ? 0 : 1;
 }

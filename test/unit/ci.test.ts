@@ -4,7 +4,11 @@ import type { StepResult } from '../ci/counts.mjs';
 import { duplicateRuns, RUN_LINES } from '../ci/duplicates.mjs';
 import { stepsWith } from '../ci/steps.mjs';
 
-const test = (status: string, fullName = status): { status: string; fullName: string } => ({ status, fullName });
+const test = (status: string, fullName = status) => ({
+  status,
+  fullName,
+  failureMessages: status === 'failed' ? ['it broke\n    at some line'] : [],
+});
 const step = (status: StepResult['status'], reason?: string): StepResult => ({
   name: `a ${status} step`,
   status,
@@ -23,17 +27,24 @@ describe('countVitest', () => {
         { status: 'failed', assertionResults: [test('passed'), test('failed'), test('failed')] },
       ],
     };
-    expect(countVitest(report)).toEqual({ passed: 3, failed: 2, skipped: 2, skippedNames: ['later', 'todo'] });
+    expect(countVitest(report)).toEqual({
+      passed: 3,
+      failed: 2,
+      skipped: 2,
+      skippedNames: ['later', 'todo'],
+      failures: ['failed: it broke', 'failed: it broke'],
+    });
   });
 
   it('counts a file that does not load, or whose hook fails, as a failure', () => {
     const report = {
       testResults: [
-        { status: 'failed', assertionResults: [] },
+        { status: 'failed', name: 'a file', message: 'no such import', assertionResults: [] },
         { status: 'failed', assertionResults: [test('passed')] },
       ],
     };
     expect(countVitest(report)).toMatchObject({ passed: 1, failed: 2 });
+    expect(countVitest(report).failures[0]).toBe('a file: no such import');
   });
 
   it('refuses what is not a report', () => {
@@ -69,7 +80,7 @@ describe('summarise', () => {
       { passed: 5, failed: 0, skipped: 1 },
     ];
     expect(sum(inner)).toEqual({ passed: 15, failed: 0, skipped: 1 });
-    expect(summarise([step('passed'), step('passed')], inner, [])).toEqual({
+    expect(summarise([step('passed'), step('passed')], inner, [], [])).toEqual({
       isOk: true,
       lines: [
         'a passed step     1.3 s  passed',
@@ -81,30 +92,35 @@ describe('summarise', () => {
   });
 
   it('bears a missing optional folder, and names it', () => {
-    const { isOk, lines } = summarise([step('passed'), step('skipped', 'no folder')], [], []);
+    const { isOk, lines } = summarise([step('passed'), step('skipped', 'no folder')], [], [], []);
     expect(isOk).toBe(true);
     expect(lines.slice(-2)).toEqual(['did not run: a skipped step (no folder)', '1 passed, 0 failed, 1 skipped']);
   });
 
   it('fails on a step that did not run for another reason', () => {
     expect(countSteps([step('not run', 'no time')])).toEqual({ passed: 0, failed: 1, skipped: 0 });
-    const { isOk, lines } = summarise([step('passed'), step('not run', 'no time')], [], []);
+    const { isOk, lines } = summarise([step('passed'), step('not run', 'no time')], [], [], []);
     expect(isOk).toBe(false);
     expect(lines.slice(-2)).toEqual(['did not run: a not run step (no time)', '1 passed, 1 failed']);
   });
 
   it('fails on a switched-off test, and names it', () => {
-    const { isOk, lines } = summarise([step('passed')], [{ passed: 1, failed: 0, skipped: 1 }], ['tests: later']);
+    const { isOk, lines } = summarise([step('passed')], [{ passed: 1, failed: 0, skipped: 1 }], ['tests: later'], []);
     expect(isOk).toBe(false);
     expect(lines.at(-2)).toBe('did not run: test "tests: later"');
   });
 
   it.each(['failed', 'not run'] as const)('is not ok with a step that %s', (status) => {
-    expect(summarise([step(status, 'why')], [], []).isOk).toBe(false);
+    expect(summarise([step(status, 'why')], [], [], []).isOk).toBe(false);
+  });
+
+  it('says again what failed, before the steps', () => {
+    const { lines } = summarise([step('failed', 'exit code 1')], [], [], ['tests: a move: expected 1 to be 2']);
+    expect(lines[0]).toBe('failed: tests: a move: expected 1 to be 2');
   });
 
   it('is not ok with a failed test', () => {
-    expect(summarise([step('passed')], [{ passed: 1, failed: 1, skipped: 0 }], []).isOk).toBe(false);
+    expect(summarise([step('passed')], [{ passed: 1, failed: 1, skipped: 0 }], [], []).isOk).toBe(false);
   });
 });
 
