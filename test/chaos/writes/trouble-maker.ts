@@ -12,7 +12,7 @@ const AWAITED = 0.6;
 const AWAIT_MS = 3_000;
 const LOOK_MS = 2;
 /** Until what died is back and a successor works, mostly; sometimes the next strike comes before that. */
-const PAUSE_MS = [100, 2_500] as const;
+const PAUSE_MS = [100, 1_500] as const;
 
 export interface TroubleMakerOptions {
   readonly fleet: WriteFleet;

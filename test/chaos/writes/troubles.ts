@@ -97,9 +97,9 @@ const moverProcess: Pick1 = async (fleet, random) => (await mover(fleet, random)
 const planner: Pick1 = (fleet, random) => random.of(fleet.planners);
 
 export const TROUBLES = {
-  'mover-kill': { family: 'kills', weight: 14, strike: kill(moverProcess) },
-  'gateway-kill': { family: 'kills', weight: 12, strike: kill(gateway) },
-  'planner-kill': { family: 'kills', weight: 4, strike: kill(planner) },
+  'mover-kill': { family: 'kills', weight: 32, strike: kill(moverProcess) },
+  'gateway-kill': { family: 'kills', weight: 26, strike: kill(gateway) },
+  'planner-kill': { family: 'kills', weight: 8, strike: kill(planner) },
   'mover-freeze-short': { family: 'freezes', weight: 4, strike: freeze(moverProcess, 0.1, 0.8) },
   'mover-freeze-long': { family: 'freezes', weight: 4, strike: freeze(moverProcess, 1.2, 3) },
   'gateway-freeze-short': { family: 'freezes', weight: 5, strike: freeze(gateway, 0.05, 0.6) },
