@@ -1,6 +1,9 @@
 // What the gateway adds: the same client straight to one node, through a gateway before that very node, and through one
 // before three. Small writes and searches over 50 connections at a fixed rate, and bulk loads until their task ended.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { SHARD_FIELD } from '../../src/routing/fields.ts';
 import { startBuiltGateway } from './built.ts';
@@ -46,6 +49,8 @@ const KINDS = ['write', 'search'] as const;
 type Kind = (typeof KINDS)[number];
 
 interface Row {
+  /** Through a proxy that does nothing but hand on: what no gateway on this machine can go below. */
+  readonly floor: Readonly<Record<Kind, LoadFigures>>;
   readonly loads: Readonly<Record<Kind, Readonly<Record<WayName, LoadFigures>>>>;
   /** Searches straight to the node, asked as the gateway asks it: what the question itself costs there. */
   readonly asked: LoadFigures;
@@ -68,6 +73,16 @@ async function fleet(
     throw error;
   }
   return stage;
+}
+
+async function bareProxy(
+  nodeUrl: string,
+  redisUrl: string,
+): Promise<{ readonly child: ChildProcess; readonly url: string }> {
+  const file = fileURLToPath(new URL('./bare-proxy.ts', import.meta.url));
+  const child = fork(file, [nodeUrl, redisUrl], { execArgv: ['--import', 'tsx'] });
+  const [url] = (await once(child, 'message')) as [string];
+  return { child, url };
 }
 
 async function gatewayOf(stage: Stage): Promise<Way> {
@@ -140,6 +155,7 @@ export async function benchGateway(options: GatewayBenchOptions): Promise<BenchR
   const loads = new LoadProcess();
   const agent = new Agent({ connections: 2, pipelining: 1 });
   const stages: Stage[] = [];
+  let proxy: ChildProcess | null = null;
   try {
     const one = await fleet(['n1'], texts, config);
     stages.push(one);
@@ -150,11 +166,15 @@ export async function benchGateway(options: GatewayBenchOptions): Promise<BenchR
       one: await gatewayOf(one),
       three: await gatewayOf(three),
     };
+    const bare = await bareProxy(ways.direct.url, one.env['MIROIR_REDIS_URL'] ?? '');
+    proxy = bare.child;
+    const floor: Way = { ...ways.direct, url: bare.url };
     say(`${texts.length} documents; ${CONNECTIONS} connections, ${perS} requests/s, ${seconds} s each; p50/p99`);
     for (const way of WAYS) {
       for (const kind of KINDS) await loads.run(workOf(kind, ways[way], texts, perS), 2);
       await bulkLoad(agent, ways[way], bulkTexts);
     }
+    for (const kind of KINDS) await loads.run(workOf(kind, floor, texts, perS), 2);
     const rows: Row[] = [];
     for (let pair = 1; pair <= pairs; pair += 1) {
       // In turn from the front and from the back, so that no way always comes first.
@@ -165,6 +185,10 @@ export async function benchGateway(options: GatewayBenchOptions): Promise<BenchR
         return found as Record<WayName, T>;
       };
       const row: Row = {
+        floor: {
+          write: await loads.run(workOf('write', floor, texts, perS), seconds),
+          search: await loads.run(workOf('search', floor, texts, perS), seconds),
+        },
         loads: {
           write: await each((way) => loads.run(workOf('write', way, texts, perS), seconds)),
           search: await each((way) => loads.run(workOf('search', way, texts, perS), seconds)),
@@ -174,7 +198,9 @@ export async function benchGateway(options: GatewayBenchOptions): Promise<BenchR
       };
       rows.push(row);
       for (const kind of KINDS) {
-        say(`pair ${pair} ${kind}: ${WAYS.map((way) => `${way} ${told(row.loads[kind][way])}`).join(' · ')}`);
+        say(
+          `pair ${pair} ${kind}: floor ${told(row.floor[kind])} · ${WAYS.map((way) => `${way} ${told(row.loads[kind][way])}`).join(' · ')}`,
+        );
       }
       say(`pair ${pair} search with the gateway's filter, straight to the node: ${told(row.asked)}`);
       say(`pair ${pair} bulk: ${WAYS.map((way) => `${way} ${round(row.bulkS[way], 2)} s`).join(' · ')}`);
@@ -190,6 +216,7 @@ export async function benchGateway(options: GatewayBenchOptions): Promise<BenchR
     return judge(rows, { perS, pairs, most });
   } finally {
     loads.close();
+    proxy?.disconnect();
     await agent.close();
     for (const stage of stages) await stage.close();
   }
@@ -207,6 +234,10 @@ function judge(
       figures[`${kind}_${way}_added_p50_ms`] = added(({ p50Ms }) => p50Ms);
       figures[`${kind}_${way}_added_p99_ms`] = added(({ p99Ms }) => p99Ms);
     }
+    const floor = (of: (load: LoadFigures) => number): number =>
+      round(median(rows.map((row) => of(row.floor[kind]) - of(row.loads[kind].direct))), 2);
+    figures[`${kind}_floor_added_p50_ms`] = floor(({ p50Ms }) => p50Ms);
+    figures[`${kind}_floor_added_p99_ms`] = floor(({ p99Ms }) => p99Ms);
     figures[`${kind}_direct_p50_ms`] = round(median(rows.map(({ loads }) => loads[kind].direct.p50Ms)), 2);
     figures[`${kind}_direct_p99_ms`] = round(median(rows.map(({ loads }) => loads[kind].direct.p99Ms)), 2);
   }
