@@ -20,7 +20,7 @@ describe('the demo', () => {
   // A takeover and forgetting a dead gateway take 11 s each by design; the rest is start-up of ten processes on what may
   // be a busy machine.
   it(
-    'moves 2,000 documents while clients write, survives two deaths and ends with 0',
+    'moves 2,000 documents while clients write, survives three deaths and ends with 0',
     { timeout: 180_000 },
     async () => {
       const child = await demo(['--docs', '2000']);
@@ -31,6 +31,8 @@ describe('the demo', () => {
       expect(said).toMatch(/worker [12] took over: lease after [\d.]+ s, at work after [\d.]+ s/);
       expect(said).toMatch(/kill -9 \d+: gateway 1 served half of the clients/);
       expect(said).toMatch(/all clients of gateway 1 went on at the other one after [\d.]+ s/);
+      expect(said).toMatch(/kill -9 \d+: node n2/);
+      expect(said).toMatch(/node n2 is back after [\d.]+ s/);
       expect(said).toMatch(/([\d,]+) of \1 documents equal, each on its owner and nowhere else/);
       expect(said).toMatch(/acknowledged writes +[1-9]/);
       for (const fault of ['lost', 'stale', 'doubled', 'resurrected'])

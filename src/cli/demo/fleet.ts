@@ -1,7 +1,7 @@
 /** What the demo runs on: a private Redis, nodes, a planner, workers and gateways, each a process of its own. */
 import { loadConfig } from '../../config.ts';
 import { InvalidInputError } from '../../errors.ts';
-import { startDevNode } from '../../fleet/nodes.ts';
+import { type DevNodeProcess, startDevNode } from '../../fleet/nodes.ts';
 import { type WorkerProcess, startWorker } from '../../fleet/processes.ts';
 import { startRedis } from '../../fleet/redis.ts';
 import { type Control, openControl } from '../../service.ts';
@@ -35,6 +35,11 @@ export interface DemoFleet {
   startBoard(): Promise<string>;
   /** Sends SIGKILL; the end of this one is no failure. */
   kill(worker: DemoWorker): void;
+  /**
+   * Sends SIGKILL to a node and starts it again where it was; `onKill` is told its process. False for one that is not ours
+   * to kill.
+   */
+  restartNode(id: string, onKill: (pid: number) => void): Promise<boolean>;
   /** What our processes have logged last, for when something goes wrong. */
   lastWords(): readonly string[];
 }
@@ -96,6 +101,7 @@ export function assertUrls(urls: readonly string[]): void {
 export async function startFleet(options: FleetOptions, closers: Closers): Promise<DemoFleet> {
   const { urls, apiKey, signal, onDeath } = options;
   const killed = new Set<DemoWorker>();
+  const nodeProcesses = new Map<string, DevNodeProcess>();
   const redis = await startRedis({ aof: 'everysec' });
   closers.add('redis', () => redis.stop());
   const watch = (name: string, exited: Promise<unknown>, tail: () => readonly string[], isFine = () => false): void => {
@@ -110,6 +116,14 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
   const environment = environmentFor(redis.url, options);
   const config = loadConfig(environment);
 
+  const restarting = new Set<DevNodeProcess>();
+  const watchNode = (node: DevNodeProcess): void =>
+    watch(
+      `node ${node.id}`,
+      node.exited,
+      () => node.tail(),
+      () => restarting.has(node),
+    );
   const startNode = async (position: number): Promise<DemoNode> => {
     const id = `n${position + 1}`;
     const url = urls?.[position];
@@ -119,7 +133,8 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
     signal.throwIfAborted();
     const node = await startDevNode({ id });
     closers.add('nodes', () => node.stop());
-    watch(`node ${id}`, node.exited, () => node.tail());
+    nodeProcesses.set(id, node);
+    watchNode(node);
     return { id, url: node.url };
   };
   const startOne = async (kind: string, name: string): Promise<DemoWorker> => {
@@ -163,6 +178,17 @@ export async function startFleet(options: FleetOptions, closers: Closers): Promi
     kill(worker) {
       killed.add(worker);
       worker.process.child.kill('SIGKILL');
+    },
+    async restartNode(id, onKill) {
+      const node = nodeProcesses.get(id);
+      if (node === undefined) return false;
+      restarting.add(node);
+      onKill(node.pid);
+      node.kill('SIGKILL');
+      await node.restart();
+      restarting.delete(node);
+      watchNode(node);
+      return true;
     },
     lastWords: () =>
       [planner, ...others].flatMap(({ name, process }) =>

@@ -14,15 +14,17 @@ import { count, watchPlan } from './watch.ts';
 interface Rebalance {
   readonly title: string;
   readonly before: Holdings;
-  /** Who is killed on the way. */
+  /** Who is killed on the way: the working mover, or a gateway and then a node. */
   readonly death: 'worker' | 'gateway' | null;
+  /** The node that is killed after the gateway. */
+  readonly dyingNode?: string;
   readonly send: () => Promise<EventOutcome>;
 }
 
 type Remark = (text: string | null) => void;
 
 /** One event, from its sending until the last old copy is deleted. */
-export async function rebalance(scene: Scene, { title, before, death, send }: Rebalance): Promise<Chapter> {
+export async function rebalance(scene: Scene, { title, before, death, dyingNode, send }: Rebalance): Promise<Chapter> {
   const { fleet, screen, truth, clients, signal } = scene;
   const { control } = fleet;
   const sentAtMs = performance.now();
@@ -40,7 +42,7 @@ export async function rebalance(scene: Scene, { title, before, death, send }: Re
   const local = new AbortController();
   const about = { fleet, planId, documents, signal: AbortSignal.any([signal, local.signal]) };
   let remark: string | null = null;
-  const dying = killOne(scene, death, about, (text) => (remark = text));
+  const dying = killOne(scene, { death, dyingNode }, about, (text) => (remark = text));
   const watching = watchPlan({
     ...about,
     control,
@@ -61,10 +63,25 @@ export async function rebalance(scene: Scene, { title, before, death, send }: Re
 }
 
 /** Resolves to how long no worker was there. */
-async function killOne(scene: Scene, death: Rebalance['death'], about: MiddleInput, remark: Remark): Promise<number> {
+async function killOne(
+  scene: Scene,
+  { death, dyingNode }: { death: Rebalance['death']; dyingNode: string | undefined },
+  about: MiddleInput,
+  remark: Remark,
+): Promise<number> {
   if (death === 'worker') return killWorker(scene, about, remark);
   if (death === 'gateway') await killOneGateway(scene, about);
+  if (dyingNode !== undefined) await killNode(scene, dyingNode);
   return 0;
+}
+
+async function killNode({ fleet, screen }: Scene, id: string): Promise<void> {
+  const killedAtMs = performance.now();
+  const isBack = await fleet.restartNode(id, (pid) =>
+    screen.say(`  ✂ kill -9 ${pid}: node ${id}, whose documents nobody else has`),
+  );
+  if (isBack)
+    screen.say(`  ↻ node ${id} is back after ${seconds(performance.now() - killedAtMs)}, with what it had accepted`);
 }
 
 /** By what must be there at the moment. */

@@ -85,7 +85,7 @@ async function tellParts(scene: Scene, all: readonly DemoNode[]): Promise<boolea
   const { fleet, screen, clients, signal } = scene;
   const { control, nodes } = fleet;
   const { producer } = control;
-  const [first] = nodes;
+  const [first, second] = nodes;
   const fourth = all.at(-1);
   if (first === undefined || fourth === undefined) throw new InvariantError('a fleet without nodes');
   const answer = ({ jobId }: { jobId: string }): Promise<EventOutcome> =>
@@ -109,6 +109,7 @@ async function tellParts(scene: Scene, all: readonly DemoNode[]): Promise<boolea
     title: `drain ${first.id}`,
     before: between,
     death: clients === null ? null : 'gateway',
+    ...(clients === null || second === undefined ? {} : { dyingNode: second.id }),
     send: async () => answer(await producer.nodeDraining({ nodeId: first.id })),
   });
   const summary = clients === null ? null : await endOf(clients, signal);
