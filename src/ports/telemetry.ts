@@ -27,3 +27,16 @@ export interface Observer {
   target(node: string, load: { tasks: number; bytes: number; paceDocs: number }): void;
   event(type: string, result: 'planned' | 'repeated' | 'failed'): void;
 }
+
+/** What a router tells about itself; counted by telemetry, never read back. */
+export interface RouterObserver {
+  registration(what: 'registered' | 'ended'): void;
+  /** What must not happen, e.g. `epoch_regressed`. */
+  fault(what: string): void;
+  /** `unanswered`: told with an error of ours, to be sent again. */
+  write(result: 'accepted' | 'degraded' | 'refused' | 'unanswered'): void;
+  /** A part of a write waited, for this reason. */
+  waited(why: string, seconds: number): void;
+  /** Ids of a shard were put on the repair lists of this many owners. */
+  missed(owners: number): void;
+}

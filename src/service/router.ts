@@ -10,13 +10,13 @@ import { createRegistry } from '../redis/registry.ts';
 import { createRepairLists } from '../redis/repairs.ts';
 import type { Router } from '../routing/api.ts';
 import { createRouter } from '../routing/router/index.ts';
-import type { RouterLimits, RouterObserver } from '../routing/router/index.ts';
+import type { RouterLimits } from '../routing/router/index.ts';
+import { createRouterObserver } from '../telemetry/observer.ts';
 import type { Base } from './base.ts';
 
 export interface RouterOptions {
   /** What it is, for people: `gateway`. */
   readonly role: string;
-  readonly observer?: RouterObserver;
   readonly limits?: Partial<RouterLimits>;
 }
 
@@ -24,7 +24,7 @@ export interface RouterOptions {
 const REQUEST_MS = 30_000;
 
 /** To be closed before the base is. */
-export function openRouter(base: Base, { role, observer, limits }: RouterOptions): Router {
+export function openRouter(base: Base, { role, limits }: RouterOptions): Router {
   const { config, redis, scripts, records, clock, logger, timings, nodes, failpoint, metrics, holder } = base;
   const { observations, turns } = base;
   const entryMs = timings.routerEntryMs;
@@ -63,7 +63,7 @@ export function openRouter(base: Base, { role, observer, limits }: RouterOptions
     },
     clock,
     logger: logger.child({ part: 'router' }),
-    ...(observer === undefined ? {} : { observer }),
+    observer: createRouterObserver(metrics),
     name: `${holder} ${role}`,
     lapseMs: timings.routerLapseMs,
     ...(limits === undefined ? {} : { limits }),

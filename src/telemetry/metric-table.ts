@@ -21,6 +21,8 @@ const REQUEST_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1] as const;
 const PHASE_BUCKETS = [0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800] as const;
 /** A hold lasts as long as a write takes to be accepted, and never over two seconds. */
 const HOLD_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2] as const;
+/** The end of a hold, or a document that settles: up to half a minute. */
+const WAIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30] as const;
 /** What the edge adds is below a millisecond; what a search or a bulk load takes, up to a minute. */
 const GATEWAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60] as const;
 
@@ -170,6 +172,37 @@ export const METRICS = {
     type: 'counter',
     help: 'Topology events taken from the queue, by type and what came of them',
     labels: { type: null, result: null },
+  },
+  routerRegistrations: {
+    name: 'miroir_router_registrations_total',
+    type: 'counter',
+    help: 'Registrations of this process’s router, by whether one began or ended before its time',
+    labels: { event: ['registered', 'ended'] },
+  },
+  routerFaults: {
+    name: 'miroir_router_faults_total',
+    type: 'counter',
+    help: 'What must not happen: epoch_regressed, when a table came with a lower epoch than one seen',
+    labels: { kind: ['epoch_regressed'] },
+  },
+  routerWrites: {
+    name: 'miroir_router_writes_total',
+    type: 'counter',
+    help: 'Writes of clients by what they were told; degraded: a replica group fell short; unanswered: to be sent again',
+    labels: { result: ['accepted', 'degraded', 'refused', 'unanswered'] },
+  },
+  routerWait: {
+    name: 'miroir_router_wait_seconds',
+    type: 'histogram',
+    help: 'How long a shard’s part of a write waited, by what for: held, settling, turn, gate, delay, busy, places, reread',
+    labels: { reason: null },
+    buckets: WAIT_BUCKETS,
+  },
+  routerMissed: {
+    name: 'miroir_router_missed_total',
+    type: 'counter',
+    help: 'Times that ids of a shard were put on the repair list of an owner that missed them',
+    labels: NONE,
   },
   gatewayRequests: {
     name: 'miroir_gateway_requests_total',

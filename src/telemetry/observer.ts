@@ -1,5 +1,5 @@
 /** What the engine tells, as metrics. Gauges that come from records are set from them before each scrape. */
-import type { Observer, Records } from '../ports.ts';
+import type { Observer, Records, RouterObserver } from '../ports.ts';
 import { PHASES } from '../core/move.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -49,6 +49,26 @@ export function createObserver(metrics: Metrics): Observer {
     },
     event(type, result) {
       metrics.events.inc({ type, result });
+    },
+  };
+}
+
+export function createRouterObserver(metrics: Metrics): RouterObserver {
+  return {
+    registration(what) {
+      metrics.routerRegistrations.inc({ event: what });
+    },
+    fault(kind) {
+      metrics.routerFaults.inc({ kind });
+    },
+    write(result) {
+      metrics.routerWrites.inc({ result });
+    },
+    waited(reason, seconds) {
+      metrics.routerWait.observe({ reason }, seconds);
+    },
+    missed(owners) {
+      metrics.routerMissed.inc(owners);
     },
   };
 }

@@ -151,16 +151,7 @@ describe('a router’s registration', () => {
   });
 
   it('serves no index of which Redis shows a lower epoch than it has seen, and says so (R7)', async () => {
-    const faults: string[] = [];
-    const calls = await RouterCalls.open(fleet.base, {
-      observer: {
-        registration: () => undefined,
-        fault: (what) => faults.push(what),
-        write: () => undefined,
-        waited: () => undefined,
-        missed: () => undefined,
-      },
-    });
+    const calls = await RouterCalls.open(fleet.base);
     const key = '{miroir}:routing:docs';
     const epoch = Number(await fleet.base.redis.hget(key, 'epoch'));
     await fleet.base.redis.hset(key, 'epoch', epoch + 5);
@@ -168,7 +159,10 @@ describe('a router’s registration', () => {
     await fleet.base.redis.hset(key, 'epoch', epoch + 4);
     await untilTrue(async () => (await calls.put('docs', [{ id: 5 }])).status === 503);
     expect(await calls.search('docs')).toMatchObject({ status: 503, body: { code: 'miroir_epoch_regressed' } });
-    expect(faults).toEqual(['epoch_regressed']);
+    const scraped = await fleet.base.metrics.scrape();
+    expect(scraped).toContain('miroir_router_faults_total{kind="epoch_regressed"} 1');
+    expect(scraped).toMatch(/miroir_router_registrations_total\{event="registered"\} [1-9]/);
+    expect(scraped).toMatch(/miroir_router_writes_total\{result="accepted"\} [1-9]/);
     expect((await entries()).map(({ acks }) => acks['docs']?.epoch)).toEqual([epoch + 5]);
     await fleet.base.redis.hset(key, 'epoch', epoch + 6);
     await untilTrue(async () => (await calls.put('docs', [{ id: 5 }])).status === 202);

@@ -3,11 +3,11 @@
  * came of it: written, again (nobody has it, or R8 does not let it count), refused, or of unknown outcome.
  */
 import { messageOf } from '../../errors.ts';
-import type { Clock, Logger, NodeAnswer, Traffic } from '../../ports.ts';
+import type { Clock, Logger, NodeAnswer, RouterObserver, Traffic } from '../../ports.ts';
 import { sameOwners } from './choice.ts';
 import { verdictOfAnswer, verdictOfError } from './node-verdict.ts';
 import type { NodeVerdict } from './node-verdict.ts';
-import type { RouterLimits, RouterObserver } from './parts.ts';
+import type { RouterLimits } from './parts.ts';
 import type { Payload } from './payload.ts';
 import type { Places } from './places.ts';
 import type { Chosen, Preparation } from './prepare.ts';

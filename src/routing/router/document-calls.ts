@@ -1,13 +1,12 @@
 /** What clients write to documents: each call becomes a payload, is written, and answered with a task. */
 import type { IndexEntry } from '../../core/routing.ts';
 import { IndexUnknownError, InvalidInputError } from '../../errors.ts';
-import type { Clock } from '../../ports.ts';
+import type { Clock, RouterObserver } from '../../ports.ts';
 import type { ClientAnswer, DocumentsToWrite, WriteOptions } from '../api.ts';
 import { DocumentStore } from '../document-store.ts';
 import { nodeWords } from '../search/error-answers.ts';
 import { idOf, splitDocuments } from '../split.ts';
 import { deletionByFilter } from './filters.ts';
-import type { RouterObserver } from './parts.ts';
 import { deletePayload, documentsPayload, idCountOf, storedPayload } from './payload.ts';
 import type { Payload } from './payload.ts';
 import type { Registration } from './registration.ts';

@@ -1,9 +1,8 @@
 /** A write that ends without being written: what it left where, and what the client is told. */
 import { isMiroirError, messageOf, NoQuorumError, OutcomeUnknownError } from '../../errors.ts';
 import type { MiroirError } from '../../errors.ts';
-import type { Logger, NodeAnswer, RepairLists } from '../../ports.ts';
+import type { Logger, NodeAnswer, RepairLists, RouterObserver } from '../../ports.ts';
 import type { Pending } from './part-queue.ts';
-import type { RouterObserver } from './parts.ts';
 import { turnIdsOf } from './payload.ts';
 import type { Payload } from './payload.ts';
 import type { Tables } from './tables.ts';

@@ -13,7 +13,7 @@ import { HoldEnder } from './hold-ender.ts';
 import { InFlight } from './in-flight.ts';
 import { IndexCalls } from './index-calls.ts';
 import { NodeWatch } from './node-watch.ts';
-import { LIMITS, SILENT } from './parts.ts';
+import { LIMITS } from './parts.ts';
 import type { RouterLimits, RouterParts } from './parts.ts';
 import { Places } from './places.ts';
 import { Preparation } from './prepare.ts';
@@ -28,7 +28,7 @@ import { TaskWriter } from './task-writer.ts';
 import { WaitingRoom } from './waits.ts';
 import type { WriteParts } from './write.ts';
 
-export type { RouterLimits, RouterObserver, RouterParts } from './parts.ts';
+export type { RouterLimits, RouterParts } from './parts.ts';
 
 /** Registers in the background: `readiness` says when it serves. To be closed. */
 export function createRouter(parts: RouterParts): Router {
@@ -75,8 +75,7 @@ export function createRouter(parts: RouterParts): Router {
 }
 
 function assemble(parts: RouterParts) {
-  const { records, registry, journal, turns, repairs, clientTasks, clock, logger, name, lapseMs } = parts;
-  const observer = parts.observer ?? SILENT;
+  const { records, registry, journal, turns, repairs, clientTasks, clock, logger, observer, name, lapseMs } = parts;
   const given: RouterLimits = { ...LIMITS, ...parts.limits };
   // A request that lasts longer than its registration may could not count anyway (R8).
   const limits: RouterLimits = { ...given, requestMs: Math.min(given.requestMs, lapseMs) };

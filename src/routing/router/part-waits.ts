@@ -1,9 +1,9 @@
 /** Lets the parts of one write wait outside of any choice, bounded in time and in number (R2, R4). */
 import type { MiroirError } from '../../errors.ts';
-import type { Clock } from '../../ports.ts';
+import type { Clock, RouterObserver } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 import type { PartQueue, Pending } from './part-queue.ts';
-import type { RouterLimits, RouterObserver } from './parts.ts';
+import type { RouterLimits } from './parts.ts';
 import type { Registration } from './registration.ts';
 import { longestMs, lookAfterMs, overdue, roomFull } from './waits.ts';
 import type { WaitingRoom, WaitWhy } from './waits.ts';

@@ -9,31 +9,11 @@ import type {
   Records,
   Registry,
   RepairLists,
+  RouterObserver,
   Traffic,
   Turns,
 } from '../../ports.ts';
 import type { NodeWatchParts } from './node-watch.ts';
-
-/** What a router tells about itself; counted by telemetry, never read back. */
-export interface RouterObserver {
-  registration(what: 'registered' | 'ended'): void;
-  /** What must not happen, e.g. `epoch_regressed`. */
-  fault(what: string): void;
-  /** `unanswered`: told with an error of ours, to be sent again. */
-  write(result: 'accepted' | 'degraded' | 'refused' | 'unanswered'): void;
-  /** A part of a write waited, for this reason. */
-  waited(why: string, seconds: number): void;
-  /** Ids of a shard were put on the repair lists of this many owners. */
-  missed(owners: number): void;
-}
-
-export const SILENT: RouterObserver = {
-  registration: () => undefined,
-  fault: () => undefined,
-  write: () => undefined,
-  waited: () => undefined,
-  missed: () => undefined,
-};
 
 export interface RouterLimits {
   /** A write waits at most this long for the end of a hold (R4). */
@@ -91,7 +71,7 @@ export interface RouterParts {
   readonly admin: IndexAdmin;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly observer?: RouterObserver;
+  readonly observer: RouterObserver;
   /** `host/pid` and role, for people. */
   readonly name: string;
   /** `timings.routerLapseMs`. */

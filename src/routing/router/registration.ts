@@ -4,10 +4,9 @@
  */
 import { stopwatch } from '../../core/stopwatch.ts';
 import { messageOf, RouterUnconfirmedError } from '../../errors.ts';
-import type { Acknowledged, Clock, Logger, Registry } from '../../ports.ts';
+import type { Acknowledged, Clock, Logger, Registry, RouterObserver } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 import type { InFlight } from './in-flight.ts';
-import type { RouterObserver } from './parts.ts';
 import type { Tables } from './tables.ts';
 
 /** One registration from its first good confirmation until it lapses; a break ends it for good. */

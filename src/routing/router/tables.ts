@@ -5,9 +5,8 @@
 import type { IndexEntry, RoutingTable, ShardRoute } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { EpochRegressedError, IndexUnknownError } from '../../errors.ts';
-import type { Clock, Logger, Records } from '../../ports.ts';
+import type { Clock, Logger, Records, RouterObserver } from '../../ports.ts';
 import type { Bell } from './bell.ts';
-import type { RouterObserver } from './parts.ts';
 
 /** One index at one epoch. Never changes: a newer one takes its place. */
 export interface Snapshot {

@@ -1,8 +1,16 @@
 /** Looks at the nodes for what became of clients' tasks, keeps final states, and lists what an owner missed (R10). */
 import type { RoutingTable } from '../../core/routing.ts';
 import { messageOf } from '../../errors.ts';
-import type { ClientTaskRecord, ClientTasks, Logger, NodeTask, Records, RepairLists, Traffic } from '../../ports.ts';
-import type { RouterObserver } from './parts.ts';
+import type {
+  ClientTaskRecord,
+  ClientTasks,
+  Logger,
+  NodeTask,
+  Records,
+  RepairLists,
+  RouterObserver,
+  Traffic,
+} from '../../ports.ts';
 import type { Tables } from './tables.ts';
 import { hasOldReaders, taskState } from './task-state.ts';
 import type { Missed, SeenPart, SeenShard, TaskState } from './task-state.ts';

@@ -6,7 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import { NoQuorumError, OutcomeUnknownError, RouterUnconfirmedError } from '../../errors.ts';
 import type { MiroirError } from '../../errors.ts';
-import type { Clock, Logger, NodeAnswer, RepairLists } from '../../ports.ts';
+import type { Clock, Logger, NodeAnswer, RepairLists, RouterObserver } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 import { stepOf } from './choice.ts';
 import type { Delivery, Fate } from './deliver.ts';
@@ -16,7 +16,7 @@ import type { InFlight } from './in-flight.ts';
 import { PartQueue } from './part-queue.ts';
 import type { Pending } from './part-queue.ts';
 import { PartWaits } from './part-waits.ts';
-import type { RouterLimits, RouterObserver } from './parts.ts';
+import type { RouterLimits } from './parts.ts';
 import type { Part, Payload } from './payload.ts';
 import { placeBell } from './places.ts';
 import type { Places } from './places.ts';
