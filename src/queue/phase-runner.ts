@@ -68,6 +68,9 @@ const isHandover = (error: unknown): boolean =>
 const isOfOlderFlow = (job: Job<PhaseJob>, move: MoveState): boolean =>
   Number(/-f(\d+)-\d+$/.exec(job.id ?? '')?.[1] ?? move.flow) < move.flow;
 
+/** Whether the shard's owners have changed: from the switch on, before its phase is reached, a move only goes forward. */
+const goesForward = (move: MoveState): boolean => isSwitched(move.phase) || move.switchedAtMs !== null;
+
 export class PhaseRunner {
   readonly #options: RunnerOptions;
   /** Moves with a phase at work: a second job of one waits, since both would send the same windows. */
@@ -153,7 +156,7 @@ export class PhaseRunner {
   async #step(job: Job<PhaseJob>, token: string, move: MoveState): Promise<JobPhase | null> {
     const { work, checkpoint, clock, observer, logger } = this.#options;
     const log = logger.child({ move: move.id, index: move.index, shard: move.shard });
-    if (move.cancelWished && !isSwitched(move.phase)) {
+    if (move.cancelWished && !goesForward(move)) {
       await work.undo(move, 'cancelled', 'a cancel was wished');
       return null;
     }
@@ -171,8 +174,8 @@ export class PhaseRunner {
       });
       await shown;
     } catch (error) {
-      const end = isSwitched(move.phase) ? null : work.outcomeOf(error);
-      if (end === null) throw error;
+      const end = work.outcomeOf(error);
+      if (end === null || !(await this.#canEnd(move))) throw error;
       log.error({ problem: messageOf(error) }, `move ${end.outcome}`);
       await work.undo(move, end.outcome, end.why);
       return null;
@@ -180,6 +183,12 @@ export class PhaseRunner {
     observer.phase(next, (clock.monotonic() - startedMs) / 1_000);
     log.info({ from: move.phase, to: next }, `${move.index}/${move.shard} ${move.phase} → ${next}`);
     return next;
+  }
+
+  /** As the record stands now: the switch may have happened in the very run that failed. */
+  async #canEnd(move: MoveState): Promise<boolean> {
+    const now = await this.#options.records.move(move.id);
+    return now !== null && now.outcome === undefined && !goesForward(now);
   }
 
   /** Back to the head of the queue, for whoever holds the index next. Without Redis the job's lock runs out instead. */

@@ -235,6 +235,32 @@ describe('while the shard settles', () => {
     expect(merged).toContain('on top of');
   });
 
+  it('a cancel comes too late, also one that an older process took: the move goes forward, whoever takes it up', async () => {
+    const { at, id } = await settling();
+    await expect(fleet.base.records.wish(id, 'cancel')).rejects.toThrow('settling');
+    await fleet.base.redis.hset(keys.move(id), 'wish', 'cancel');
+    // Until the phase gives up waiting for its source and the next run of its job reads the wish.
+    await fleet.untilMove(id, ({ waiting }) => waiting?.reason.startsWith('node_busy') === true);
+    await at.source.resume();
+    expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 0 });
+    await at.check();
+  });
+
+  it('a document that the target rejects makes the move wait with the reason, and never undoes it', async () => {
+    const { at, id } = await settling();
+    const path = `^/indexes/${at.index}/documents\\?(?!.*window)`;
+    const message = 'not this one';
+    await at.target.fault({ match: { method: 'POST', path }, do: 'fail-task', code: 'invalid_document_id', message });
+    await at.source.resume();
+    const waiting = await fleet.untilMove(id, (move) => move.waiting?.reason.includes('document_rejected') === true);
+    expect(waiting.waiting?.reason).toContain(`rejects document 3: ${message}`);
+    expect(await route(at)).toMatchObject({ state: 'settling', owners: [at.to], readers: [at.from] });
+    await at.target.clearFaults();
+    await fleet.moveQueue.promote(waiting);
+    expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 0 });
+    await at.check();
+  });
+
   it('a document that differs although it was carried over keeps its entry, and is carried over again', async () => {
     const { at, id } = await settling();
     const stale = JSON.parse((await at.target.texts(at.index)).get('3') ?? '') as Record<string, unknown>;
