@@ -14,6 +14,7 @@ export interface Call {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | string | null;
+  readonly isWrite: boolean;
   /** An answer with a 2xx status and more bytes than this is not read further. */
   readonly maxBytes: number;
 }
@@ -36,7 +37,7 @@ export function exchange(dispatcher: Dispatcher, clock: Clock, permit: Permit, c
   return new Promise((resolve, reject) => {
     const { origin, method, path, headers, body } = call;
     // Order: nothing may wait between this line and dispatch.
-    const handler = new ExchangeHandler(permit, clock, call.maxBytes, permit.budgetMs(), resolve, reject);
+    const handler = new ExchangeHandler(permit, clock, call, permit.budgetMs(), resolve, reject);
     if (!handler.isDone) dispatcher.dispatch({ origin, method, path, headers, body, idempotent: false }, handler);
   });
 }
@@ -53,12 +54,17 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #resolve: (result: Exchange) => void;
   readonly #reject: (error: unknown) => void;
   readonly #stopTimer: () => void;
-  readonly #onAbort = (): void => this.#giveUp('cancelled', this.#permit.signal.reason);
+  /** Ends it also when it was sent: for a write, whose fate somebody has to find out then, that may be later. */
+  readonly #lastSignal: AbortSignal;
+  readonly #onAbort = (): void => {
+    if (!this.#isSent) this.#giveUp('cancelled', this.#permit.signal.reason);
+  };
+  readonly #onLastAbort = (): void => this.#giveUp('cancelled', this.#lastSignal.reason);
 
   constructor(
     permit: Permit,
     clock: Clock,
-    maxBytes: number,
+    { maxBytes, isWrite }: Call,
     budgetMs: number,
     resolve: (result: Exchange) => void,
     reject: (error: unknown) => void,
@@ -70,7 +76,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#stopTimer = clock.timer(budgetMs, () =>
       this.#giveUp('timeout', new Error(`no whole answer in ${budgetMs} ms`)),
     );
+    this.#lastSignal = (isWrite ? permit.writeSignal : undefined) ?? permit.signal;
     permit.signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#lastSignal.addEventListener('abort', this.#onLastAbort, { once: true });
     if (permit.signal.aborted) this.#onAbort();
   }
 
@@ -146,6 +154,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.isDone = true;
     this.#stopTimer();
     this.#permit.signal.removeEventListener('abort', this.#onAbort);
+    this.#lastSignal.removeEventListener('abort', this.#onLastAbort);
   }
 }
 

@@ -108,6 +108,7 @@ export async function attemptOnce(
       ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }),
     },
     body: request.body ?? null,
+    isWrite,
     maxBytes,
   });
   const labels = { node_id: node.id, operation: request.operation };

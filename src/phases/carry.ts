@@ -61,7 +61,7 @@ async function deleteGone(
   tag: string,
 ): Promise<number> {
   const texts = ids.map((id) => JSON.stringify(id));
-  const uid = await sendWrite(context, () => target.deleteDocuments(context.entry.uid, texts, tag));
+  const uid = await sendWrite(context, target, () => target.deleteDocuments(context.entry.uid, texts, tag));
   const task = await context.tasks(target).ended(uid);
   if (task.status === 'succeeded') return uid;
   const why = task.error?.message ?? task.status;
@@ -71,7 +71,7 @@ async function deleteGone(
 /** Returns the task. */
 async function putFound(context: PhaseContext, target: NodeClient, documents: Buffer, tag: string): Promise<number> {
   const { entry } = context;
-  const uid = await sendWrite(context, () => target.putDocuments(entry.uid, entry.primaryKey, documents, tag));
+  const uid = await sendWrite(context, target, () => target.putDocuments(entry.uid, entry.primaryKey, documents, tag));
   await settleTask(context, target, { task: await context.tasks(target).ended(uid), documents, window: null });
   return uid;
 }
@@ -132,7 +132,7 @@ export async function differing(context: PhaseContext, node: NodeClient, ids: re
  * newest task that it was sent with.
  */
 export async function carry(context: PhaseContext, old: OldOwner, ids: readonly string[]): Promise<number> {
-  await untilSure(context);
+  await untilSure(context, context.node(context.move.target));
   const batches = parts(ids, context.settings.migrationBatchSize);
   let newest = NO_TASK;
   let failed = false;

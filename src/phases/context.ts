@@ -17,6 +17,7 @@ import type {
   Records,
   RepairLists,
 } from '../ports.ts';
+import type { LateWrites } from './late-writes.ts';
 import type { TargetLoads } from './target-load.ts';
 import type { TaskWatch } from './task-watch.ts';
 
@@ -51,6 +52,8 @@ export interface PhaseContext {
   /** Waits for tasks of a node; one poll for all moves of the index. */
   tasks(node: NodeClient): TaskWatch;
   readonly loads: TargetLoads;
+  /** Writes of this lease whose outcome is not known. */
+  readonly late: LateWrites;
   readonly settings: PhaseSettings;
   readonly timings: Timings;
   readonly clock: Clock;

@@ -164,7 +164,7 @@ class Copy {
     const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt: 1, window: [window.from, window.to] });
     let uid: number;
     try {
-      uid = await sendWrite(this.#context, () =>
+      uid = await sendWrite(this.#context, this.#target, () =>
         this.#target.putDocuments(entry.uid, entry.primaryKey, page.documents, tag),
       );
     } finally {

@@ -9,6 +9,7 @@ import { MoveWaitingError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { shardFilter, windowFilter } from './filters.ts';
+import { sendWrite, untilSure } from './late-writes.ts';
 import { writeTag } from './tags.ts';
 
 /** Deletes waiting in the node at a time: they share a batch, and a batch of 4,000 deletes lasts about a second. */
@@ -51,7 +52,7 @@ async function deleteOnce(context: PhaseContext, node: NodeClient): Promise<void
       }
       if (ids.length === 0) continue;
       const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt: 1 });
-      const uid = await node.deleteDocuments(entry.uid, ids, tag);
+      const uid = await sendWrite(context, node, () => node.deleteDocuments(entry.uid, ids, tag));
       const ended = watch.ended(uid).then((task) => {
         if (task.status === 'failed') {
           throw new MoveWaitingError(`node_busy: ${node.node.id} failed to delete: ${task.error?.message ?? ''}`);
@@ -71,6 +72,8 @@ async function deleteOnce(context: PhaseContext, node: NodeClient): Promise<void
 /** Removes the shard's documents from the node and checks that none is left. Returns how many there were. */
 export async function deleteShard(context: PhaseContext, node: NodeClient): Promise<number> {
   const { entry, move } = context;
+  // One that was sent without an answer would delete what comes after this, too.
+  await untilSure(context, node);
   const before = await node.count(entry.uid, shardFilter(move.shard));
   if (before === 0) return 0;
   await deleteOnce(context, node);

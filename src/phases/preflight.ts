@@ -3,6 +3,7 @@ import { MoveWaitingError, PreflightError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
+import { sendWrite } from './late-writes.ts';
 import { writeTag } from './tags.ts';
 
 /** Tasks that rename, swap, delete or rewrite an index: a move waits until they are over. */
@@ -48,7 +49,8 @@ async function prepareIndex(context: PhaseContext, source: NodeClient, target: N
   const { uid, primaryKey } = context.entry;
   const existing = await target.index(uid);
   if (existing === null) {
-    await context.tasks(target).ended(await target.createIndex(uid, primaryKey)); // may exist by now: another move was first
+    // May exist by now: another move was first.
+    await context.tasks(target).ended(await sendWrite(context, target, () => target.createIndex(uid, primaryKey)));
   } else if (existing.primaryKey !== null && existing.primaryKey !== primaryKey) {
     throw new PreflightError(
       `index ${uid} on ${target.node.id} has primary key ${existing.primaryKey}, not ${primaryKey}`,
@@ -65,7 +67,9 @@ async function prepareIndex(context: PhaseContext, source: NodeClient, target: N
       { remedy: 'make the settings equal on both nodes' },
     );
   }
-  const task = await context.tasks(target).ended(await target.updateSettings(uid, wanted));
+  const task = await context
+    .tasks(target)
+    .ended(await sendWrite(context, target, () => target.updateSettings(uid, wanted)));
   const left = differing(wanted, await target.settings(uid));
   if (left.length === 0) return;
   throw new PreflightError(
@@ -117,7 +121,7 @@ async function assertTwoServers(context: PhaseContext, source: NodeClient, targe
   const [ours, theirs] = await Promise.all([source.index(uid), target.index(uid)]);
   if (ours === null || ours.createdAt !== theirs?.createdAt) return;
   const tag = writeTag({ move: context.move.id, fence: context.fence, shards: [], attempt: 0 });
-  const task = await target.deleteDocuments(uid, [], tag);
+  const task = await sendWrite(context, target, () => target.deleteDocuments(uid, [], tag));
   const [seen] = await source.tasks({ uids: [task], limit: 1 });
   if (seen?.indexUid !== uid || seen.customMetadata !== tag) return;
   throw new PreflightError(`${source.node.id} and ${target.node.id} are one server`, {

@@ -40,7 +40,7 @@ async function sendOnce(
   const { entry, move, fence } = context;
   const slots = window === null ? {} : { window: [window.from, window.to] as const };
   const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt, ...slots });
-  const uid = await sendWrite(context, () => target.putDocuments(entry.uid, entry.primaryKey, documents, tag));
+  const uid = await sendWrite(context, target, () => target.putDocuments(entry.uid, entry.primaryKey, documents, tag));
   return context.tasks(target).ended(uid);
 }
 

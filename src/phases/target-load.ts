@@ -16,8 +16,6 @@ export interface LoadLimits {
 
 /** Documents in a window are never fewer: below, a batch's fixed price decides (docs/decisions). */
 const MIN_DOCS = 500;
-/** Entries that ended this long before a new one begins are of moves long over. */
-const UNSURE_KEPT_MS = 600_000;
 /** A node's price changes with its size and its machine, not from move to move. */
 const SMALL_BATCH_KEPT_MS = 10_000;
 
@@ -87,7 +85,6 @@ export class TargetLoad {
   #smallBatchMs: number | null = null;
   #smallBatchAtMs = -Infinity;
   #reserved: { readonly move: string; readonly untilMs: number } | null = null;
-  readonly #unsure = new Map<string, number>();
   #oldest: { readonly uid: number; readonly sinceMs: number } | null = null;
   /** Documents of ours by the start of the batch that took them: a batch is fed to the pace once it is left behind. */
   #batch: { startedAt: string; docs: number; durationMs: number } | null = null;
@@ -147,16 +144,6 @@ export class TargetLoad {
 
   isReservedFor(other: string, nowMs: number): boolean {
     return this.#reserved !== null && this.#reserved.move !== other && nowMs < this.#reserved.untilMs;
-  }
-
-  /** Until then (monotonic ms) a write of the move without a certain answer may arrive. */
-  learnUnsure(move: string, untilMs: number): void {
-    for (const [other, endMs] of this.#unsure) if (endMs < untilMs - UNSURE_KEPT_MS) this.#unsure.delete(other);
-    this.#unsure.set(move, untilMs);
-  }
-
-  unsureUntilMs(move: string): number {
-    return this.#unsure.get(move) ?? -Infinity;
   }
 
   /** Since when (monotonic ms) this task has been seen as the node's oldest unfinished one; null: it has none. */

@@ -5,6 +5,7 @@
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import { isSwitched } from '../core/move.ts';
 import type { PhaseContext } from './context.ts';
+import { untilSure } from './late-writes.ts';
 import { deleteShard } from './leftovers.ts';
 import { stable } from './routes.ts';
 import { settleWrites } from './watermark.ts';
@@ -34,6 +35,7 @@ export async function undo(context: PhaseContext, outcome: 'cancelled' | 'failed
   if (ours && !owns && !gone) {
     const node = context.node(move.target);
     if ((await node.index(move.index)) !== null) {
+      await untilSure(context, node);
       await settleWrites(context, node);
       await deleteShard(context, node);
     }

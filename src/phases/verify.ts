@@ -51,14 +51,16 @@ export function compareDocuments(source: string, target: string, primaryKey: str
 async function repair(context: PhaseContext, target: NodeClient, differences: Differences): Promise<void> {
   const { entry, move, fence } = context;
   const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt: 1 });
-  await untilSure(context);
+  await untilSure(context, target);
   if (differences.put.length > 0) {
     const documents = Buffer.from(`[${differences.put.join(',')}]`);
-    const uid = await sendWrite(context, () => target.putDocuments(entry.uid, entry.primaryKey, documents, tag));
+    const uid = await sendWrite(context, target, () =>
+      target.putDocuments(entry.uid, entry.primaryKey, documents, tag),
+    );
     await settleTask(context, target, { task: await context.tasks(target).ended(uid), documents, window: null });
   }
   if (differences.remove.length === 0) return;
-  const uid = await sendWrite(context, () => target.deleteDocuments(entry.uid, differences.remove, tag));
+  const uid = await sendWrite(context, target, () => target.deleteDocuments(entry.uid, differences.remove, tag));
   const task = await context.tasks(target).ended(uid);
   if (task.status !== 'failed') return;
   throw new MoveWaitingError(`node_busy: ${target.node.id} failed to delete: ${task.error?.message ?? ''}`, 1_000);

@@ -3,6 +3,8 @@
 export interface Permit {
   /** Aborted when the holder must stop acting. */
   readonly signal: AbortSignal;
+  /** Aborted when not even the answer of a write that was sent may be waited for; absent: `signal` is. */
+  readonly writeSignal?: AbortSignal;
   /** How long one request may last now (ms). Throws `LeaseLostError` when nothing may be started any more. */
   budgetMs(): number;
 }

@@ -168,7 +168,7 @@ export function startClaims(options: ClaimsOptions): Claims {
       slots.leaveIndex(index);
       share();
       if (lost && !settled) options.onUnsettled(index);
-      if (!lost) await lease.release(settled);
+      if (!lost) await lease.release(settled && runner.isSure);
     }
   };
 

@@ -24,6 +24,8 @@ export interface PhaseWork {
   undo(move: MoveState, outcome: 'cancelled' | 'failed', why: string): Promise<void>;
   /** Null, or the outcome that an error asks for before the switch. */
   outcomeOf(error: unknown): { outcome: 'cancelled' | 'failed'; why: string } | null;
+  /** Whether nothing that was sent to a node can arrive any more without our knowing. */
+  isSure(): boolean;
 }
 
 export interface RunnerOptions {
@@ -121,6 +123,11 @@ export class PhaseRunner {
   /** Phases at work now: their requests may be under way. Jobs that only wait for Redis do not count. */
   get working(): number {
     return this.#atWork.size;
+  }
+
+  /** Whether no write is under way, or may arrive although its answer was lost. */
+  get isSure(): boolean {
+    return this.#options.work.isSure();
   }
 
   /** Moves that have places at their nodes, whether a phase of them is at work or not. */

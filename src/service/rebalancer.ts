@@ -4,6 +4,7 @@ import type { IndexEntry } from '../core/routing.ts';
 import { DocumentRejectedError, IndexUnknownError, NodeUnknownError } from '../errors.ts';
 import type { PhaseContext } from '../phases/context.ts';
 import { phases } from '../phases/index.ts';
+import { LateWrites } from '../phases/late-writes.ts';
 import { TargetLoads } from '../phases/target-load.ts';
 import { type TaskWatch, watchTasks } from '../phases/task-watch.ts';
 import { OUTDATED, OutdatedMove, undo } from '../phases/undo.ts';
@@ -35,6 +36,7 @@ function phaseWork(
 ): PhaseWork {
   const { config, records, nodes, clock, observer, timings, failpoint, logger } = base;
   const repairs = createRepairLists(base);
+  const late = new LateWrites(clock, timings.residueMs);
   const watches = new Map<string, TaskWatch>();
   let entry: IndexEntry | null = null;
 
@@ -43,7 +45,8 @@ function phaseWork(
     // What the registry says of an index never changes.
     entry ??= await records.index(move.index);
     if (entry === null) throw new IndexUnknownError(`index ${move.index} is not registered any more`);
-    const permit: Permit = { signal: stopping(), budgetMs: () => lease.budgetMs() };
+    // A process that drains waits for the answers of what it has sent: they tell its successor what to expect.
+    const permit: Permit = { signal: stopping(), writeSignal: lease.signal, budgetMs: () => lease.budgetMs() };
     const clients = new Map<string, NodeClient>();
     return {
       move,
@@ -69,6 +72,7 @@ function phaseWork(
         return watch;
       },
       loads,
+      late,
       settings: config,
       timings,
       clock,
@@ -88,6 +92,7 @@ function phaseWork(
       const context = await contextFor(move, () => Promise.resolve());
       await failpoint.within('Undo', () => undo(context, outcome, why));
     },
+    isSure: () => late.areOver,
     outcomeOf(error) {
       if (error instanceof OutdatedMove) return { outcome: 'cancelled', why: `${OUTDATED}: ${error.message}` };
       if (error instanceof DocumentRejectedError) return { outcome: 'failed', why: error.message };

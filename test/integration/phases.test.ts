@@ -1,11 +1,13 @@
 // Single moves on a fleet that the tests of this file share: what is copied, what goes wrong, and how each ends. Each
 // test has an index of one shard and node switches of its own.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { MoveState } from '../../src/ports.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { type IndexOptions, type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { type Scene, endGrace, isInGrace, scene as newScene, windowsOf } from '../support/scene.ts';
 import { switchesOf } from '../support/switches.ts';
+import { untilTrue } from '../support/until.ts';
 
 /** Longer than any test: a retiring copy is deleted only when a test wishes it. */
 const GRACE_MS = 600_000;
@@ -193,6 +195,35 @@ describe('trouble at the target', () => {
     expect(await at.end(id)).toMatchObject({ outcome: 'done', error: null });
     await at.check();
   });
+
+  it(
+    'a delete of leftovers that got no answer is waited out: arriving later it would take what is copied',
+    { timeout: 60_000 },
+    async () => {
+      const at = await scene();
+      const [text = ''] = (await at.source.texts(at.index)).values();
+      await at.target.put(at.index, JSON.parse(text) as Record<string, unknown>);
+      const path = `^/indexes/${at.index}/documents/delete-batch`;
+      await at.target.fault({ match: { path }, times: 1, do: 'drop-before' });
+      const { id } = await at.move();
+      const broken = async (): Promise<boolean> => (await at.target.asked(path)).length > 0;
+      await untilTrue(broken);
+      // It arrives all the same, and the leftovers are gone by then.
+      const [lost] = await at.target.asked(path);
+      await at.target.remove(at.index, (JSON.parse(text) as { id: number }).id);
+      await sleep(2_000);
+      expect(await at.sent()).toEqual([]);
+      const node = fleet.nodes.find((one) => one.id === at.to);
+      const late = await fetch(`${node?.url}${lost?.path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify([(JSON.parse(text) as { id: number }).id]),
+      });
+      expect(late.status).toBe(202);
+      expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 0 });
+      await at.check();
+    },
+  );
 
   it('a target that was wiped after the copy pauses the move with the reason, and nothing on the source is deleted', async () => {
     const at = await scene();

@@ -3,11 +3,13 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Fault } from '../../src/devnode/switches.ts';
 import { environmentOf, loadConfig } from '../../src/config.ts';
 import { type Child, startChild } from '../../src/fleet/child.ts';
 import { spawnWorker, startWorker } from '../../src/fleet/processes.ts';
 import { keys, PLANNER_SCOPE, rebalanceScope } from '../../src/redis/keys.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
+import { scene } from '../support/scene.ts';
 import { withRedis } from '../support/redis.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -197,5 +199,43 @@ describe('SIGTERM while shards move', { timeout: 60_000 }, () => {
     await fleet.startWorker();
     await fleet.untilQuiet();
     expect(await leases.hget(lease, 'how')).toBe('clean');
+  });
+
+  /** A move whose documents meet a fault at the target, and its process, which is told to end then. */
+  async function ending(fault: Pick<Fault, 'do' | 'ms'>) {
+    const running = await startTestFleet({ nodes: 2, aof: 'everysec', config: { lease_ttl_secs: 10 } });
+    fleet = running;
+    const at = await scene(running);
+    await at.target.fault({ match: { method: 'POST', path: `^/indexes/${at.index}/documents\\?` }, ...fault });
+    const { child } = await startWorker('rebalancer', running.env);
+    const { id } = await at.move();
+    await untilTrue(async () => (await at.sent()).length > 0);
+    return { at, id, child, state: () => running.base.redis.hget(keys.lease(rebalanceScope(at.index)), 'state') };
+  }
+
+  it('waits for the answer of a window that is being accepted, and leaves nothing on its way behind', async () => {
+    const { at, id, child, state } = await ending({ do: 'delay', ms: 1_500 });
+    const { code, ms } = await terminated(child);
+    expect(code, child.tail().join('\n')).toBe(0);
+    expect(ms).toBeLessThan(DRAIN_MS);
+    expect((await at.sent()).map(({ status }) => status)).toEqual([202]);
+    expect(await state()).toBe('clean');
+    await at.target.clearFaults();
+    await fleet?.startWorker();
+    expect(await fleet?.untilEnded(id)).toMatchObject({ outcome: 'done', differences: 0 });
+    await at.check();
+  });
+
+  it('has its successor wait where the answer of a write was lost, since it may arrive later', async () => {
+    const { at, id, child, state } = await ending({ do: 'drop-before' });
+    await fleet?.untilMove(id, ({ waiting }) => waiting?.reason.includes('putDocuments') === true);
+    expect((await terminated(child)).code).toBe(0);
+    expect(await state()).toBe('dirty');
+    await at.target.clearFaults();
+    const before = performance.now();
+    await fleet?.startWorker();
+    expect(await fleet?.untilEnded(id, 20_000)).toMatchObject({ outcome: 'done', differences: 0 });
+    expect(performance.now() - before).toBeGreaterThan(5_000);
+    await at.check();
   });
 });
