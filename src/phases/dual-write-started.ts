@@ -10,6 +10,7 @@ import type { NodeClient, RouteRead } from '../ports.ts';
 import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
+import { equalizeSettings } from './index-settings.ts';
 import { deleteShard } from './leftovers.ts';
 import { assertNoIndexOperation, preflight } from './preflight.ts';
 import { hasVectors } from './read-window.ts';
@@ -65,6 +66,8 @@ async function facts(
   const { uid } = context.entry;
   // The source's watermark comes first: what is counted and copied after it contains every write before tracking.
   const sourceFloor = await settleWrites(context, source);
+  // Settings that the source had accepted before are applied by now, and may be others than the preflight compared.
+  await equalizeSettings(context, source, target);
   const [from, to, targetFloor, documents, vectors] = await Promise.all([
     source.index(uid),
     target.index(uid),

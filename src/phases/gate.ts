@@ -7,6 +7,8 @@ import type { JournalState, NodeClient, NodeTask, RouteRead } from '../ports.ts'
 import { type Floors, auditNodes, takeUp } from './audit.ts';
 import { catchUp } from './catch-up.ts';
 import { type PhaseContext, journalOf } from './context.ts';
+import { equalizeSettings } from './index-settings.ts';
+import { assertNoIndexOperation } from './preflight.ts';
 import { isShort, press, sizeText, stateOf } from './pressure.ts';
 import { behind } from './queue-age.ts';
 import { ShardVerifier } from './verify-shard.ts';
@@ -39,7 +41,7 @@ export class Gate {
   /** Returns the newest uids looked at on both nodes. Throws `MoveWaitingError` with what keeps it closed. */
   async pass(read: RouteRead): Promise<Floors> {
     const { move } = this.#context;
-    const takenFloor = await takeUp(this.#context, this.#target);
+    const [takenFloor] = await Promise.all([takeUp(this.#context, this.#target), this.#assertSameSettings()]);
     // Another source was named since: every window is verified against it.
     await this.#verifier.rest();
     let floors: Floors = { source: move.sourceFloor ?? -1, target: move.targetFloor ?? -1 };
@@ -86,6 +88,12 @@ export class Gate {
     await journal
       .setGate(journalOf(move), false)
       .catch((error: unknown) => log.debug({ problem: messageOf(error) }, 'the gate stays set'));
+  }
+
+  /** A change that a router had checked before the move was there may have reached the source since. */
+  async #assertSameSettings(): Promise<void> {
+    await assertNoIndexOperation(this.#context, this.#source);
+    await equalizeSettings(this.#context, this.#source, this.#target);
   }
 
   async #verifyForeign(tasks: readonly NodeTask[], state: JournalState, round: number): Promise<void> {

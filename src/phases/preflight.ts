@@ -3,11 +3,14 @@ import { MoveWaitingError, PreflightError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
+import { equalizeSettings } from './index-settings.ts';
 import { sendWrite } from './late-writes.ts';
 import { writeTag } from './tags.ts';
 
 /** Tasks that rename, swap, delete or rewrite an index: a move waits until they are over. */
 const INDEX_OPERATIONS = ['indexSwap', 'indexDeletion', 'indexUpdate', 'documentEdition'];
+/** On a source also those that change its settings: the target is given what it has, not what it is about to have. */
+const SOURCE_OPERATIONS = [...INDEX_OPERATIONS, 'settingsUpdate'];
 /** A target fuller than this leaves no room for what an index needs while it indexes. */
 const FULL = 0.85;
 /** A small batch that costs more than this is told with its remedy. */
@@ -16,26 +19,11 @@ const SMALL_BATCH_DOCS = 10;
 const BATCHES = 50;
 const OPERATIONS_LOOKED_AT = 100;
 
-/** Canonical text of settings: object keys sorted at every level, arrays as they are (their order matters). */
-function settingsText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(settingsText).join(',')}]`;
-  if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([name, inner]) => `${JSON.stringify(name)}:${settingsText(inner)}`).join(',')}}`;
-  }
-  return JSON.stringify(value);
-}
-
-const differing = (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] =>
-  [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (name) => settingsText(a[name]) !== settingsText(b[name]),
-  );
-
 /** Swaps name no index, so all unfinished operations are asked for, and those of other indexes left aside. */
 export async function assertNoIndexOperation(context: PhaseContext, node: NodeClient): Promise<void> {
   const unfinished = await node.tasks({
     statuses: ['enqueued', 'processing'],
-    types: INDEX_OPERATIONS,
+    types: node.node.id === context.move.target ? INDEX_OPERATIONS : SOURCE_OPERATIONS,
     limit: OPERATIONS_LOOKED_AT,
   });
   const task = unfinished.find(({ indexUid }) => indexUid === null || indexUid === context.entry.uid);
@@ -59,23 +47,7 @@ async function prepareIndex(context: PhaseContext, source: NodeClient, target: N
       },
     );
   }
-  const [wanted, found] = await Promise.all([source.settings(uid), target.settings(uid)]);
-  if (differing(wanted, found).length === 0) return;
-  if ((await target.count(uid)) > 0) {
-    throw new PreflightError(
-      `settings of ${uid} differ between ${source.node.id} and ${target.node.id}: ${differing(wanted, found).join(', ')}`,
-      { remedy: 'make the settings equal on both nodes' },
-    );
-  }
-  const task = await context
-    .tasks(target)
-    .ended(await sendWrite(context, target, () => target.updateSettings(uid, wanted)));
-  const left = differing(wanted, await target.settings(uid));
-  if (left.length === 0) return;
-  throw new PreflightError(
-    `${target.node.id} did not take the settings ${left.join(', ')} of ${uid}: ${task.error?.message ?? task.status}`,
-    { remedy: 'set them by hand: a node shows no secrets of embedders, so those cannot be copied' },
-  );
+  await equalizeSettings(context, source, target);
 }
 
 async function assertRoom(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {

@@ -115,6 +115,48 @@ describe('what is copied', () => {
   });
 });
 
+describe('settings', () => {
+  const expectEqual = async ({ index, from, to }: Scene): Promise<void> => {
+    const [wanted, found] = await Promise.all([from, to].map((id) => fleet.client(id).settings(index)));
+    expect(wanted?.['stopWords']).toEqual(['a']);
+    expect(found).toEqual(wanted);
+  };
+
+  it('that the source had accepted before the move are waited for, and the target has them, too', async () => {
+    const at = await scene();
+    await at.source.pause();
+    await fleet.client(at.from).updateSettings(at.index, { stopWords: ['a'] });
+    const { id } = await at.move();
+    await fleet.untilMove(id, ({ waiting }) => waiting?.reason.startsWith('index_operation') === true);
+    await at.source.resume();
+    expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 0 });
+    await expectEqual(at);
+    await at.check();
+  });
+
+  it('that reach the source while the shard is copied are on the target before the switch', async () => {
+    const at = await scene();
+    const id = await at.stallVerify();
+    await fleet.client(at.from).updateSettings(at.index, { stopWords: ['a'] });
+    await at.target.clearFaults();
+    expect(await at.end(id)).toMatchObject({ outcome: 'done', differences: 0 });
+    await expectEqual(at);
+    await at.check();
+  });
+
+  it('have passed a node by while it was away: it gets them before it owns a shard again', async () => {
+    const at = await scene({ settings: { stopWords: ['a'] } });
+    const [text = ''] = (await at.source.texts(at.index)).values();
+    await at.target.put(at.index, { ...(JSON.parse(text) as object), id: 'left-over' });
+    const old = fleet.client(at.to);
+    const sent = await old.updateSettings(at.index, { stopWords: ['of', 'old'] });
+    await untilTrue(async () => (await old.tasks({ uids: [sent], limit: 1 }))[0]?.status === 'succeeded');
+    expect(await at.end((await at.move()).id)).toMatchObject({ outcome: 'done', differences: 0 });
+    await expectEqual(at);
+    await at.check();
+  });
+});
+
 describe('trouble at the target', () => {
   it('a node that is full makes the move wait in the node’s words, and go on when there is room', async () => {
     const at = await scene();

@@ -49,24 +49,44 @@ export class SettingsCalls {
     body: string | null,
     { signal, ...options }: WriteOptions,
   ): Promise<ClientAnswer> {
-    const { records, tasks, clientOf } = this.#options;
+    const { records, registration, tasks, clientOf } = this.#options;
+    await registration.confirmed(signal);
     const snapshot = this.#snapshot(index);
     await assertNotMoving(records, index, 'a change of settings');
     signal.throwIfAborted();
     const change = await this.#change(snapshot, part, body);
     const details = visible(change, body === null && part === null);
     const parts: ClientTaskPart[] = [];
-    try {
+    const send = async (nodes: readonly TopologyNode[]): Promise<void> => {
       // One after the other: what the first refuses, no other gets.
-      for (const node of ownersOf(snapshot)) {
+      for (const node of nodes) {
+        if (parts.some((sent) => sent.node === node.id)) continue;
         parts.push({ node: node.id, taskUid: await clientOf(node).updateSettings(index, change), shards: [] });
       }
+    };
+    try {
+      await send(ownersOf(snapshot));
+      await send(await this.#cameMeanwhile(index, signal));
     } catch (error) {
       const refusal = parts.length === 0 ? refusalOf(error) : null;
       if (refusal === null) throw error;
       return refusal;
     }
     return tasks.begun({ indexUid: index, type: 'settingsUpdate', details, ...options }, parts);
+  }
+
+  /**
+   * Owners now, and targets that may have been given the settings of before. A move that has not begun compares its nodes
+   * after this, and would find an index made by us where it makes its own.
+   */
+  async #cameMeanwhile(index: string, signal: AbortSignal): Promise<TopologyNode[]> {
+    const { records, registration, tables } = this.#options;
+    const moves = (await records.unfinishedMoves()).filter((move) => move.index === index && move.phase !== 'Idle');
+    // Read after the moves: one that ended meanwhile is seen by the owners that it left.
+    await registration.confirmed(signal);
+    const snapshot = this.#snapshot(index);
+    const targets = moves.flatMap(({ target }) => tables.node(target) ?? []);
+    return [...ownersOf(snapshot), ...targets];
   }
 
   #snapshot(index: string): Snapshot {
