@@ -94,7 +94,9 @@ const RULES: readonly Rule[] = [
   rule([500, 500], 'busy', '', FULL, ['no_space_left_on_device', 'database_size_limit_reached']),
   rule([500, 500], 'busy', 'brief ambiguous', WAIT),
   rule([502, 502], 'unreachable', 'brief ambiguous', WAIT),
-  rule([503, 503], 'busy', 'brief', WAIT),
+  rule([503, 503], 'busy', 'brief', WAIT, ['too_many_search_requests']),
+  // Without a node's own code it is a proxy's, which may have passed the request on.
+  rule([503, 503], 'busy', 'brief ambiguous', WAIT),
   rule([504, 504], 'unreachable', 'brief ambiguous', WAIT),
   rule([300, 399], 'protocol', '', 'give the node’s own URL: redirects are not followed'),
   rule([0, 999], 'protocol', '', 'check that the URL is a Meilisearch node’s'),

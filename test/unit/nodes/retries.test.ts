@@ -34,7 +34,7 @@ describe('retries', () => {
 
   it('repeat a write that was refused before it was accepted', async () => {
     const { url, seen } = await serve((response, attempt) =>
-      attempt < 2 ? json(response, 503, 'no upstream') : json(response, 202, ACCEPTED),
+      attempt < 2 ? json(response, 503, refusal('too_many_search_requests')) : json(response, 202, ACCEPTED),
     );
     expect(await clientOf(url).putDocuments('cities', 'id', '[]', 't')).toBe(7);
     expect(seen).toHaveLength(2);
@@ -48,6 +48,7 @@ describe('retries', () => {
     ],
     ['a gateway timeout', (response) => json(response, 504, '')],
     ['a bad gateway', (response) => json(response, 502, '')],
+    ['a proxy that found nobody in time', (response) => json(response, 503, 'no upstream')],
     ['an internal error', (response) => json(response, 500, refusal('internal'))],
   ])('never repeat a write after %s: its outcome is unknown', async (_, respond) => {
     const { url, seen } = await serve(respond);
