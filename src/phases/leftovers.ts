@@ -10,6 +10,7 @@ import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { shardFilter, windowFilter } from './filters.ts';
 import { sendWrite, untilSure } from './late-writes.ts';
+import { SLOT_DOCS_MAX, assertSlotFits } from './read-window.ts';
 import { writeTag } from './tags.ts';
 
 /** Deletes waiting in the node at a time: they share a batch, and a batch of 4,000 deletes lasts about a second. */
@@ -28,13 +29,14 @@ function keyTexts(documents: string, primaryKey: string): string[] {
 async function idsOf(context: PhaseContext, node: NodeClient, window: Window): Promise<string[] | null> {
   const { entry, move, settings } = context;
   const single = window.from === window.to;
-  const limit = single ? 100_000 : settings.deleteStepDocs;
+  const limit = single ? SLOT_DOCS_MAX : settings.deleteStepDocs;
   const page = await node.page(entry.uid, {
     filter: windowFilter(move.shard, window),
     fields: [entry.primaryKey],
     limit,
     maxBytes: limit * ID_BYTES,
   });
+  if (single) assertSlotFits(context, node, window, page.total, limit);
   return page.total > limit ? null : keyTexts(page.documents.toString('utf8'), entry.primaryKey);
 }
 
@@ -54,9 +56,9 @@ async function deleteOnce(context: PhaseContext, node: NodeClient): Promise<void
       const tag = writeTag({ move: move.id, fence, shards: [move.shard], attempt: 1 });
       const uid = await sendWrite(context, node, () => node.deleteDocuments(entry.uid, ids, tag));
       const ended = watch.ended(uid).then((task) => {
-        if (task.status === 'failed') {
-          throw new MoveWaitingError(`node_busy: ${node.node.id} failed to delete: ${task.error?.message ?? ''}`);
-        }
+        if (task.status === 'succeeded') return;
+        const why = task.error?.message ?? task.status;
+        throw new MoveWaitingError(`node_busy: ${node.node.id} failed to delete: ${why}`);
       });
       ended.catch(() => undefined); // awaited below, or given up together with the rest
       pending.push(ended);

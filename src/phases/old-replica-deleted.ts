@@ -97,26 +97,34 @@ async function reportStragglers(context: PhaseContext, retiring: NodeClient): Pr
     log.warn({ node: retiring.node.id, tasks: faults.map(({ uid }) => uid) }, 'stragglers on the retiring copy');
 }
 
+/** Returns what is to be noted about it; '' when nothing is. */
+async function deleteCopy(context: PhaseContext, read: RouteRead, retiring: NodeClient): Promise<string> {
+  const { entry, log } = context;
+  const { id } = retiring.node;
+  if ((await retiring.index(entry.uid)) === null) return `no copy on ${id} to delete: index ${entry.uid} is gone there`;
+  await assertReplaceable(context, read, retiring);
+  await assertNotOnlyHolder(context, read.route.owners, id);
+  await reportStragglers(context, retiring);
+  const deleted = await deleteShard(context, retiring);
+  log.info({ node: id, deleted }, 'retiring copy deleted');
+  return '';
+}
+
 export const oldReplicaDeleted: Phase = {
   name: 'OldReplicaDeleted',
   async run(context) {
-    const { move, records, writer, topology, log } = context;
+    const { move, records, writer, topology } = context;
     const read = await records.route(move.index, move.shard);
     const node = topology.nodes.find(({ id }) => id === move.retires);
     const gone = node === undefined || node.state === 'failed' || node.state === 'removed';
     const kept = gone ? null : keptCopy(context, read);
+    let note = kept ?? '';
     if (move.retires !== null && !gone && kept === null) {
       await waitForGrace(context);
       await passBarrier(context, read.route.epoch);
-      const retiring = context.node(move.retires);
-      await assertReplaceable(context, read, retiring);
-      await assertNotOnlyHolder(context, read.route.owners, move.retires);
-      await reportStragglers(context, retiring);
-      const deleted = await deleteShard(context, retiring);
-      log.info({ node: move.retires, deleted }, 'retiring copy deleted');
+      note = await deleteCopy(context, read, context.node(move.retires));
     }
-    const leftover =
-      move.retires !== null && gone ? `copy on ${move.retires} left behind: the node is gone` : (kept ?? '');
-    accepted(await writer.end(move, 'done', { route: stable(read), error: leftover }), 'the end');
+    if (move.retires !== null && gone) note = `copy on ${move.retires} left behind: the node is gone`;
+    accepted(await writer.end(move, 'done', { route: stable(read), error: note }), 'the end');
   },
 };

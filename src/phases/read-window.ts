@@ -1,13 +1,27 @@
 /** Reading one window of a shard, or documents by their ids, as raw text. */
 import type { Window } from '../core/windows.ts';
-import { PageTooLargeError } from '../errors.ts';
+import { MoveWaitingError, PageTooLargeError } from '../errors.ts';
 import type { DocumentPage, NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { windowFilter } from './filters.ts';
 
 /** A single slot cannot be cut: 65,536 slots a shard make more than this in one of them a skewed or broken hash. */
-const SLOT_DOCS_MAX = 100_000;
+export const SLOT_DOCS_MAX = 100_000;
 const SLOT_BYTES_MAX = 64_000_000;
+
+/** Throws `MoveWaitingError` where a slot holds more documents than one page may: nothing smaller can be read. */
+export function assertSlotFits(
+  { move }: PhaseContext,
+  { node }: NodeClient,
+  { from }: Window,
+  documents: number,
+  limit: number,
+): void {
+  if (documents <= limit) return;
+  throw new MoveWaitingError(
+    `slot_full: slot ${from} of shard ${move.shard} has ${documents} documents on ${node.id}, ${limit} can be read`,
+  );
+}
 
 /** The window's documents, or null when they do not fit and the window has to be cut. */
 export async function readWindow(
@@ -25,6 +39,7 @@ export async function readWindow(
       maxBytes: single ? SLOT_BYTES_MAX : limits.bytes,
       ...(limits.vectors ? { retrieveVectors: true } : {}),
     });
+    if (single) assertSlotFits(context, node, window, page.total, limit);
     return page.total > limit ? null : page;
   } catch (error) {
     if (error instanceof PageTooLargeError && !single) return null;

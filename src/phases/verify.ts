@@ -62,8 +62,9 @@ async function repair(context: PhaseContext, target: NodeClient, differences: Di
   if (differences.remove.length === 0) return;
   const uid = await sendWrite(context, target, () => target.deleteDocuments(entry.uid, differences.remove, tag));
   const task = await context.tasks(target).ended(uid);
-  if (task.status !== 'failed') return;
-  throw new MoveWaitingError(`node_busy: ${target.node.id} failed to delete: ${task.error?.message ?? ''}`, 1_000);
+  if (task.status === 'succeeded') return;
+  const why = task.error?.message ?? task.status;
+  throw new MoveWaitingError(`node_busy: ${target.node.id} failed to delete: ${why}`, 1_000);
 }
 
 /**

@@ -393,6 +393,25 @@ describe('a journal that is full', () => {
   });
 });
 
+describe('a delete that an operator cancels on the target', () => {
+  it('is not done: what clients deleted does not come back with the switch', async () => {
+    const at = await scene({ documents: someDocuments(400) }, { maxIds: 5 });
+    const id = await at.stallVerify();
+    for (let turn = 0; turn < 300; turn += 1) await at.router.remove(turn);
+    await at.target.pause();
+    await at.target.clearFaults();
+    const types = ['documentDeletion'];
+    const sent = async () => fleet.client(at.to).tasks({ index: at.index, types, statuses: ['enqueued'], limit: 1 });
+    await untilTrue(async () => (await sent()).length > 0);
+    const url = fleet.nodes.find((one) => one.id === at.to)?.url;
+    const cancelled = await fetch(`${url}/tasks/cancel?uids=${(await sent())[0]?.uid}`, { method: 'POST' });
+    expect(cancelled.ok).toBe(true);
+    await at.target.resume();
+    expect(await at.end(id)).toMatchObject({ outcome: 'done' });
+    await at.check();
+  });
+});
+
 describe('the gate', () => {
   async function tagged(
     at: Pick<Scene, 'index'>,

@@ -337,6 +337,54 @@ describe('the last copy', () => {
   });
 });
 
+describe('a retiring copy', () => {
+  it('whose whole index is gone is no copy: the move ends and says so', async () => {
+    const at = await scene();
+    const { id } = await at.move();
+    await fleet.untilMove(id, isInGrace);
+    await fleet.client(at.from).deleteIndex(at.index);
+    await untilTrue(async () => (await fleet.client(at.from).index(at.index)) === null);
+    await endGrace(fleet, id);
+    const move = await fleet.untilEnded(id);
+    expect(move).toMatchObject({ outcome: 'done' });
+    expect(move.error).toContain(`no copy on ${at.from} to delete`);
+    expect(await route(at)).toMatchObject({ state: 'stable', owners: [at.to] });
+    expect((await at.target.texts(at.index)).size).toBe(100);
+  });
+});
+
+describe('a slot with more documents than a page may hold', { timeout: 60_000 }, () => {
+  const crowd = Array.from({ length: 100_001 }, (_, id) => ({ id, _miroir_shard: 0, _miroir_slot: 7 }));
+
+  it('is named where it is copied, and nothing is asked for without a pause', async () => {
+    const at = await scene({ documents: [] });
+    await at.source.write(at.index, crowd);
+    const { id } = await at.move();
+    const { waiting } = await fleet.untilMove(
+      id,
+      (move) => move.waiting?.reason.startsWith('slot_full') === true,
+      40_000,
+    );
+    expect(waiting?.reason).toBe(`slot_full: slot 7 of shard 0 has 100001 documents on ${at.from}, 100000 can be read`);
+    await fleet.base.records.wish(id, 'cancel');
+    expect(await fleet.untilEnded(id, 20_000)).toMatchObject({ outcome: 'cancelled' });
+  });
+
+  it('is named where it is deleted, too', async () => {
+    const at = await scene({ documents: [] });
+    await at.target.write(at.index, crowd);
+    const { id } = await at.move();
+    const { waiting } = await fleet.untilMove(
+      id,
+      (move) => move.waiting?.reason.startsWith('slot_full') === true,
+      40_000,
+    );
+    expect(waiting?.reason).toContain(`on ${at.to}`);
+    await fleet.base.records.wish(id, 'cancel');
+    await fleet.untilEnded(id, 20_000);
+  });
+});
+
 describe('a live router', () => {
   /** Has the router acknowledge an epoch of the index; null: nothing yet. */
   const router = (index: string, epoch: number | null): Promise<number> => {
