@@ -15,6 +15,8 @@ export interface PlannerInput {
   readonly indexes: readonly PlannerIndex[];
   /** Moves without an outcome. */
   readonly pending?: readonly Move[];
+  /** The plan with all the same input that has run already: this one is another. */
+  readonly after?: string;
 }
 
 /** A move as a plan orders it. */
@@ -55,7 +57,7 @@ const hex = (text: string, digits: number): string => hash64(text).toString(16).
  * The plan's id from all that planning depends on, whatever the order it came in. A table is named by its epoch, which
  * every change raises; URLs and keys are left out, since no move depends on them.
  */
-export function planId({ topology, indexes, pending = [] }: PlannerInput): string {
+export function planId({ topology, indexes, pending = [], after }: PlannerInput): string {
   const canonical = {
     version: topology.version,
     nodes: topology.nodes.map(({ id, group, state }) => [id, group, state].join(' ')).sort(),
@@ -71,6 +73,7 @@ export function planId({ topology, indexes, pending = [] }: PlannerInput): strin
       )
       .sort(),
     pending: pending.map(({ id, phase, cancelWished }) => [id, phase, cancelWished].join(' ')).sort(),
+    after,
   };
   return `p${hex(JSON.stringify(canonical), 12)}`;
 }

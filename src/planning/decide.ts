@@ -20,14 +20,14 @@ import { inspectSources, type Source } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
 
 export interface Decision {
-  /** Null: repeated. */
+  /** Null: repeated, the node stays as it is. */
   readonly node: TopologyNode | null;
   readonly nodeId: string;
   readonly version: number;
   readonly why: string;
   /** What has to be planned because of it; null: nothing. */
   readonly plan: string | null;
-  /** Looks at what can wait until the change is made, and logs it. */
+  /** Looks at what can wait until the change is made, or what was left half done is finished. */
   readonly afterwards?: () => Promise<void>;
 }
 
@@ -48,7 +48,11 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
     why: whyOf(event),
     plan: event.index ?? EVERY_INDEX,
   };
-  if (change === 'repeated') return { ...about, node: null };
+  if (change === 'repeated') {
+    // Most often every move is there already, and nothing is left to look at.
+    const afterwards = async (): Promise<void> => inspect(parts, await readFleet(parts), topology, event);
+    return { ...about, node: null, afterwards };
+  }
   const node = findNode(topology, event.nodeId);
   if (node === undefined) throw new InvariantError(`${event.type} left no node ${event.nodeId}`);
   if (event.type === 'NodeAdded') await assertAnswers(parts, node);

@@ -88,7 +88,8 @@ class LeadingPlanner implements Planner {
       // Also what an earlier try of this very event left between two writes.
       if (node === null) {
         await this.#catchUp();
-        return this.#existing(nodeId);
+        await afterwards?.();
+        return this.#again(nodeId, plan, why);
       }
       try {
         await writer.commitTopology(version, [{ id: nodeId, node }], {
@@ -114,6 +115,18 @@ class LeadingPlanner implements Planner {
     const asked = (await this.#parts.writer.unplanned()).map(({ index }) => index);
     const { id, moves, blocked } = await this.#replan([...new Set([...names, ...asked])], why);
     return { change: 'changed', plan: moves.length > 0 ? id : null, moves: moves.length, blocked: blocked.length };
+  }
+
+  /**
+   * The node is as the event asks for, its shards need not be: an earlier one may have named another index, and a move
+   * that failed is planned again when an event asks.
+   */
+  async #again(nodeId: string, plan: string | null, why: string): Promise<EventOutcome> {
+    if (plan !== null) {
+      const { change, ...outcome } = await this.#plan([plan], why);
+      if (outcome.plan !== null) return { change, ...outcome };
+    }
+    return this.#existing(nodeId);
   }
 
   async #replan(names: readonly string[], why: string, wanted?: (move: PlanMove) => boolean): Promise<Plan> {

@@ -10,7 +10,7 @@
  * has, and a second one is made for what is missing: no move is ever withdrawn by a crash. After 4: sweeps find moves
  * without a job.
  */
-import { planMoves, type Plan, type PlanMove } from '../core/planner.ts';
+import { planMoves, type Plan, type PlanMove, type PlannerInput } from '../core/planner.ts';
 import { ConflictError, isMiroirError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
 import { dispatch } from './dispatch.ts';
@@ -44,7 +44,7 @@ async function replanOnce(
 ): Promise<Plan> {
   const fleet = await readFleet(parts, names.includes(EVERY_INDEX) ? null : names);
   const { topology, indexes, unfinished } = fleet;
-  const whole = planMoves({ topology, indexes, pending: unfinished });
+  const whole = await planNew(parts, { topology, indexes, pending: unfinished });
   const plan = { ...whole, moves: whole.moves.filter(wanted) };
   await cancelMoves(parts, plan, unfinished);
   if (plan.moves.length === 0) {
@@ -57,6 +57,20 @@ async function replanOnce(
   logger.info({ plan: plan.id, why, version: topology.version, ...counts }, 'planned');
   for (const { index, shard, reason } of plan.blocked.slice(0, 5))
     logger.warn({ index, shard, reason }, 'shard blocked');
+  return plan;
+}
+
+/**
+ * A plan that has not run yet. Moves that ended before they changed a route leave everything as it was, so what is
+ * planned next would be called the same; each such plan is named after the one before.
+ */
+async function planNew({ records }: PlanningParts, input: PlannerInput): Promise<Plan> {
+  let plan = planMoves(input);
+  while (plan.moves.length > 0) {
+    const known = await records.plan(plan.id);
+    if (known === null || known.state === 'opening') break;
+    plan = planMoves({ ...input, after: plan.id });
+  }
   return plan;
 }
 
@@ -116,7 +130,7 @@ export async function finishPlanning(parts: PlanningParts): Promise<void> {
 
 async function finishOpening(parts: PlanningParts, id: string, why: string, names: readonly string[]): Promise<void> {
   const fleet = await readFleet(parts, names.includes(EVERY_INDEX) ? null : names);
-  const same = planAgain(fleet, id);
+  const same = await planAgain(parts, fleet, id);
   if (same !== null) {
     parts.logger.info({ plan: id, moves: same.moves.length }, 'finishing a plan that was cut off in writing');
     await cancelMoves(parts, same, fleet.unfinished);
@@ -127,10 +141,14 @@ async function finishOpening(parts: PlanningParts, id: string, why: string, name
 }
 
 /** The very plan when nothing that it depends on has changed: its own moves are taken out of what it was made from. */
-function planAgain({ topology, indexes, unfinished }: Fleet, id: string): Plan | null {
+async function planAgain(
+  parts: PlanningParts,
+  { topology, indexes, unfinished }: Fleet,
+  id: string,
+): Promise<Plan | null> {
   const pending = unfinished.filter(({ planId }) => planId !== id);
   try {
-    const plan = planMoves({ topology, indexes, pending });
+    const plan = await planNew(parts, { topology, indexes, pending });
     return plan.id === id ? plan : null;
   } catch (error) {
     // A table that does not fit is `replan`'s to report; here it only means that this is not the same plan.

@@ -17,7 +17,7 @@ export interface MoveQueue {
 
 /** What became of a topology event; also the return value of its job. */
 export interface EventOutcome {
-  /** `repeated`: the topology was already in, or on its way to, what the event asks for. */
+  /** `repeated`: everything was already as, or on its way to, what the event asks for. */
   readonly change: 'changed' | 'repeated';
   /** The plan that the event led to or, repeated, the one that is under way; null when nothing has to move. */
   readonly plan: string | null;

@@ -50,6 +50,39 @@ describe('an event becomes a plan', () => {
     expect(length).toBe(first.moves);
   });
 
+  it('plans what an earlier event of the same node left out: it named another index', async () => {
+    await fleet.createIndex('films', 16);
+    const one = await fleet.send('NodeDraining', { node_id: 'n1', index_uid: 'books' });
+    expect(new Set((await unfinished()).map(({ index }) => index))).toEqual(new Set(['books']));
+    const all = await fleet.send('NodeDraining', { node_id: 'n1' });
+    expect(all.change).toBe('changed');
+    const films = (await fleet.base.records.table('films'))?.shards.filter(({ owners }) => owners.includes('n1'));
+    const moves = await unfinished();
+    expect(moves.filter(({ index, source }) => index === 'films' && source === 'n1')).toHaveLength(films?.length ?? 0);
+    expect(moves).toHaveLength(one.moves + all.moves);
+    expect(await fleet.send('NodeDraining', { node_id: 'n1' })).toMatchObject({ change: 'repeated', plan: all.plan });
+  });
+
+  it('plans moves that failed before they changed a route anew when the event comes again, each time', async () => {
+    const plans: (string | null)[] = [];
+    for (let time = 0; time < 3; time += 1) {
+      const { change, plan, moves } = await fleet.send('NodeDraining', { node_id: 'n1' });
+      expect({ change, moves }).toEqual({ change: 'changed', moves: (await unfinished()).length });
+      plans.push(plan);
+      await fleet.failMoves();
+    }
+    expect(new Set(plans).size).toBe(3);
+    expect(plans).not.toContain(null);
+  });
+
+  it('refuses a repeated event whose further documents cannot be moved', async () => {
+    await fleet.createIndex('films', 16);
+    await fleet.send('NodeDraining', { node_id: 'n1', index_uid: 'books' });
+    await fleet.applied('n1', await fleet.client('n1').putDocuments('films', 'id', '[{"id":"stray"}]', 'test'));
+    expect(await fleet.refusal('NodeDraining', { node_id: 'n1' })).toMatch(/^miroir_index_unsplit: /);
+    expect((await unfinished()).every(({ index }) => index === 'books')).toBe(true);
+  });
+
   it('plans add, drain and add three times, each from where the shards are', async () => {
     // Nobody moves documents here: the new node has the index as the first phase would have left it.
     await fleet.prepare('n4', 'books');

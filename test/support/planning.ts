@@ -255,6 +255,18 @@ export class PlanningFleet {
     }
   }
 
+  /** Writes that every move has failed before it changed a route, as a worker would that could not begin. */
+  async failMoves(): Promise<void> {
+    const { records, redis } = this.base;
+    for (const { id, planId } of await records.unfinishedMoves()) {
+      await redis.hset(keys.move(id), { outcome: 'failed', error: 'refused' });
+      await redis.srem(keys.moves, id);
+      await redis.zadd(keys.movesEnded, Date.now(), id);
+      const left = await redis.hincrby(keys.plan(planId), 'left', -1);
+      if (left === 0) await redis.hset(keys.plan(planId), { state: 'done', endedAt: Date.now() });
+    }
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.planners.map((planner) => planner.abandon()));
     await this.producer.close();

@@ -241,6 +241,7 @@ describe('ids', () => {
     expect(planMoves({ ...input, topology: withState(FOUR, 'n1', 'failed') }).id).not.toBe(id);
     expect(planMoves({ ...input, indexes: [epoch, second] }).id).not.toBe(id);
     expect(planMoves({ ...input, pending }).id).not.toBe(id);
+    expect(planMoves({ ...input, after: id }).id).not.toBe(id);
   });
 
   it('a table that does not fit its index is a broken record', () => {
