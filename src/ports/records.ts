@@ -177,7 +177,7 @@ export interface FleetWriter {
   initTopology(nodes: readonly TopologyNode[]): Promise<void>;
   /** Registers an index whose routes were computed from the topology of that version. */
   createIndex(topologyVersion: number, entry: IndexEntry, routes: readonly ShardRoute[]): Promise<void>;
-  /** Takes an index out of the registry; false when it is not in it. Throws `ConflictError` while a shard moves. */
+  /** Takes an index out of the registry; false when it is not in it. Throws `ConflictError` while it has moves. */
   deleteIndex(uid: string): Promise<boolean>;
 }
 
@@ -200,10 +200,12 @@ export interface PlanWriter {
   /** What was asked for and not planned yet. */
   unplanned(): Promise<readonly { index: string; why: string }[]>;
   openPlan(plan: Plan, why: string): Promise<void>;
+  /** Throws `ConflictError` when an index was deleted since. */
   addMoves(planId: string, moves: readonly PlanMove[]): Promise<void>;
   /** The plan's moves may get jobs from now on; `planned` names are not asked for any more. */
   runPlan(planId: string | null, topologyVersion: number, planned: readonly string[]): Promise<void>;
   closePlan(planId: string): Promise<void>;
   note(moveId: string, change: { waiting?: string; fields?: Readonly<Record<string, string | number>> }): Promise<void>;
+  /** Forgets the oldest ended plans, each with its moves, beyond `history_max` of either. */
   trimHistory(): Promise<void>;
 }

@@ -15,6 +15,7 @@ export const keys = {
   indexes: `${PREFIX}:indexes`,
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
   routingPrefix: `${PREFIX}:routing:`,
+  movePrefix: `${PREFIX}:move:`,
   move: (id: string): string => `${PREFIX}:move:${id}`,
   /** Ids that wait to be carried over, by newest attempt; and ranges of slots, once there are too many ids. */
   journal: (move: string): string => `${PREFIX}:move:${move}:journal`,

@@ -41,8 +41,8 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
     async deleteIndex(uid) {
       const reply = await scripts.try(
         'index-delete',
-        [keys.indexes, keys.routing(uid), keys.audit],
-        [uid, auditMaxEntries],
+        [keys.indexes, keys.routing(uid), keys.audit, keys.moves],
+        [uid, auditMaxEntries, keys.movePrefix],
       );
       if (!('refused' in reply)) return true;
       if (reply.refused === 'missing') return false;
@@ -60,6 +60,17 @@ export function createPlanWriter(options: {
 }): PlanWriter {
   const { scripts, redis, lease, auditMaxEntries, historyMax } = options;
   const leaseKey = keys.lease(lease.scope);
+  const forget = async (planId: string): Promise<void> => {
+    const trim = (ended: string, part: readonly string[], records: readonly string[]): Promise<unknown> =>
+      scripts.run('history-trim', [leaseKey, ended, ...records], [lease.fence, ...part]);
+    const moves = await reading('moves of a plan', () => redis.lrange(keys.planMoves(planId), 0, -1));
+    for (let at = 0; at < moves.length; at += MOVES_PER_SCRIPT) {
+      const part = moves.slice(at, at + MOVES_PER_SCRIPT);
+      await trim(keys.movesEnded, part, part.map(keys.move));
+    }
+    // Last: cut off before, it is found again.
+    await trim(keys.plansEnded, [planId], [keys.plan(planId), keys.planMoves(planId)]);
+  };
   return {
     async commitTopology(version, changes, { why, plan }) {
       const args = changes.flatMap(({ id, node }) => [id, node === null ? '' : nodeText(node)]);
@@ -111,8 +122,14 @@ export function createPlanWriter(options: {
         const part = moves.slice(at, at + MOVES_PER_SCRIPT);
         await scripts.run(
           'moves-add',
-          [leaseKey, keys.plan(planId), keys.planMoves(planId), keys.moves, ...part.map((move) => keys.move(move.id))],
-          [lease.fence, ...part.flatMap((move) => [move.id, storedMove(planId, move)])],
+          [
+            leaseKey,
+            keys.plan(planId),
+            keys.planMoves(planId),
+            keys.moves,
+            ...part.flatMap((move) => [keys.move(move.id), keys.routing(move.index)]),
+          ],
+          [lease.fence, ...part.flatMap((move) => [move.id, move.shard, storedMove(planId, move)])],
         );
       }
     },
@@ -136,15 +153,18 @@ export function createPlanWriter(options: {
       await scripts.run('move-note', [leaseKey, keys.move(moveId)], [lease.fence, waiting ?? '-', ...args]);
     },
     async trimHistory() {
-      const trim = async (ended: string, keysOf: (id: string) => string[]): Promise<void> => {
-        const over = await redis.zrange(ended, '0', String(-(historyMax + 1)));
-        for (let at = 0; at < over.length; at += MOVES_PER_SCRIPT) {
-          const part = over.slice(at, at + MOVES_PER_SCRIPT);
-          await scripts.run('history-trim', [leaseKey, ended, ...part.flatMap(keysOf)], [lease.fence, ...part]);
-        }
-      };
-      await trim(keys.movesEnded, (id) => [keys.move(id)]);
-      await trim(keys.plansEnded, (id) => [keys.plan(id), keys.planMoves(id)]);
+      const ended = await redis.zrange(keys.plansEnded, '0', '-1');
+      const pipeline = redis.pipeline();
+      for (const id of ended) pipeline.llen(keys.planMoves(id));
+      const replies = (await reading('ended plans', () => pipeline.exec())) ?? [];
+      const sizes = replies.map(([, size]) => Number(size));
+      let moves = sizes.reduce((sum, size) => sum + size, 0);
+      // A plan goes with all its moves: as long as it is there, who follows it or closes it sees how each has ended.
+      for (const [at, id] of ended.entries()) {
+        moves -= sizes[at] ?? 0;
+        if (moves < historyMax && ended.length - at <= historyMax) return;
+        await forget(id);
+      }
     },
   };
 }

@@ -5,7 +5,7 @@ import { held, settled, settling, stable, tracking } from '../../src/phases/rout
 import type { Acknowledged, MoveReply, MoveState } from '../../src/ports.ts';
 import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
 import { keys, rebalanceScope } from '../../src/redis/keys.ts';
-import { AUDIT_MAX, ENTRY, RUN_CHANGE_MS, type World, makeWorld } from '../support/records-world.ts';
+import { AUDIT_MAX, ENTRY, HISTORY_MAX, RUN_CHANGE_MS, type World, makeWorld } from '../support/records-world.ts';
 import { withRedis } from '../support/redis.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -350,11 +350,88 @@ describe('the audit stream', () => {
   });
 });
 
+describe('ended plans', () => {
+  /** A plan of moves from n1 to n2 that runs. */
+  async function run(id: string, count: number): Promise<string[]> {
+    const planned = { step: 0, index: 'books', group: 0, source: 'n1', target: 'n2', retires: 'n1' };
+    const moves = Array.from({ length: count }, (_, at) => ({
+      ...planned,
+      id: `${id}-${at}`,
+      shard: at % ENTRY.shards,
+      reason: 'balance' as const,
+    }));
+    await world.plans.openPlan(
+      { id, topologyVersion: 1, moves, blocked: [], keep: [], cancel: [], finish: [] },
+      'test',
+    );
+    await world.plans.addMoves(id, moves);
+    await world.plans.runPlan(id, 1, []);
+    return moves.map((move) => move.id);
+  }
+  async function fail(ids: readonly string[]): Promise<void> {
+    for (const move of await world.records.moves(ids)) await world.writer.end(move, 'failed', { error: 'refused' });
+  }
+
+  it('go with all their moves, the oldest first; a plan that runs keeps those that have ended', async () => {
+    const [old, running] = [await world.records.planMoveIds('p1'), await run('p2', HISTORY_MAX + 2)];
+    await fail([...old, ...running.slice(1)]);
+    await world.plans.closePlan('p1');
+    await world.plans.trimHistory();
+    expect(await world.records.moves([...old, ...running])).toHaveLength(old.length + running.length);
+    await fail(running.slice(0, 1));
+    await world.plans.closePlan('p2');
+    await world.plans.trimHistory();
+    // The newest stays, however many moves it has.
+    expect(await world.records.moves(running)).toHaveLength(running.length);
+    expect(await world.records.moves(old)).toEqual([]);
+    expect((await world.records.plans(9)).map(({ id }) => id)).toEqual(['p2']);
+    expect(await world.connection.zcard(keys.movesEnded)).toBe(running.length);
+    expect(await world.connection.exists(keys.plan('p1'), keys.planMoves('p1'))).toBe(0);
+  });
+
+  it('are no more than history_max', async () => {
+    await fail(await world.records.planMoveIds('p1'));
+    await world.plans.closePlan('p1');
+    for (let n = 2; n <= HISTORY_MAX + 1; n += 1) {
+      await run(`p${n}`, 0);
+      await world.plans.closePlan(`p${n}`);
+    }
+    await world.plans.trimHistory();
+    expect((await world.records.plans(100)).map(({ id }) => id)).not.toContain('p1');
+    expect(await world.records.plans(100)).toHaveLength(HISTORY_MAX);
+  });
+});
+
 describe('registering', () => {
   it('an index twice, or a second first topology, is refused', async () => {
     await expect(world.fleet.createIndex(1, ENTRY, [])).rejects.toThrow('registered already');
     await expect(world.fleet.initTopology([])).rejects.toThrow('conflict');
     await expect(world.fleet.createIndex(7, { ...ENTRY, uid: 'new' }, [])).rejects.toThrow('conflict');
     expect(await world.records.index('new')).toBeNull();
+  });
+});
+
+describe('deleting an index', () => {
+  it('is refused while it has a move, also one that has not begun', async () => {
+    await expect(world.fleet.deleteIndex('books')).rejects.toThrow('conflict p1-');
+    const moves = await world.records.unfinishedMoves();
+    expect(moves.every(({ phase }) => phase === 'Idle')).toBe(true);
+    for (const move of moves) await world.writer.end(move, 'cancelled', {});
+    expect(await world.fleet.deleteIndex('books')).toBe(true);
+  });
+
+  it('leaves no move behind that was planned before and is written after', async () => {
+    const moves = await world.records.unfinishedMoves();
+    for (const move of moves) await world.writer.end(move, 'cancelled', {});
+    const again = moves.map((move) => ({ ...move, id: `p2-${move.shard}` }));
+    const plan = { id: 'p2', topologyVersion: 1, moves: again, blocked: [], keep: [], cancel: [], finish: [] };
+    await world.plans.openPlan(plan, 'a test');
+    await world.fleet.deleteIndex('books');
+    await expect(world.plans.addMoves('p2', again)).rejects.toThrow('the index is gone');
+    await world.fleet.createIndex(1, { ...ENTRY, shards: 1 }, [
+      { shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 },
+    ]);
+    await expect(world.plans.addMoves('p2', again)).rejects.toThrow('the index is gone');
+    expect(await world.records.unfinishedMoves()).toEqual([]);
   });
 });

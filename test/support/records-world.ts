@@ -17,6 +17,7 @@ import { observed, said } from './observed.ts';
 
 export const RUN_CHANGE_MS = 300;
 export const AUDIT_MAX = 100;
+export const HISTORY_MAX = 8;
 export const MOVES_PER_NODE = 2;
 export const ENTRY: IndexEntry = { uid: 'books', primaryKey: 'id', shards: 6, replicationFactor: 1, groups: [0] };
 
@@ -56,7 +57,7 @@ export async function makeWorld(url: string) {
     redis: connection,
     lease: planner,
     auditMaxEntries: AUDIT_MAX,
-    historyMax: 100,
+    historyMax: HISTORY_MAX,
   });
   const moves = shards.map((shard) => ({
     id: `p1-${shard}`,

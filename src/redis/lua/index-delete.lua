@@ -1,10 +1,16 @@
 -- Takes an index out of the registry, with its routes. Its epoch stays and is raised, so that nobody who has seen it
--- ever sees a lower one, not even when the index is created again (I5).
--- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream
--- ARGV[1] index uid, ARGV[2] audit length
+-- ever sees a lower one, not even when the index is created again (I5). Refused while it has a move, begun or not.
+-- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
+-- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves (all of one hash slot)
 -- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict', move}
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return { 'refused', 'missing', '' }
+end
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+  local move = redis.call('HGET', ARGV[3] .. id, 'move')
+  if move and cjson.decode(move).index == ARGV[1] then
+    return { 'refused', 'conflict', id }
+  end
 end
 local fields = redis.call('HGETALL', KEYS[2])
 local routes = {}
