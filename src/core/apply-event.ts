@@ -90,6 +90,16 @@ function groupForNew(topology: Topology, event: TopologyEvent): number {
   return group;
 }
 
+/** Two names for one server would let a move clear as leftovers what it is about to copy. */
+function assertUrlFree(topology: Topology, id: string, url: string): void {
+  const other = topology.nodes.find((node) => node.id !== id && node.state !== 'removed' && node.url === url);
+  if (other === undefined) return;
+  throw new NodeConflictError(`NodeAdded: ${url} is node ${other.id} already`, {
+    field: 'url',
+    remedy: `send the url of another server, or use the id ${other.id}`,
+  });
+}
+
 function addNew(topology: Topology, event: TopologyEvent): Applied {
   const group = groupForNew(topology, event);
   if (event.url === undefined) {
@@ -99,14 +109,7 @@ function addNew(topology: Topology, event: TopologyEvent): Applied {
     });
   }
   const { nodeId: id, url, apiKeyRef } = event;
-  // Two names for one server would let a move clear as leftovers what it is about to copy.
-  const other = topology.nodes.find((node) => node.state !== 'removed' && node.url === event.url);
-  if (other !== undefined) {
-    throw new NodeConflictError(`NodeAdded: ${event.url} is node ${other.id} already`, {
-      field: 'url',
-      remedy: `send the url of another server, or use the id ${other.id}`,
-    });
-  }
+  assertUrlFree(topology, id, url);
   return changed(topology, {
     id,
     group,
@@ -132,6 +135,8 @@ function addKnown(topology: Topology, node: TopologyNode, event: TopologyEvent):
       remedy: 'send NodeRecovered: its copies have to be restored first',
     });
   }
+  // While it was removed another node may have come under its url.
+  if (node.state === 'removed') assertUrlFree(topology, node.id, node.url);
   const { apiKeyRef = node.apiKeyRef } = event;
   const state = node.state === 'draining' || node.state === 'removed' ? 'joining' : node.state;
   // Another name for the key is a change of its own: reporting it as repeated would drop a rotated key silently.

@@ -136,6 +136,18 @@ describe('a known node', () => {
     expect(applyEvent(once.topology, again({})).change).toBe('repeated');
   });
 
+  it('that was removed does not come back under a url that is another node’s by now', () => {
+    const [n1, n2] = topology.nodes;
+    const moved = {
+      ...topology,
+      nodes: [
+        { ...n1!, state: 'removed' as const },
+        { ...n2!, url: n1!.url },
+      ],
+    };
+    expect(() => applyEvent(moved, again({}))).toThrow(refused('node_conflict', 'url'));
+  });
+
   it('add, drain, add changes the topology each time', () => {
     const drained = applyEvent(topology, { type: 'NodeDraining', nodeId: 'n1' });
     const back = applyEvent(drained.topology, again({}));
