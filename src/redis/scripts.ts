@@ -4,6 +4,7 @@
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import type { Redis } from 'ioredis';
+import { isNotNow } from '../core/redis-fault.ts';
 import {
   ConflictError,
   IndexConflictError,
@@ -96,11 +97,7 @@ export function createScripts(
     try {
       reply = texts(await command.call(redis, keys.length, ...keys, ...args));
     } catch (error) {
-      if (
-        error instanceof Error &&
-        error.name === 'ReplyError' &&
-        !/LOADING|READONLY|MASTERDOWN|CLUSTERDOWN/.test(error.message)
-      ) {
+      if (error instanceof Error && error.name === 'ReplyError' && !isNotNow(error.message)) {
         throw new InvariantError(`script ${name} failed: ${error.message}`, { cause: error });
       }
       // No answer says nothing about whether it ran: callers read the records again.

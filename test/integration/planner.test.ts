@@ -223,6 +223,24 @@ describe('an event becomes a plan', () => {
     await stray.close();
   });
 
+  it('keeps an event whose change Redis has no memory for, and plans it when there is some', async () => {
+    const planner = fleet.planners[0];
+    const { redis } = fleet.base;
+    // The node is asked once the event has begun, before anything is written.
+    let maxmemory = '1';
+    const node = createServer((_, response) => {
+      void redis.config('SET', 'maxmemory', maxmemory).then(() => response.end('{"pkgVersion":"1.53.2"}'));
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => node.once('listening', resolve));
+    const url = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
+    const { jobId } = await fleet.producer.nodeAdded({ nodeId: 'n9', url });
+    await untilTrue(() => planner?.warnings.includes('event not planned yet, it keeps its place') === true);
+    maxmemory = '0';
+    await redis.config('SET', 'maxmemory', '0');
+    expect(await fleet.producer.result(jobId, { timeoutMs: 15_000 })).toMatchObject({ change: 'changed' });
+    node.close();
+  });
+
   it('leaves an event of a newer version for a newer planner', async () => {
     const job = await fleet.events.add('NodeAdded', { v: 99, node_id: 'n4', new_field: 1 });
     await untilTrue(async () => (await fleet.events.getDelayedCount()) === 1);
