@@ -45,20 +45,49 @@ class LeadingPlanner implements Planner {
   }
 
   sweep(): Promise<void> {
-    return this.#serial(async () => {
-      await this.#catchUp();
-      await this.#sweep();
-    });
+    const { records, writer } = this.#parts;
+    return this.#serial(() =>
+      this.#each([
+        () => this.#catchUp(),
+        () => endHolds(this.#parts),
+        () => this.#closePlans(),
+        async () => {
+          this.#behind = await giveJobs(this.#parts);
+        },
+        () => claimIndexes(this.#parts),
+        () => endDeadTurns(this.#parts),
+        async () => this.#activateNodes(await records.topology()),
+        () => writer.trimHistory(),
+      ]),
+    );
   }
 
   tick(): Promise<void> {
-    return this.#serial(async () => {
-      const { records } = this.#parts;
-      await this.#failNodes();
-      await this.#closePlans();
-      if (this.#behind.size > 0) this.#behind = await giveJobs(this.#parts, this.#behind);
-      await this.#activateNodes(await records.topology());
-    });
+    const { records } = this.#parts;
+    return this.#serial(() =>
+      this.#each([
+        () => this.#failNodes(),
+        () => this.#closePlans(),
+        async () => {
+          if (this.#behind.size > 0) this.#behind = await giveJobs(this.#parts, this.#behind);
+        },
+        async () => this.#activateNodes(await records.topology()),
+      ]),
+    );
+  }
+
+  /** Takes every step, since one that keeps failing must not keep the others from their work. Throws the first error. */
+  async #each(steps: readonly (() => Promise<void>)[]): Promise<void> {
+    const errors: unknown[] = [];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        errors.push(error);
+        if (this.#parts.permit.signal.aborted) break;
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   /** Nodes that observers report long enough are an event of our own. */
@@ -145,17 +174,6 @@ class LeadingPlanner implements Planner {
     const plan = (await records.plans(0)).find(({ id }) => ids.has(id));
     const { id = null, moves = 0, blocked = [] } = plan ?? {};
     return { change: 'repeated', plan: id, moves, blocked: blocked.length };
-  }
-
-  async #sweep(): Promise<void> {
-    const { records, writer } = this.#parts;
-    await endHolds(this.#parts);
-    await this.#closePlans();
-    this.#behind = await giveJobs(this.#parts);
-    await claimIndexes(this.#parts);
-    await endDeadTurns(this.#parts);
-    await this.#activateNodes(await records.topology());
-    await writer.trimHistory();
   }
 
   /** Closes plans whose moves have all ended. What a plan gave up because it was out of date is planned anew. */

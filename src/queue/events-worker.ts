@@ -145,15 +145,20 @@ class LeadingWorker implements EventsWorker {
     while (!over.aborted) {
       await pause(clock, Math.min(TICK_MS, sweepIntervalMs), over);
       if (over.aborted) return;
-      try {
-        await planner.tick();
-        if (clock.monotonic() < nextSweepMs) continue;
-        nextSweepMs = clock.monotonic() + sweepIntervalMs;
-        await planner.sweep();
-        await this.#lookAtQueues();
-      } catch (error) {
-        if (!over.aborted) this.#report(error, 'looking after moves');
-      }
+      await this.#look(() => planner.tick(), over);
+      if (clock.monotonic() < nextSweepMs) continue;
+      nextSweepMs = clock.monotonic() + sweepIntervalMs;
+      await this.#look(() => planner.sweep(), over);
+      await this.#look(() => this.#lookAtQueues(), over);
+    }
+  }
+
+  /** Each look by itself: where one fails, the others go on. */
+  async #look(look: () => Promise<void>, over: AbortSignal): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      if (!over.aborted) this.#report(error, 'looking after moves');
     }
   }
 

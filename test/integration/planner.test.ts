@@ -223,6 +223,16 @@ describe('an event becomes a plan', () => {
     await stray.close();
   });
 
+  it('closes plans and makes nodes active although what observers report cannot be read', async () => {
+    const { plan } = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    await fleet.base.redis.hset('{miroir}:observations', 'broken', '{"untilMs":99999999999999,');
+    await fleet.finishMoves();
+    await untilTrue(async () => (await nodeState('n4')) === 'active');
+    expect(await fleet.base.records.plan(plan ?? '')).toMatchObject({ state: 'done' });
+    expect(await fleet.base.records.plans(0)).toEqual([]);
+    expect(fleet.planners[0]?.warnings).toContain('looking after moves failed, trying again');
+  });
+
   it('keeps an event whose change Redis has no memory for, and plans it when there is some', async () => {
     const planner = fleet.planners[0];
     const { redis } = fleet.base;
