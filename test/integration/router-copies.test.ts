@@ -156,6 +156,17 @@ describe('copies of a document', () => {
     expect(await missedBy(index, 0, 'n1')).toEqual([]);
   });
 
+  it('that one owner refuses and another has are of unknown outcome, in the node’s words', async () => {
+    const { index, owners } = await stage();
+    const [first = '', second = ''] = owners;
+    const fault = { do: 'status', status: 413, times: 1, code: 'payload_too_large', message: 'too large' } as const;
+    await node(second).fault({ match: { path: `^/indexes/${index}/documents` }, ...fault });
+    const answer = await a.put(index, [{ id: 7 }]);
+    expect(answer).toMatchObject({ status: 503, body: { code: 'miroir_outcome_unknown' } });
+    expect(answer.body['message']).toContain('too large');
+    expect([await missedBy(index, 0, first), await missedBy(index, 0, second)]).toEqual([[], ['7']]);
+  });
+
   it('are of unknown outcome when no owner’s answer comes, and listed for all', async () => {
     const { index } = await stage();
     for (const id of ['n1', 'n2']) {

@@ -24,7 +24,8 @@ export type Fate =
   | { readonly kind: 'busy'; readonly why: string; readonly afterMs: number }
   /** Accepted, but the owners or the registration are others now (R8): to be sent again as a second write. */
   | { readonly kind: 'again' }
-  | { readonly kind: 'refused'; readonly answer: NodeAnswer }
+  /** `isPartial`: another owner has taken it, too few for a quorum. */
+  | { readonly kind: 'refused'; readonly answer: NodeAnswer; readonly isPartial: boolean }
   | { readonly kind: 'no quorum'; readonly why: string }
   | { readonly kind: 'unknown'; readonly why: string };
 
@@ -139,7 +140,7 @@ export class Delivery {
     const refusal = own.map(([, verdict]) => verdict).find((verdict) => verdict?.kind === 'refused');
     const why = own.map(([owner, verdict]) => `${owner} ${wordsOf(verdict)}`).join('; ');
     if (isNowhere) {
-      if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer };
+      if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer, isPartial: false };
       const waits = own.map(([, verdict]) => (verdict?.kind === 'busy' ? verdict.afterMs : 0));
       return { kind: 'busy', why, afterMs: Math.max(0, ...waits) };
     }
@@ -148,7 +149,7 @@ export class Delivery {
     const groupOf = (node: string): number => snapshot.nodes.get(node)?.group ?? -1;
     const { isReached, shortGroups } = verdictOf(route.owners, new Set(accepted.keys()), groupOf);
     if (isReached) return { kind: 'written', accepted, shortGroups };
-    if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer };
+    if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer, isPartial: true };
     return { kind: 'no quorum', why };
   }
 

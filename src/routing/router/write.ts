@@ -256,7 +256,7 @@ export class WriteRun {
     const { part, route } = one;
     const { index } = this.#payload;
     pending.problem = 'why' in fate ? fate.why : '';
-    if (fate.kind !== 'busy' && fate.kind !== 'refused') this.#isPartial = true;
+    if (fate.kind === 'refused' ? fate.isPartial : fate.kind !== 'busy') this.#isPartial = true;
     const details = { index, shard: part.shard };
     switch (fate.kind) {
       case 'written':
