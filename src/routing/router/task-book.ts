@@ -1,5 +1,6 @@
 /** Looks at the nodes for what became of clients' tasks, keeps final states, and lists what an owner missed (R10). */
 import type { RoutingTable } from '../../core/routing.ts';
+import { findNode } from '../../core/topology.ts';
 import { messageOf } from '../../errors.ts';
 import type {
   ClientTaskRecord,
@@ -17,7 +18,7 @@ import type { Missed, SeenPart, SeenShard, TaskState } from './task-state.ts';
 
 export interface TaskBookOptions {
   readonly clientTasks: ClientTasks;
-  readonly records: Pick<Records, 'table' | 'barrier'>;
+  readonly records: Pick<Records, 'table' | 'barrier' | 'topology'>;
   readonly repairs: RepairLists;
   readonly traffic: Traffic;
   readonly tables: Tables;
@@ -34,7 +35,7 @@ const NODE_MS = 4_000;
 /** Shards whose newest acknowledged epoch is remembered. */
 const ACKNOWLEDGED_MAX = 10_000;
 
-type Seen = ReadonlyMap<string, NodeTask | 'silent'>;
+type Seen = ReadonlyMap<string, NodeTask | 'silent' | 'out'>;
 const nameOf = (node: string, taskUid: number): string => `${taskUid}@${node}`;
 
 export class TaskBook {
@@ -81,18 +82,27 @@ export class TaskBook {
         byNode.set(node, uids.add(taskUid));
       }
     }
-    const seen = new Map<string, NodeTask | 'silent'>();
+    const seen = new Map<string, NodeTask | 'silent' | 'out'>();
+    const silent = new Set<string>();
     await Promise.all(
       [...byNode].map(async ([node, uids]) => {
         const all = [...uids];
         for (let at = 0; at < all.length; at += UIDS_PER_REQUEST) {
           const some = all.slice(at, at + UIDS_PER_REQUEST);
           const tasks = await this.#askNode(node, some, signal);
-          if (tasks === null) for (const uid of some) seen.set(nameOf(node, uid), 'silent');
+          if (tasks === null) silent.add(node);
           else for (const task of tasks) seen.set(nameOf(node, task.uid), task);
         }
       }),
     );
+    if (silent.size === 0) return seen;
+    // As Redis has it now: our own topology may lack a node that was added a moment ago.
+    const topology = await this.#options.records.topology();
+    for (const node of silent) {
+      const state = findNode(topology, node)?.state ?? 'removed';
+      const why = state === 'failed' || state === 'removed' ? 'out' : 'silent';
+      for (const uid of byNode.get(node) ?? []) if (!seen.has(nameOf(node, uid))) seen.set(nameOf(node, uid), why);
+    }
     return seen;
   }
 
@@ -121,7 +131,7 @@ export class TaskBook {
       const { indexUid, parts } = record;
       const isApplied = ({ node, taskUid }: ClientTaskRecord['parts'][number]): boolean => {
         const task = seen.get(nameOf(node, taskUid));
-        return task === 'silent' || (task !== undefined && task.finishedAt !== null);
+        return typeof task === 'string' || (task !== undefined && task.finishedAt !== null);
       };
       // Only what may become final needs to know.
       if (!parts.every(isApplied)) continue;

@@ -5,10 +5,13 @@
 import type { ShardState } from '../../core/routing.ts';
 import type { ClientTaskOutcome, ClientTaskPart, ClientTaskRecord, NodeTask, TaskStatus } from '../../ports.ts';
 
-/** A part with its node's task: null when the node does not know it, `silent` when the node does not answer. */
+/**
+ * A part with its node's task: null when the node does not know it, `silent` when the node does not answer, `out` when
+ * it does not answer and the topology says that it failed or has no such node.
+ */
 export interface SeenPart {
   readonly part: ClientTaskPart;
-  readonly task: NodeTask | null | 'silent';
+  readonly task: NodeTask | null | 'silent' | 'out';
 }
 
 /** How a shard is routed after the tasks were looked at. */
@@ -37,12 +40,16 @@ export interface TaskState {
   readonly missed: readonly Missed[];
 }
 
+const isTask = (task: SeenPart['task'] | undefined): task is NodeTask => typeof task === 'object' && task !== null;
+
 type Standing = 'open' | 'applied' | 'failed' | 'gone';
 
 function standingOf({ part, task }: SeenPart, shard: SeenShard | undefined): Standing {
-  if (task === 'silent') {
-    // A node that is neither written nor read any more decides nothing.
-    const isOut = shard !== undefined && !shard.owners.includes(part.node) && !shard.readers.includes(part.node);
+  if (task === 'silent' || task === 'out') {
+    // A node that is neither written nor read any more decides nothing. Without a route (settings, an index that is
+    // gone) only the topology can say so; else such a task would be open for ever.
+    const isOut =
+      shard === undefined ? task === 'out' : !shard.owners.includes(part.node) && !shard.readers.includes(part.node);
     return isOut ? 'gone' : 'open';
   }
   if (task === null || task.status === 'failed' || task.status === 'canceled') return 'failed';
@@ -88,7 +95,7 @@ export function taskState(
   isOpen ||= whole.includes('open');
   isFailed ||= whole.includes('failed');
 
-  const tasks = seen.flatMap(({ task }) => (task === null || task === 'silent' ? [] : [task]));
+  const tasks = seen.flatMap(({ task }) => (isTask(task) ? [task] : []));
   const startedAt = first(tasks.map((task) => task.startedAt));
   if (isOpen) {
     const status = tasks.every((task) => task.status === 'enqueued') ? 'enqueued' : 'processing';
@@ -102,9 +109,8 @@ export function taskState(
 }
 
 function errorOf(seen: readonly SeenPart[]): Readonly<Record<string, unknown>> {
-  const failed = seen.find(({ task }) => task !== null && task !== 'silent' && task.error !== null);
-  const error = failed?.task !== null && failed?.task !== 'silent' ? failed?.task.error : undefined;
-  if (error !== undefined && error !== null) return { ...error };
+  const failed = seen.map(({ task }) => task).find((task) => isTask(task) && task.error !== null);
+  if (isTask(failed) && failed.error !== null) return { ...failed.error };
   return {
     message: 'The task was canceled, or its node does not know it any more.',
     code: 'internal',

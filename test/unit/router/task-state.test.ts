@@ -32,7 +32,7 @@ const task = (status: TaskStatus, details: Record<string, unknown> = {}): NodeTa
 
 interface Case {
   /** Node → status of its task, for one shard. */
-  readonly on: Readonly<Record<string, TaskStatus | 'silent' | 'lost'>>;
+  readonly on: Readonly<Record<string, TaskStatus | 'silent' | 'out' | 'lost'>>;
   readonly state?: ShardState;
   readonly owners?: readonly string[];
   readonly readers?: readonly string[];
@@ -47,7 +47,7 @@ function seen({ on, state = 'stable', owners, readers, left, isAcknowledged = tr
   const shard: SeenShard = { state, ...now, isAcknowledged };
   const looked = parts.map((part) => {
     const status = on[part.node] ?? 'lost';
-    return { part, task: status === 'lost' ? null : status === 'silent' ? ('silent' as const) : task(status) };
+    return { part, task: status === 'lost' ? null : status === 'silent' || status === 'out' ? status : task(status) };
   });
   return taskState(record(parts), looked, () => shard);
 }
@@ -117,19 +117,38 @@ describe('a client’s task', () => {
     });
   });
 
+  it('of an index that is gone does not wait for a node that is gone, too', () => {
+    const parts = [
+      { node: 'n1', taskUid: 1, shards: [0] },
+      { node: 'n2', taskUid: 2, shards: [0] },
+    ];
+    const status = (second: 'silent' | 'out'): TaskStatus =>
+      taskState(
+        record(parts),
+        parts.map((part, at) => ({ part, task: at === 0 ? task('succeeded') : second })),
+        () => undefined,
+      ).status;
+    expect([status('silent'), status('out')]).toEqual(['processing', 'succeeded']);
+  });
+
   it('without shards is done when every node is', () => {
     const parts = [
       { node: 'n1', taskUid: 1, shards: [] },
       { node: 'n2', taskUid: 2, shards: [] },
     ];
-    const status = (...of: TaskStatus[]): TaskStatus =>
+    const status = (...of: (TaskStatus | 'silent' | 'out')[]): TaskStatus =>
       taskState(
         record(parts),
-        parts.map((part, at) => ({ part, task: task(of[at] ?? 'failed') })),
+        parts.map((part, at) => {
+          const one = of[at] ?? 'failed';
+          return { part, task: one === 'silent' || one === 'out' ? one : task(one) };
+        }),
         () => undefined,
       ).status;
     expect(status('succeeded', 'enqueued')).toBe('processing');
     expect(status('succeeded', 'succeeded')).toBe('succeeded');
     expect(status('succeeded', 'failed')).toBe('failed');
+    expect(status('succeeded', 'silent')).toBe('processing');
+    expect(status('succeeded', 'out')).toBe('succeeded');
   });
 });
