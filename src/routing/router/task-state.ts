@@ -1,6 +1,7 @@
 /**
  * A client's task made of the nodes' tasks: pure. `succeeded` only when every node that any live router reads the shards
- * from has applied it (I11); `failed` when it failed on every owner of some shard.
+ * from has applied it (I11), but for owners that missed it (decisions/0014); `failed` when no owner of some shard has
+ * applied it and none will.
  */
 import type { ShardState } from '../../core/routing.ts';
 import type { ClientTaskOutcome, ClientTaskPart, ClientTaskRecord, NodeTask, TaskStatus } from '../../ports.ts';
@@ -81,7 +82,7 @@ export function taskState(
     const copies = seen.filter(({ part }) => part.shards.includes(shard));
     const standings = copies.map((copy) => standingOf(copy, view));
     if (standings.includes('open')) isOpen = true;
-    else if (!standings.includes('applied') && standings.includes('failed')) isFailed = true;
+    else if (!standings.includes('applied')) isFailed = true;
     else {
       copies.forEach(({ part }, at) => {
         if (standings[at] === 'failed') missed.push({ node: part.node, taskUid: part.taskUid, shard });
@@ -93,7 +94,7 @@ export function taskState(
   // Settings and the like concern every node, and no shard.
   const whole = seen.filter(({ part }) => part.shards.length === 0).map((copy) => standingOf(copy, undefined));
   isOpen ||= whole.includes('open');
-  isFailed ||= whole.includes('failed');
+  isFailed ||= whole.includes('failed') || (whole.length > 0 && !whole.includes('applied'));
 
   const tasks = seen.flatMap(({ task }) => (isTask(task) ? [task] : []));
   const startedAt = first(tasks.map((task) => task.startedAt));
@@ -112,7 +113,7 @@ function errorOf(seen: readonly SeenPart[]): Readonly<Record<string, unknown>> {
   const failed = seen.map(({ task }) => task).find((task) => isTask(task) && task.error !== null);
   if (isTask(failed) && failed.error !== null) return { ...failed.error };
   return {
-    message: 'The task was canceled, or its node does not know it any more.',
+    message: 'The task was canceled, or its node is gone or does not know it any more.',
     code: 'internal',
     type: 'internal',
     link: 'https://docs.meilisearch.com/errors#internal',

@@ -102,6 +102,13 @@ describe('a client’s task', () => {
     );
   });
 
+  it('never succeeds when nobody has applied it: what its nodes did cannot be known any more', () => {
+    const state = seen({ on: { n1: 'silent', n2: 'silent' }, owners: ['n3'], readers: ['n3'] });
+    expect([state.status, state.outcome?.error?.['code']]).toEqual(['failed', 'internal']);
+    const parts = [{ node: 'n1', taskUid: 1, shards: [] }];
+    expect(taskState(record(parts), [{ part: parts[0]!, task: 'out' }], () => undefined).status).toBe('failed');
+  });
+
   it('counts each document once', () => {
     const parts = [
       { node: 'n1', taskUid: 1, shards: [0, 1] },
