@@ -51,6 +51,8 @@ export interface ClientTasks {
   list(query: ClientTaskQuery): Promise<readonly ClientTaskRecord[]>;
   /** Keeps a final state; a second one is ignored. */
   finish(uid: number, outcome: ClientTaskOutcome): Promise<void>;
+  /** Tasks without a final state, oldest first, from this uid on. */
+  open(from: number, limit: number): Promise<readonly ClientTaskRecord[]>;
   /** Tasks kept now. */
   count(): Promise<number>;
 }

@@ -51,11 +51,14 @@ export function createClientTasks({ redis, scripts, maxTasks, ttlSecs }: ClientT
     return uids.sort((a, b) => b - a).slice(0, limit);
   };
 
+  const finish = (uid: number, outcome: ClientTaskOutcome | null): Promise<unknown> =>
+    scripts.run('task-finish', [keys.clientTask(uid), keys.openClientTasks], [JSON.stringify(outcome), uid]);
+
   return {
     async add(task) {
       const [, uid] = await scripts.run(
         'task-add',
-        [keys.clientTaskCounter, keys.clientTasks, keys.clientTasksOf(task.indexUid)],
+        [keys.clientTaskCounter, keys.clientTasks, keys.clientTasksOf(task.indexUid), keys.openClientTasks],
         [keys.clientTaskPrefix, JSON.stringify({ v: RECORD_VERSION, ...task }), maxTasks, ttlSecs],
       );
       return Number(uid);
@@ -74,7 +77,17 @@ export function createClientTasks({ redis, scripts, maxTasks, ttlSecs }: ClientT
       });
     },
     async finish(uid, outcome) {
-      await scripts.run('task-finish', [keys.clientTask(uid)], [JSON.stringify(outcome)]);
+      await finish(uid, outcome);
+    },
+    async open(from, limit) {
+      return reading('open tasks', async () => {
+        const uids = (await redis.zrangebyscore(keys.openClientTasks, from, '+inf', 'LIMIT', 0, limit)).map(Number);
+        const found = await records(uids);
+        const there = new Set(found.map(({ uid }) => uid));
+        // A record that has expired is nobody's to end, and would be in everybody's way.
+        for (const uid of uids) if (!there.has(uid)) await finish(uid, null);
+        return found;
+      });
     },
     async count() {
       for (;;) {

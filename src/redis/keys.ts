@@ -56,6 +56,8 @@ export const keys = {
   clientTaskPrefix: `${PREFIX}:task:`,
   clientTask: (uid: number): string => `${PREFIX}:task:${uid}`,
   clientTasks: `${PREFIX}:tasks`,
+  /** Uids of those that are not final yet. */
+  openClientTasks: `${PREFIX}:tasks:open`,
   clientTasksOf: (index: string): string => `${PREFIX}:tasks:index:${index}`,
   audit: `${PREFIX}:audit`,
 } as const;

@@ -1,5 +1,6 @@
 // Writes of documents with more than one owner: quorum, one order on all owners (R9), what an owner missed (R9, R10).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { startTestFleet } from '../support/fleet.ts';
 import type { TestFleet } from '../support/fleet.ts';
 import { idsOn, isPending, RouterCalls } from '../support/router-calls.ts';
@@ -126,6 +127,28 @@ describe('copies of a document', () => {
     expect((await b.task(answer)).status).toBe('succeeded');
     expect((await missedBy(index, 0, 'n2')).sort()).toEqual(['7', '8']);
     expect(await node('n2').asked(`^/indexes/${index}/documents\\?`)).toHaveLength(1);
+  });
+
+  it('that fail on one owner after their router has gone are listed by another, unasked (R10)', async () => {
+    const { index } = await stage();
+    await node('n2').fault({
+      match: { path: `^/indexes/${index}/documents` },
+      do: 'fail-task',
+      times: 1,
+      code: 'internal',
+    });
+    const leaving = await RouterCalls.open(fleet.base);
+    await untilTrue(async () => (await leaving.search(index)).status === 200);
+    for (const id of ['n1', 'n2']) await node(id).pause();
+    expect((await leaving.put(index, [{ id: 7 }])).status).toBe(202);
+    await leaving.close();
+    for (const id of ['n1', 'n2']) await node(id).resume();
+    // The time for which the first router alone would look after it is over for this one.
+    const clock = { ...systemClock, now: () => systemClock.now() + 120_000 };
+    const late = await RouterCalls.open({ ...fleet.base, clock });
+    await untilTrue(async () => (await missedBy(index, 0, 'n2')).length > 0);
+    expect(await missedBy(index, 0, 'n2')).toEqual(['*']);
+    await late.close();
   });
 
   it('that fail on every owner fail with the node’s error, and are on no list (R10)', async () => {

@@ -24,6 +24,7 @@ import { Tables } from './tables.ts';
 import { TaskBook } from './task-book.ts';
 import { TaskFollower } from './task-follower.ts';
 import { TaskQueries } from './task-queries.ts';
+import { TaskSweep } from './task-sweep.ts';
 import { TaskWriter } from './task-writer.ts';
 import { WaitingRoom } from './waits.ts';
 import type { WriteParts } from './write.ts';
@@ -36,6 +37,7 @@ export function createRouter(parts: RouterParts): Router {
   router.registration.start();
   router.watch.start();
   router.follower.start(router.book);
+  router.sweep.start(router.book);
   const { documents, indexes, settings, queries, reads, registration } = router;
   const guarded = async (signal: AbortSignal, call: () => Promise<ClientAnswer>): Promise<ClientAnswer> => {
     try {
@@ -67,6 +69,7 @@ export function createRouter(parts: RouterParts): Router {
     async close() {
       await router.inFlight.drained();
       router.holds.close();
+      await router.sweep.close();
       await router.follower.close();
       await router.watch.close();
       await registration.close();
@@ -126,6 +129,7 @@ function assemble(parts: RouterParts) {
   const follower = new TaskFollower({ clock, bell, logger });
   const idsOf = follower.idsOf.bind(follower);
   const book = new TaskBook({ clientTasks, records, repairs, traffic, tables, logger, observer, idsOf });
+  const sweep = new TaskSweep({ clientTasks, follower, registration, clock, logger });
   const tasks = new TaskWriter(clientTasks, follower, clock);
   const { admin, clientOf } = parts;
   return {
@@ -134,6 +138,7 @@ function assemble(parts: RouterParts) {
     inFlight,
     holds,
     follower,
+    sweep,
     book,
     documents: new DocumentCalls({ write, registration, tables, tasks, clock, observer }),
     indexes: new IndexCalls({ admin, records, registry, registration, tables, tasks, clientOf, clock, logger }),

@@ -16,7 +16,7 @@ export interface TaskFollowerOptions {
   readonly logger: Logger;
 }
 
-/** Tasks looked after at a time; one more, and the oldest is left to whoever asks for it. */
+/** Tasks looked after at a time; one more, and the oldest is left to whoever sweeps up or is asked for it. */
 const TASKS_MAX = 10_000;
 /** Ids kept for them, some 10 MB. */
 const IDS_MAX = 200_000;
@@ -82,8 +82,12 @@ export class TaskFollower {
   }
 
   /** Whether somebody else may list what owners missed: nobody looks after the task here, and hardly elsewhere. */
-  isLeft({ uid, enqueuedAt }: ClientTaskRecord): boolean {
-    return !this.#followed.has(uid) && this.#options.clock.now() - Date.parse(enqueuedAt) > FOLLOWED_MS;
+  isLeft(task: ClientTaskRecord): boolean {
+    return !this.#followed.has(task.uid) && this.isLate(task);
+  }
+
+  isLate({ enqueuedAt }: ClientTaskRecord): boolean {
+    return this.#options.clock.now() - Date.parse(enqueuedAt) > FOLLOWED_MS;
   }
 
   async close(): Promise<void> {

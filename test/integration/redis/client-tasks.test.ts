@@ -86,6 +86,24 @@ describe('the list', () => {
   });
 });
 
+describe('open tasks', () => {
+  it('are given oldest first, from a uid on, until they are final', async () => {
+    const tasks = tasksOf(4);
+    for (let n = 0; n < 5; n += 1) await tasks.add(task('books'));
+    const openFrom = async (from: number, limit = 10): Promise<number[]> =>
+      (await tasks.open(from, limit)).map(({ uid }) => uid);
+    expect(await openFrom(0)).toEqual([1, 2, 3, 4]);
+    await tasks.finish(2, outcome('failed'));
+    expect([await openFrom(0, 2), await openFrom(2)]).toEqual([
+      [1, 3],
+      [3, 4],
+    ]);
+    await world.connection.del(keys.clientTask(1));
+    expect(await openFrom(0)).toEqual([3, 4]);
+    expect(await world.connection.zcard(keys.openClientTasks)).toBe(2);
+  });
+});
+
 describe('the bounds', () => {
   it('by number: the oldest go, from every list', async () => {
     const tasks = tasksOf(3);
