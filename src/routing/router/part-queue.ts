@@ -10,6 +10,8 @@ export interface Pending {
   /** False while it waits. */
   isDue: boolean;
   wait: { readonly why: WaitWhy; readonly sinceMs: number; looks: number } | null;
+  /** When it waits no more, whatever for; known from its first wait on. */
+  overMs: number | null;
   place: LinePlace | null;
   /** Whether it has waited because the mover asks for slower writes. */
   isDelayed: boolean;
@@ -25,6 +27,7 @@ const pendingOf = (part: Part): Pending => ({
   part,
   isDue: true,
   wait: null,
+  overMs: null,
   place: null,
   isDelayed: false,
   sends: 0,

@@ -11,7 +11,7 @@ import type { WaitingRoom, WaitWhy } from './waits.ts';
 export interface PartWaitsOptions {
   readonly index: string;
   readonly queue: PartQueue;
-  readonly registration: Registration;
+  readonly registration: Pick<Registration, 'confirmed'>;
   readonly room: WaitingRoom;
   readonly bell: Bell;
   readonly clock: Clock;
@@ -24,18 +24,16 @@ export interface PartWaitsOptions {
   readonly onFailure: (failure: MiroirError) => void;
 }
 
-/** Whatever it waits for in turn: a write is over after this many of its longest waits. */
+/** Whatever it waits for in turn: this many longest waits after its first a part waits no more. */
 const LONGEST_WAITS = 2;
 /** How often one asks that is not the first in line here; in time enough to keep its place. */
 const BEHIND_MS = 250;
 
 export class PartWaits {
   readonly #options: PartWaitsOptions;
-  readonly #overMs: number;
 
   constructor(options: PartWaitsOptions) {
     this.#options = options;
-    this.#overMs = options.clock.monotonic() + LONGEST_WAITS * options.limits.settleMs;
   }
 
   /** Puts the part back; it is due when one of the names is rung, after `afterMs`, or when its time is over. */
@@ -45,7 +43,9 @@ export class PartWaits {
     const { shard, bytes } = pending.part;
     if (pending.wait?.why !== why) pending.wait = { why, sinceMs: nowMs, looks: 0 };
     const { wait } = pending;
-    const leftMs = Math.min(wait.sinceMs + longestMs(why, limits), this.#overMs) - nowMs;
+    // Of this part alone: a large load is on its way for longer than any part of it may wait.
+    pending.overMs ??= nowMs + LONGEST_WAITS * limits.settleMs;
+    const leftMs = Math.min(wait.sinceMs + longestMs(why, limits), pending.overMs) - nowMs;
     queue.putBack(pending);
     pending.isDue = false;
     if (leftMs <= 0) return onFailure(overdue(why, index, shard, pending.problem));
