@@ -3,9 +3,8 @@
  * of 100 MB costs little more than itself. Stamps and ids are made when they are needed.
  */
 import { isAscii } from 'node:buffer';
-import { malformed } from '../core/json-text.ts';
 import type { IndexEntry } from '../core/routing.ts';
-import { eachDocument, type FoundDocument, stampOf } from './split.ts';
+import { eachDocument, type FoundDocument, malformedDocuments, stampOf } from './split.ts';
 
 /** One piece of the body, and where its documents lie in it. */
 interface Piece {
@@ -53,7 +52,7 @@ export class DocumentStore {
     const found: FoundDocument[] = [];
     eachDocument(text, this.#entry, this.#count, (document) => found.push(document));
     // A comma too many would else be lost between two pieces.
-    if (found.length === 0) malformed('a document is expected', 0);
+    if (found.length === 0) throw malformedDocuments('malformed JSON at 0: a document is expected', { position: 0 });
     const offsetOf = byteOffsets(text, bytes.length + EMPTY_ARRAY_TEXT);
     const places = new Uint32Array(found.length * NUMBERS);
     const slots = new Uint16Array(found.length);

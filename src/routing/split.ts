@@ -64,6 +64,26 @@ export interface FoundDocument {
   readonly slot: number;
 }
 
+/** How a node refuses what it cannot take for documents. */
+const malformedWords = (reason: string) => ({
+  nodeCode: 'malformed_payload',
+  nodeMessage: `The \`json\` payload provided is malformed. \`Couldn't serialize document value: ${reason}\`.`,
+});
+
+export const malformedDocuments = (reason: string, details: Readonly<Record<string, unknown>>): InvalidInputError =>
+  new InvalidInputError(reason, { field: 'documents', details: { ...details, ...malformedWords(reason) } });
+
+function elementsOf(text: string, primaryKey: string): Keyed[] {
+  try {
+    return splitKeyed(text, primaryKey);
+  } catch (error) {
+    throw error instanceof InvalidInputError ? malformedDocuments(error.message, error.details) : error;
+  }
+}
+
+/** How many documents a JSON array's text has, whatever is in them. Throws `InvalidInputError` for what is no array. */
+export const countDocuments = (text: string): number => elementsOf(text, '').length;
+
 /** Each document of a JSON array's text, checked, in order. `before`: how many came before the array, for messages. */
 export function eachDocument(
   text: string,
@@ -71,7 +91,7 @@ export function eachDocument(
   before: number,
   visit: (found: FoundDocument) => void,
 ): void {
-  splitKeyed(text, entry.primaryKey).forEach((keyed, at) => {
+  elementsOf(text, entry.primaryKey).forEach((keyed, at) => {
     const { span } = keyed;
     const { id, idSpan } = documentId(text, keyed, entry.primaryKey, before + at);
     checkContent(text, span, before + at);
@@ -85,7 +105,10 @@ function documentId(
   primaryKey: string,
   index: number,
 ): { readonly id: string; readonly idSpan: Span } {
-  if (text[start] !== '{') return refuse('it is no object', 'send an array of objects', index, start);
+  if (text[start] !== '{') {
+    const words = malformedWords(`document ${index} is no object`);
+    return refuse('it is no object', 'send an array of objects', index, start, words);
+  }
   if (field === undefined) {
     return refuse(`it has no field ${primaryKey}`, `give every document its primary key ${primaryKey}`, index, start, {
       nodeCode: 'missing_document_id',

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClientAnswer } from '../../src/routing/api.ts';
 import { startTestFleet } from '../support/fleet.ts';
 import type { TestFleet } from '../support/fleet.ts';
+import { createClientTasks } from '../../src/redis/client-tasks.ts';
 import { HandMover } from '../support/hand-mover.ts';
 import { isPending, RouterCalls } from '../support/router-calls.ts';
 import { switchesOf } from '../support/switches.ts';
@@ -165,24 +166,56 @@ describe('a router’s calls', () => {
   it('accepts what a node accepts and fails: no id, a bad id, another primary key; and nothing at all', async () => {
     await create('input');
     const codes: unknown[] = [];
+    const received: unknown[] = [];
     for (const documents of [[{ id: 1 }, { name: 'x' }], [{ id: 'a b' }], [{ id: 1.5 }]]) {
       const answer = await calls.put('input', documents);
       expect(answer.status).toBe(202);
-      codes.push((await calls.ended(answer)).error?.code);
+      const { error, details } = await calls.ended(answer);
+      codes.push(error?.code);
+      received.push(details['receivedDocuments']);
     }
     expect(codes).toEqual(['missing_document_id', 'invalid_document_id', 'invalid_document_id']);
+    expect(received).toEqual([2, 1, 1]);
     const other = { mode: 'replace', documents: '[{"id":1}]', primaryKey: 'sku' } as const;
     const { status, body } = await parsed(calls.router.writeDocuments('input', other, { signal }));
     expect(status).toBe(202);
     expect(await calls.ended({ status, body, headers: {} })).toMatchObject({
       status: 'failed',
       error: { code: 'index_primary_key_already_exists', message: 'Index already has a primary key: `id`.' },
+      details: { receivedDocuments: 1, indexedDocuments: 0 },
     });
     expect(await calls.ended(await calls.put('input', []))).toMatchObject({
       status: 'succeeded',
       details: { receivedDocuments: 0, indexedDocuments: 0 },
     });
     expect(await calls.put('input', [{ id: 1, _miroir_shard: 3 }])).toMatchObject({ status: 400 });
+  });
+
+  it('refuses what is no array of objects in a node’s words', async () => {
+    await create('broken');
+    const answers = ['[{"id":1}', '[1,2]', [Buffer.from('{"id":1},')]].map((documents) =>
+      parsed(calls.router.writeDocuments('broken', { mode: 'replace', documents }, { signal })),
+    );
+    for (const answer of await Promise.all(answers)) {
+      expect(answer).toMatchObject({ status: 400, body: { code: 'malformed_payload' } });
+      expect(answer.body['message']).toMatch(
+        /^The `json` payload provided is malformed\. `Couldn't serialize document/,
+      );
+    }
+  });
+
+  it('says where to go on when it has looked at many tasks and found too few', async () => {
+    const { redis, scripts } = fleet.base;
+    const tasks = createClientTasks({ redis, scripts, maxTasks: 10_000, ttlSecs: 3_600 });
+    const about = { indexUid: 'many', details: {}, customMetadata: null, parts: [], degradedGroups: [] };
+    const enqueuedAt = new Date().toISOString();
+    const first = await tasks.add({ ...about, type: 'dumpCreation', enqueuedAt });
+    await Promise.all(Array.from({ length: 2_100 }, () => tasks.add({ ...about, type: 'other', enqueuedAt })));
+    const list = async (query: object) =>
+      (await parsed(calls.router.tasks({ types: ['dumpCreation'], indexUids: ['many'], ...query }, { signal }))).body;
+    const page = await list({});
+    expect(page).toMatchObject({ results: [], next: first + 100 });
+    expect(await list({ from: page['next'] })).toMatchObject({ results: [{ uid: first }], next: null });
   });
 
   it('lists tasks with their states, and gives metadata back', async () => {

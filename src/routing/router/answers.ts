@@ -21,6 +21,7 @@ export function answerOf(error: unknown): ClientAnswer | null {
   const message = error.remedy === undefined ? error.message : `${error.message}; ${error.remedy}`;
   if (error instanceof IndexMovingError) return nodeError(409, error.code, message, { 'retry-after': '1' });
   if (!(error instanceof InvalidInputError)) return ownError(error);
-  const { nodeCode } = error.details;
-  return nodeError(400, typeof nodeCode === 'string' ? nodeCode : error.code, message);
+  const { nodeCode, nodeMessage } = error.details;
+  const words = typeof nodeMessage === 'string' ? nodeMessage : message;
+  return nodeError(400, typeof nodeCode === 'string' ? nodeCode : error.code, words);
 }

@@ -5,7 +5,7 @@ import type { Clock, RouterObserver } from '../../ports.ts';
 import type { ClientAnswer, DocumentsToWrite, WriteOptions } from '../api.ts';
 import { DocumentStore } from '../document-store.ts';
 import { nodeWords } from '../search/error-answers.ts';
-import { idOf, splitDocuments } from '../split.ts';
+import { countDocuments, idOf, splitDocuments } from '../split.ts';
 import { deletionByFilter } from './filters.ts';
 import { deletePayload, documentsPayload, idCountOf, storedPayload } from './payload.ts';
 import type { Payload } from './payload.ts';
@@ -46,14 +46,15 @@ export class DocumentCalls {
       aboutOf(index, ADDITION, { receivedDocuments, indexedDocuments: null }, options);
     if (write.primaryKey !== undefined && write.primaryKey !== entry.primaryKey) {
       const words = `Index already has a primary key: \`${entry.primaryKey}\`.`;
-      return tasks.failed(about(0), 'index_primary_key_already_exists', words);
+      return tasks.failed(about(await this.#count(write, options.signal)), 'index_primary_key_already_exists', words);
     }
     let payload: Payload;
     try {
       payload = await this.#payloadOf(entry, write, options.signal);
     } catch (error) {
       if (!(error instanceof InvalidInputError) || !FAILS_LATER.has(error.details['nodeCode'])) throw error;
-      return tasks.failed(about(0), String(error.details['nodeCode']), String(error.details['nodeMessage']));
+      const received = await this.#count(write, options.signal);
+      return tasks.failed(about(received), String(error.details['nodeCode']), String(error.details['nodeMessage']));
     }
     return this.#write(payload, about(payload.parts.reduce((sum, part) => sum + idCountOf(part), 0)), options);
   }
@@ -62,19 +63,30 @@ export class DocumentCalls {
   async #payloadOf(entry: IndexEntry, { mode, documents }: DocumentsToWrite, signal: AbortSignal): Promise<Payload> {
     const { clock } = this.#options;
     if (typeof documents === 'string') {
-      const text = documents.trimStart().startsWith('{') ? `[${documents}]` : documents;
-      return documentsPayload(entry, mode, splitDocuments(text, entry, clock).values());
+      return documentsPayload(entry, mode, splitDocuments(arrayOf(documents), entry, clock).values());
     }
     const store = new DocumentStore(entry, clock.now());
+    await this.#eachPiece(documents, signal, (piece) => store.add(piece));
+    return storedPayload(entry, mode, store);
+  }
+
+  /** How many documents came, of a write that a node's task would fail. */
+  async #count({ documents }: DocumentsToWrite, signal: AbortSignal): Promise<number> {
+    if (typeof documents === 'string') return countDocuments(arrayOf(documents));
+    let count = 0;
+    await this.#eachPiece(documents, signal, (piece) => (count += countDocuments(`[${piece.toString()}]`)));
+    return count;
+  }
+
+  async #eachPiece(pieces: readonly Buffer[], signal: AbortSignal, take: (piece: Buffer) => void): Promise<void> {
     let bytes = 0;
-    for (const piece of documents) {
-      store.add(piece);
+    for (const piece of pieces) {
+      take(piece);
       bytes += piece.length;
       if (bytes < TURN_BYTES) continue;
       bytes = 0;
-      await clock.sleep(0, signal);
+      await this.#options.clock.sleep(0, signal);
     }
-    return storedPayload(entry, mode, store);
   }
 
   async remove(index: string, texts: readonly string[], options: WriteOptions): Promise<ClientAnswer> {
@@ -122,6 +134,9 @@ export class DocumentCalls {
     }
   }
 }
+
+/** One document alone is an array of one. */
+const arrayOf = (documents: string): string => (documents.trimStart().startsWith('{') ? `[${documents}]` : documents);
 
 const aboutOf = (
   indexUid: string,

@@ -57,7 +57,8 @@ export class TaskQueries {
       total: await this.#total(query, found.length),
       limit,
       from: results[0]?.uid ?? null,
-      next: found[limit]?.uid ?? null,
+      // Where it was not looked any further, somebody may go on.
+      next: found[limit]?.uid ?? (isEnd ? null : (from ?? null)),
     });
   }
 
