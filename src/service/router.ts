@@ -66,6 +66,7 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
     observer: createRouterObserver(metrics),
     name: `${holder} ${role}`,
     lapseMs: timings.routerLapseMs,
+    entryMs,
     ...(limits === undefined ? {} : { limits }),
   });
   return {

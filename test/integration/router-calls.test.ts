@@ -58,6 +58,18 @@ describe('a router’s calls', () => {
     expect((await calls.put('films', [{ id: 2 }])).status).toBe(202);
   });
 
+  it('deletes an index on its nodes only after the entry of a router that knows it and is silent', async () => {
+    await create('known');
+    const { redis, records } = fleet.base;
+    const epoch = (await records.table('known'))?.epoch ?? 0;
+    const untilMs = Date.now() + 6_500;
+    const entry = { untilMs, run: 'any', name: 'frozen', acks: { known: { epoch } } };
+    await redis.hset('{miroir}:routers', 'frozen', JSON.stringify(entry));
+    const deletion = calls.router.deleteIndex('known', { signal });
+    expect((await deletion).status).toBe(202);
+    expect(Date.now()).toBeGreaterThanOrEqual(untilMs);
+  });
+
   it('needs a primary key for an index, and an index for documents', async () => {
     expect(await create('nameless', null)).toMatchObject({ status: 400, body: { code: 'invalid_index_primary_key' } });
     expect(await calls.put('nobody', [{ id: 1 }])).toMatchObject({ status: 404, body: { code: 'index_not_found' } });

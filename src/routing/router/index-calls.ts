@@ -21,11 +21,11 @@ export interface IndexCallsOptions {
   readonly clientOf: (node: TopologyNode) => NodeClient;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly entryMs: number;
 }
 
 const LIMIT_DEFAULT = 20;
-/** How long routers are waited for that still know an index that is deleted, and how often it is looked. */
-const FORGET_MS = 5_000;
+/** Between two looks whether some router still knows an index that is deleted. */
 const LOOK_MS = 50;
 
 export class IndexCalls {
@@ -105,11 +105,14 @@ export class IndexCalls {
     throw new NodeUnreachableError(`no node of index ${uid} has it`, { remedy: 'send it again in a moment' });
   }
 
-  /** A router that still knows the index could write to a node where it is gone, and so bring it back. */
+  /**
+   * A router that still knows the index could write to a node where it is gone, and so bring it back. One that is frozen
+   * does nothing more once its entry is over, which lasts longer than its registration and so than any request of it.
+   */
   async #untilForgotten(uid: string, signal: AbortSignal): Promise<void> {
-    const { registry, registration, clock } = this.#options;
+    const { registry, registration, clock, entryMs } = this.#options;
     await registration.confirmed(signal);
-    const overMs = clock.monotonic() + FORGET_MS;
+    const overMs = clock.monotonic() + entryMs;
     while (clock.monotonic() < overMs) {
       const routers = await registry.live();
       if (routers.every(({ acks }) => acks[uid] === undefined)) return;

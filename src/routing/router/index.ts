@@ -78,7 +78,8 @@ export function createRouter(parts: RouterParts): Router {
 }
 
 function assemble(parts: RouterParts) {
-  const { records, registry, journal, turns, repairs, clientTasks, clock, logger, observer, name, lapseMs } = parts;
+  const { records, registry, journal, turns, repairs, clientTasks, clock, logger, observer, name } = parts;
+  const { lapseMs, entryMs } = parts;
   const given: RouterLimits = { ...LIMITS, ...parts.limits };
   // A request that lasts longer than its registration may could not count anyway (R8).
   const limits: RouterLimits = { ...given, requestMs: Math.min(given.requestMs, lapseMs) };
@@ -141,7 +142,18 @@ function assemble(parts: RouterParts) {
     sweep,
     book,
     documents: new DocumentCalls({ write, registration, tables, tasks, clock, observer }),
-    indexes: new IndexCalls({ admin, records, registry, registration, tables, tasks, clientOf, clock, logger }),
+    indexes: new IndexCalls({
+      admin,
+      records,
+      registry,
+      registration,
+      tables,
+      tasks,
+      clientOf,
+      clock,
+      logger,
+      entryMs,
+    }),
     settings: new SettingsCalls({ records, registration, tables, tasks, clientOf }),
     queries: new TaskQueries(clientTasks, book, follower),
     reads: createReads({ tables: readTables(registration, tables, inFlight), traffic, clock }),

@@ -76,5 +76,7 @@ export interface RouterParts {
   readonly name: string;
   /** `timings.routerLapseMs`. */
   readonly lapseMs: number;
+  /** `timings.routerEntryMs`. */
+  readonly entryMs: number;
   readonly limits?: Partial<RouterLimits>;
 }
