@@ -3,7 +3,9 @@ import { Bell } from '../../../src/routing/router/bell.ts';
 import { PartQueue } from '../../../src/routing/router/part-queue.ts';
 import type { Pending } from '../../../src/routing/router/part-queue.ts';
 import { PartWaits } from '../../../src/routing/router/part-waits.ts';
-import { LIMITS, SILENT } from '../../../src/routing/router/parts.ts';
+import { LIMITS } from '../../../src/routing/router/parts.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { createRouterObserver } from '../../../src/telemetry/observer.ts';
 import { WaitingRoom } from '../../../src/routing/router/waits.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -18,7 +20,7 @@ function waiting() {
     room: new WaitingRoom(LIMITS),
     bell: new Bell(clock),
     clock,
-    observer: SILENT,
+    observer: createRouterObserver(createMetrics({ withProcess: false })),
     limits: LIMITS,
     signal: new AbortController().signal,
     onDue: () => undefined,
