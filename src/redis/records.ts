@@ -164,7 +164,7 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       if (fields['v'] !== undefined) assertReadable(fields['v'], 'topology');
       const nodes = Object.entries(fields)
         .filter(([name]) => name.startsWith('node:'))
-        .map(([name, text]) => parseJson(text, name) as TopologyNode);
+        .map(([name, text]) => versioned(text, name) as TopologyNode);
       return { version: Number(fields['version'] ?? '0'), nodes: nodes.sort((a, b) => (a.id < b.id ? -1 : 1)) };
     },
     async indexes() {

@@ -273,6 +273,11 @@ describe('a record of a newer version', () => {
     ['a plan', () => world.connection.hset(keys.plan('p1'), 'plan', '{"v":2}'), () => world.records.plan('p1')],
     ['the topology', () => world.connection.hset(keys.topology, 'v', '2'), () => world.records.topology()],
     [
+      'a node',
+      () => world.connection.hset(keys.topology, 'node:n1', '{"v":2,"id":"n1"}'),
+      () => world.records.topology(),
+    ],
+    [
       'a routing table',
       () => world.connection.hset(keys.routing('books'), 'v', '2'),
       () => world.records.table('books'),
