@@ -188,13 +188,17 @@ export class IndexRun {
   async untilIdle(signal: AbortSignal): Promise<'idle' | 'full' | 'over'> {
     const { clock, connection, lease } = this.#options;
     const over = AbortSignal.any([signal, lease.signal]);
+    // A queue's connection waits for Redis for ever: what is asked there ends with the lease all the same.
+    const ended = new Promise<'over'>((resolve) => over.addEventListener('abort', () => resolve('over')));
     while (!over.aborted) {
       await clock.sleep(IDLE_LOOK_MS, over).catch(() => undefined); // aborted: looked at above
       if (over.aborted || this.#active > 0) continue;
       if (this.#isFull && this.#options.runner.begun === 0) return 'full';
       // One that stood in line when the others were refused has found a place after all: it goes on.
       if (this.#isFull) this.#resume();
-      if ((await waitingJobs(this.#queue, connection, clock.now())) === 'none') return 'idle';
+      const waiting = waitingJobs(this.#queue, connection, clock.now());
+      waiting.catch(() => undefined); // thrown below, or of no interest any more
+      if ((await Promise.race([waiting, ended])) === 'none') return 'idle';
     }
     return 'over';
   }

@@ -67,8 +67,11 @@ function phaseWork(
         return client;
       },
       tasks(client) {
-        const watch = watches.get(client.node.id) ?? watchTasks(client, clock, permit.signal);
-        watches.set(client.node.id, watch);
+        // By what the client was made of: a node that has another key or URL since is asked there, with that.
+        const { id, url, apiKeyRef = '' } = client.node;
+        const name = [id, url, apiKeyRef].join(' ');
+        const watch = watches.get(name) ?? watchTasks(client, clock, permit.signal);
+        watches.set(name, watch);
         return watch;
       },
       loads,
