@@ -169,6 +169,25 @@ describe('a router’s registration', () => {
     await close(calls);
   });
 
+  it('remembers the epoch of an index that was missing for a while (R7, I5)', async () => {
+    const calls = await RouterCalls.open(fleet.base);
+    const { redis } = fleet.base;
+    const [registry, table] = ['{miroir}:indexes', '{miroir}:routing:docs'];
+    const [entry, epoch] = [(await redis.hget(registry, 'docs')) ?? '', Number(await redis.hget(table, 'epoch'))];
+    await redis.hdel(registry, 'docs');
+    await untilTrue(async () => (await calls.put('docs', [{ id: 6 }])).status === 404);
+    await redis.hset(table, 'epoch', epoch - 1);
+    await redis.hset(registry, 'docs', entry);
+    await untilTrue(async () => (await calls.put('docs', [{ id: 6 }])).status !== 404);
+    expect(await calls.put('docs', [{ id: 6 }])).toMatchObject({
+      status: 503,
+      body: { code: 'miroir_epoch_regressed' },
+    });
+    await redis.hset(table, 'epoch', epoch);
+    await untilTrue(async () => (await calls.put('docs', [{ id: 6 }])).status === 202);
+    await close(calls);
+  });
+
   it('registers anew when Redis runs anew', async () => {
     const calls = await RouterCalls.open(fleet.base);
     const before = await registered();

@@ -26,6 +26,9 @@ export interface TablesOptions {
 /** States of nodes matter little here (owners and readers say who serves), so they may be this old. */
 const TOPOLOGY_MS = 5_000;
 
+/** Indexes that are gone and whose epoch is remembered. */
+const GONE_MAX = 10_000;
+
 /** Whether a shard of the index is in a move, its grace included. */
 export const hasMoves = ({ table }: Snapshot): boolean => table.shards.some(({ state }) => state !== 'stable');
 
@@ -37,6 +40,8 @@ export class Tables {
   readonly #snapshots = new Map<string, Snapshot>();
   /** Indexes of which Redis shows a lower epoch than we have seen. */
   readonly #regressed = new Map<string, number>();
+  /** Epochs of indexes that were missing: one that comes again does so at a higher one. */
+  readonly #gone = new Map<string, number>();
   #nodes: ReadonlyMap<string, TopologyNode> = new Map();
   #nodesReadMs = Number.NEGATIVE_INFINITY;
 
@@ -47,19 +52,25 @@ export class Tables {
   /** Throws `IndexUnknownError`, `EpochRegressedError`. */
   get(index: string): Snapshot {
     const snapshot = this.#snapshots.get(index);
-    if (snapshot === undefined) {
+    const shown = this.#regressed.get(index);
+    if (snapshot === undefined && shown === undefined) {
       throw new IndexUnknownError(`no index ${index} is registered`, {
         field: 'index_uid',
         remedy: 'create it first (POST /indexes, or `miroir index create`), or correct the name',
         details: { index },
       });
     }
-    const shown = this.#regressed.get(index);
-    if (shown === undefined) return snapshot;
-    throw new EpochRegressedError(`index ${index}: Redis shows epoch ${shown}, ${snapshot.table.epoch} was seen`, {
+    if (snapshot !== undefined && shown === undefined) return snapshot;
+    const seen = this.#seen(index);
+    throw new EpochRegressedError(`index ${index}: Redis shows epoch ${shown}, ${seen} was seen`, {
       remedy: 'send it again later; look at Redis: it lost writes',
-      details: { index, shown, seen: snapshot.table.epoch },
+      details: { index, shown: shown ?? null, seen: seen ?? null },
     });
+  }
+
+  /** The highest epoch seen, also of an index that was missing since. */
+  #seen(index: string): number | undefined {
+    return this.#snapshots.get(index)?.table.epoch ?? this.#gone.get(index);
   }
 
   has(index: string): boolean {
@@ -115,11 +126,13 @@ export class Tables {
     const { records, bell } = this.#options;
     const [entry, table] = await Promise.all([records.index(index), records.table(index)]);
     if (entry === null || table === null) return this.#forget(index);
-    const seen = this.#snapshots.get(index)?.table.epoch;
+    const seen = this.#seen(index);
     if (seen !== undefined && table.epoch < seen) return this.#refuse(index, table.epoch, seen);
+    const before = this.#snapshots.get(index)?.table.epoch;
     this.#regressed.delete(index);
+    this.#gone.delete(index);
     this.#snapshots.set(index, { entry, table, nodes: this.#nodes });
-    if (seen === table.epoch) return false;
+    if (before === table.epoch) return false;
     bell.ring(tableBell(index));
     return true;
   }
@@ -135,6 +148,10 @@ export class Tables {
 
   #forget(index: string): boolean {
     this.#regressed.delete(index);
+    const seen = this.#seen(index);
+    const [oldest] = this.#gone.keys();
+    if (seen !== undefined) this.#gone.set(index, seen);
+    if (this.#gone.size > GONE_MAX && oldest !== undefined) this.#gone.delete(oldest);
     const isKnown = this.#snapshots.delete(index);
     this.#options.bell.ring(tableBell(index));
     return isKnown;
