@@ -85,6 +85,10 @@ export class Suspicions {
     this.#seen.delete(id);
   }
 
+  has(id: string): boolean {
+    return this.#seen.has(id);
+  }
+
   ids(): string[] {
     return [...this.#seen.keys()];
   }

@@ -78,6 +78,20 @@ async function expectEverything(index: string): Promise<void> {
 }
 
 describe('copies that are not read', () => {
+  it('does not wait for a frozen node again for as long as it is suspected', async () => {
+    const suspected = new Set<string>();
+    const isSuspected = (id: string): boolean => suspected.has(id);
+    reads = scene.reads({ timings: { ...TIMINGS, avoidMs: 0 }, isSuspected });
+    hang('n1');
+    suspected.add('n1');
+    const beganMs = performance.now();
+    for (let time = 0; time < 4; time += 1) expect(idsOf(await search('two'))).toEqual(everything);
+    expect(performance.now() - beganMs).toBeLessThan(TIMINGS.tryMs);
+    // Where there is no other copy it is asked all the same.
+    pointTo('n1', urls.get('n1') ?? '');
+    expect(idsOf(await search('one'))).toEqual(everything);
+  });
+
   it('never show and are never counted, staged or left over', async () => {
     // Every node gets every document, in another version: only those that the table names may be seen.
     const { table } = scene.tables.snapshot('one');

@@ -156,6 +156,11 @@ function assemble(parts: RouterParts) {
     }),
     settings: new SettingsCalls({ records, registration, tables, tasks, clientOf }),
     queries: new TaskQueries(clientTasks, book, follower),
-    reads: createReads({ tables: readTables(registration, tables, inFlight), traffic, clock }),
+    reads: createReads({
+      tables: readTables(registration, tables, inFlight),
+      traffic,
+      clock,
+      isSuspected: (id) => watch.isSuspected(id),
+    }),
   };
 }

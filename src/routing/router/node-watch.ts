@@ -58,6 +58,11 @@ export class NodeWatch {
     await this.#report(new Map());
   }
 
+  /** Whether the node has not answered this router's last look. */
+  isSuspected(id: string): boolean {
+    return this.#suspicions.has(id);
+  }
+
   /** The same traffic, whose requests that find no node are noticed here. */
   watching(traffic: Traffic): Traffic {
     return { of: (node) => this.#watchingNode(traffic.of(node)), close: () => traffic.close() };

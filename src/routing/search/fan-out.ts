@@ -22,6 +22,7 @@ export interface FanOutParts {
   readonly traffic: Traffic;
   readonly clock: Clock;
   readonly timings: ReadTimings;
+  readonly isSuspected: (nodeId: string) => boolean;
   /** Largest answer of one node (bytes). */
   readonly answerBytesMax: number;
 }
@@ -145,8 +146,13 @@ export class FanOut {
   #readers({ table, nodes }: ReadSnapshot): string[] {
     const nowMs = this.#parts.clock.monotonic();
     const ids = [...new Set(table.shards.flatMap(({ readers }) => readers))].filter((id) => nodes.has(id));
-    const isAvoided = (id: string): number => ((this.#avoided.get(id) ?? nowMs) > nowMs ? 1 : 0);
+    const isAvoided = (id: string): number => (this.#isAvoided(id, nowMs) ? 1 : 0);
     return ids.sort((a, b) => isAvoided(a) - isAvoided(b));
+  }
+
+  /** A frozen node fails no read while it is avoided: for as long as it is suspected nobody has to try it. */
+  #isAvoided(id: string, nowMs: number): boolean {
+    return (this.#avoided.get(id) ?? nowMs) > nowMs || this.#parts.isSuspected(id);
   }
 
   /** Nodes that have not failed, then those that have lately, then those whose connection broke in this very read. */
@@ -161,7 +167,7 @@ export class FanOut {
     const isGood = (id: string): boolean => {
       const node = snapshot.nodes.get(id);
       const isHealthy = node !== undefined && mayBeSource(node.state);
-      return isHealthy && isUntried(id) && (this.#avoided.get(id) ?? nowMs) <= nowMs;
+      return isHealthy && isUntried(id) && !this.#isAvoided(id, nowMs);
     };
     const isBroken = (id: string): boolean => isKnown(id) && failures.get(id)?.isBroken === true;
     const parts = new Map<string, number[]>();

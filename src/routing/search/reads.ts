@@ -17,6 +17,8 @@ export interface ReadsOptions {
   readonly tables: ReadTables;
   readonly traffic: Traffic;
   readonly clock: Clock;
+  /** Nodes that do not answer at present: asked only where there is no other. */
+  readonly isSuspected?: (nodeId: string) => boolean;
   readonly timings?: Partial<ReadTimings>;
   /** Largest answer of one node (bytes); a read holds one of each node that takes part. */
   readonly answerBytesMax?: number;
@@ -28,10 +30,12 @@ export type Reads = Pick<Router, 'search' | 'multiSearch' | 'fetchDocuments' | '
 const TIMINGS: ReadTimings = { tryMs: 5_000, tries: 3, avoidMs: 2_000 };
 const ANSWER_BYTES_MAX = 64_000_000;
 
-export function createReads({ tables, traffic, clock, timings, answerBytesMax }: ReadsOptions): Reads {
+export function createReads(options: ReadsOptions): Reads {
+  const { tables, traffic, clock, timings, answerBytesMax, isSuspected = () => false } = options;
   const fanOut = new FanOut({
     traffic,
     clock,
+    isSuspected,
     timings: { ...TIMINGS, ...timings },
     answerBytesMax: answerBytesMax ?? ANSWER_BYTES_MAX,
   });

@@ -96,6 +96,7 @@ describe('an observer', () => {
     );
     suspicions.clear('n1');
     expect(suspicions.ids()).toEqual(['n2']);
+    expect([suspicions.has('n1'), suspicions.has('n2')]).toEqual([false, true]);
     suspicions.noAnswer('n1', 7_000);
     expect(suspicions.all(7_000).get('n1')).toBe(0);
   });
