@@ -101,7 +101,8 @@ describe('copies of a document', () => {
 
   it('are sent again to an owner that is only busy, and nobody missed anything', async () => {
     const { index } = await stage();
-    await node('n2').fault({ match: { path: `^/indexes/${index}/documents` }, do: 'status', status: 503, times: 1 });
+    const match = { path: `^/indexes/${index}/documents` };
+    await node('n2').fault({ match, do: 'status', status: 503, code: 'too_many_search_requests', times: 1 });
     const answer = await a.put(index, [{ id: 7 }]);
     expect(answer.status).toBe(202);
     expect(answer.headers['x-miroir-degraded']).toBeUndefined();

@@ -15,6 +15,8 @@ export type NodeVerdict =
 /** What says something about the node or our key, and nothing about the request. */
 const OURS = new Set([401, 403, 404, 405]);
 const BUSY = new Set([408, 429, 503]);
+/** Without a node's own code a proxy has said so, which may have passed the request on. */
+const MAYBE_PASSED_ON = new Set([408, 503]);
 /** Full or short of something: the node's own refusal, so nothing was accepted. */
 const SYSTEM_CODES = new Set([
   'no_space_left_on_device',
@@ -33,6 +35,7 @@ export function verdictOfAnswer(answer: NodeAnswer): NodeVerdict {
   }
   const code = fieldOf(text, 'code');
   const why = `answered ${status}${typeof code === 'string' ? ` ${code}` : ''}`;
+  if (typeof code !== 'string' && MAYBE_PASSED_ON.has(status)) return { kind: 'unknown', why };
   if (BUSY.has(status) || (typeof code === 'string' && SYSTEM_CODES.has(code))) {
     return { kind: 'busy', why, afterMs: (retryAfterS ?? 0) * 1_000 };
   }

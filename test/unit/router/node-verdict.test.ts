@@ -18,7 +18,8 @@ describe('the verdict of an answer', () => {
     [415, error('invalid_content_type'), 'refused'],
     [422, error('no_space_left_on_device'), 'busy'],
     [422, error('io_error'), 'busy'],
-    [408, '', 'busy'],
+    [408, '', 'unknown'],
+    [503, 'a proxy', 'unknown'],
     [429, '', 'busy'],
     [503, error('too_many_search_requests'), 'busy'],
     [500, error('database_size_limit_reached'), 'busy'],
@@ -34,7 +35,7 @@ describe('the verdict of an answer', () => {
   });
 
   it('keeps what a busy node wishes', () => {
-    expect(answer(503, '', 3)).toMatchObject({ kind: 'busy', afterMs: 3_000 });
+    expect(answer(503, error('too_many_search_requests'), 3)).toMatchObject({ kind: 'busy', afterMs: 3_000 });
   });
 });
 
