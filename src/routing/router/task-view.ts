@@ -1,5 +1,6 @@
 /** A client's task as a node would show it. */
 import type { ClientTaskRecord, TaskStatus } from '../../ports.ts';
+import { messageWithoutOurs } from '../search/own-fields.ts';
 import type { TaskState } from './task-state.ts';
 
 export interface TaskView {
@@ -30,13 +31,19 @@ export function viewOf(record: ClientTaskRecord, state: TaskState | null): TaskV
     type: record.type,
     canceledBy: null,
     details: outcome?.details ?? record.details,
-    error: outcome?.error ?? null,
+    error: withoutOurFields(outcome?.error ?? null),
     duration: startedAt === null || finishedAt === null ? null : durationText(startedAt, finishedAt),
     enqueuedAt: record.enqueuedAt,
     startedAt,
     finishedAt,
     ...(record.customMetadata === null ? {} : { customMetadata: record.customMetadata }),
   };
+}
+
+/** A node names every filterable field in its words, ours too. */
+function withoutOurFields(error: TaskView['error']): TaskView['error'] {
+  const message = error?.['message'];
+  return typeof message === 'string' ? { ...error, message: messageWithoutOurs(message) } : error;
 }
 
 /** ISO 8601, seconds only: what clients parse. Clocks of two nodes may disagree by a little. */
