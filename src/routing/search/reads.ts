@@ -30,8 +30,14 @@ export type Reads = Pick<Router, 'search' | 'multiSearch' | 'fetchDocuments' | '
 const TIMINGS: ReadTimings = { tryMs: 5_000, tries: 3, avoidMs: 2_000 };
 const ANSWER_BYTES_MAX = 64_000_000;
 
-export function createReads(options: ReadsOptions): Reads {
-  const { tables, traffic, clock, timings, answerBytesMax, isSuspected = () => false } = options;
+export function createReads({
+  tables,
+  traffic,
+  clock,
+  timings,
+  answerBytesMax,
+  isSuspected = () => false,
+}: ReadsOptions): Reads {
   const fanOut = new FanOut({
     traffic,
     clock,
