@@ -190,7 +190,9 @@ describe('a holder that is cut off', () => {
     one.proxy.cut();
     const second = await grantSoon(two, scope);
     const grantedAt = performance.now();
-    expect(() => second.budgetMs()).toThrow('a predecessor may still act');
+    // Unless this process got its turn only when the wait was over.
+    if (performance.now() - cutAt < TIMINGS.takeoverMs - TIMINGS.renewMs - LATE_MS)
+      expect(() => second.budgetMs()).toThrow('a predecessor may still act');
     await second.ready;
     const startedAt = performance.now();
     const stoppedAt = await stopped;

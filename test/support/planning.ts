@@ -50,6 +50,8 @@ export class BreakingFailpoint implements Failpoint {
   }
 }
 
+const COMMAND_MS = 5_000;
+
 export interface PlannerProcess {
   readonly worker: EventsWorker;
   readonly failpoint: BreakingFailpoint;
@@ -292,6 +294,8 @@ export async function startPlanningFleet(
     ...environment,
   });
   const base = await openBase(config, 'test');
+  // A tenth of this short lease is not enough for an answer when the machine is busy, and nothing here tests that.
+  base.redis.options.commandTimeout = COMMAND_MS;
   const events = new Queue(EVENTS_QUEUE, { connection: base.redis, prefix: QUEUE_PREFIX });
   const producer = createProducer({ redis: redis.url });
   return new PlanningFleet({ redis, nodes, config, base, producer, events });
