@@ -2,7 +2,7 @@
 // as NDJSON in turn. Bounded, and flat over the time.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { startBuiltGateway } from './built.ts';
+import { startBuiltGateway } from '../support/built.ts';
 import { chunks, citiesIndex, cityTexts } from './cities.ts';
 import { badOf, LoadProcess } from './client-load.ts';
 import { residentMb } from './memory.ts';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { SHARD_FIELD } from '../../src/routing/fields.ts';
-import { startBuiltGateway } from './built.ts';
+import { startBuiltGateway } from '../support/built.ts';
 import { chunks, citiesIndex, cityTexts } from './cities.ts';
 import { badOf, LoadProcess } from './client-load.ts';
 import type { LoadFigures, LoadWork } from './load-work.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createProducer } from '../../src/queue/producer.ts';
 import { untilTrue } from '../support/until.ts';
-import { startBuiltWorker } from './built.ts';
+import { startBuiltWorker } from '../support/built.ts';
 import { chunks, citiesIndex, cityTexts } from './cities.ts';
 import { type BenchResult, median, round, say } from './print.ts';
 import { openStage } from './stage.ts';

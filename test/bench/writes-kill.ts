@@ -2,7 +2,7 @@
 // write set.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IndexEntry } from '../../src/core/routing.ts';
-import { startBuiltGateway } from './built.ts';
+import { startBuiltGateway } from '../support/built.ts';
 import { chunks, cityTexts } from './cities.ts';
 import type { LoadProcess } from './client-load.ts';
 import { round, say } from './print.ts';

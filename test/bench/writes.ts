@@ -6,7 +6,7 @@ import type { MoveState } from '../../src/ports.ts';
 import { createProducer, type Producer } from '../../src/queue/producer.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { untilTrue } from '../support/until.ts';
-import { startBuiltGateway } from './built.ts';
+import { startBuiltGateway } from '../support/built.ts';
 import { chunks, cityTexts } from './cities.ts';
 import { badOf, LoadProcess, type RunningLoad } from './client-load.ts';
 import type { LoadFigures } from './load-work.ts';

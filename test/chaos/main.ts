@@ -57,7 +57,7 @@ class Runner {
   #fleet: Fleet | null = null;
 
   async fleet(): Promise<Fleet> {
-    this.#fleet ??= await Fleet.start();
+    this.#fleet ??= await Fleet.start(true);
     return this.#fleet;
   }
 

@@ -58,17 +58,26 @@ export class Fleet {
   readonly documents: ReadonlyMap<string, string>;
   processes: Supervised[] = [];
   readonly #base: Base;
+  readonly #isBuilt: boolean;
   #eventJobs: readonly string[] = [];
 
-  private constructor(redis: RedisProcess, nodes: readonly DevNodeProcess[], client: Redis, base: Base) {
+  private constructor(
+    redis: RedisProcess,
+    nodes: readonly DevNodeProcess[],
+    client: Redis,
+    base: Base,
+    isBuilt: boolean,
+  ) {
     this.redis = redis;
     this.nodes = nodes;
     this.client = client;
     this.#base = base;
+    this.#isBuilt = isBuilt;
     this.documents = expected(someDocuments(DOCUMENTS));
   }
 
-  static async start(): Promise<Fleet> {
+  /** `isBuilt`: workers run as built code, see `Supervised`. */
+  static async start(isBuilt = false): Promise<Fleet> {
     const redis = await startRedis({ aof: 'always' });
     const node = { batchMs: BATCH_MS, docsPerS: DOCS_PER_S, switches: true };
     const nodes = await Promise.all(['n1', 'n2', 'n3', NEW_NODE].map((id) => startDevNode({ ...node, id })));
@@ -80,7 +89,7 @@ export class Fleet {
     client.on('error', () => undefined); // gone now and then: that is what this is about
     const base = await openBase(loadConfig({ MIROIR_REDIS_URL: redis.url, MIROIR_LOG_LEVEL: 'silent' }), 'chaos');
     await untilTrue(() => client.status === 'ready');
-    return new Fleet(redis, nodes, client, base);
+    return new Fleet(redis, nodes, client, base, isBuilt);
   }
 
   get base(): Base {
@@ -131,7 +140,7 @@ export class Fleet {
   async launch(role: Role, failpoint = '', ttlMs = TTL_MS): Promise<Supervised> {
     const label = `${role} ${this.processes.filter((one) => one.role === role).length + 1}`;
     const env = { ...ENVIRONMENT, ...leaseEnvironment(ttlMs), MIROIR_REDIS_URL: this.redis.url };
-    const supervised = await Supervised.start({ role, label, env, failpoint });
+    const supervised = await Supervised.start({ role, label, env, failpoint, isBuilt: this.#isBuilt });
     this.processes.push(supervised);
     return supervised;
   }

@@ -173,7 +173,8 @@ export class WriteFleet {
   #supervise(role: Role, at: number, redisUrl: string, more: Readonly<Record<string, string>> = {}) {
     const label = `${role} ${at}`;
     const env = { ...this.#environment, MIROIR_REDIS_URL: redisUrl, ...more };
-    return Supervised.start({ role, label, env, failpoint: '', logFile: join(this.#folder, `${role}-${at}.log`) });
+    const logFile = join(this.#folder, `${role}-${at}.log`);
+    return Supervised.start({ role, label, env, failpoint: '', isBuilt: true, logFile });
   }
 }
 

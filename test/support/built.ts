@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from '../../src/fleet/child.ts';
-import { untilTrue } from '../support/until.ts';
+import { untilTrue } from './until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const START_MS = 30_000;
