@@ -38,7 +38,8 @@ const BENCHES = {
   writes: async () =>
     (await import('./writes.ts')).benchWrites({
       pairs: Number(values.pairs),
-      documents: docs(10_000),
+      // Shards of some 8,000: a move of a few hundred documents is nothing but waits for batches.
+      documents: docs(135_233),
       perS: perS(200),
       seconds: seconds(20),
       config,
