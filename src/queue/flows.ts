@@ -31,6 +31,12 @@ const KEEP_COMPLETED = { count: 1_000 };
 /** Only a move that has not begun waits in line by reason: later phases come first, so that what runs ends. */
 const PRIORITY: Readonly<Record<MoveReason, number>> = { restore: 1, drain: 2, balance: 3 };
 
+/**
+ * Nothing is asked of Redis before the first use: BullMQ's look at its version, once without an answer, would fail
+ * whatever is done with the object for as long as the process lives. Workers look at the version.
+ */
+const UNASKED = { skipVersionCheck: true, skipWaitingForReady: true };
+
 type Look = 'found' | 'failed' | 'missing';
 
 /** Phases that the move still has to reach, in order. */
@@ -85,7 +91,7 @@ class FlowMoveQueue implements MoveQueue {
   constructor(options: MoveQueueOptions) {
     this.#options = options;
     this.#failpoint = options.failpoint ?? NO_FAILPOINT;
-    this.#flows = new FlowProducer({ connection: options.connection, prefix: QUEUE_PREFIX });
+    this.#flows = new FlowProducer({ connection: options.connection, prefix: QUEUE_PREFIX, ...UNASKED });
     this.#flows.on('error', (error) => this.#trouble('flows', error));
     // Opened for what a queue object does when it is made: it sets the length of the claims' event stream.
     this.#open(CLAIMS_QUEUE);
@@ -200,6 +206,7 @@ class FlowMoveQueue implements MoveQueue {
       connection: this.#options.connection,
       prefix: QUEUE_PREFIX,
       streams: { events: { maxLen: EVENTS_KEPT } },
+      ...UNASKED,
     });
     queue.on('error', (error) => this.#trouble(name, error));
     this.#queues.set(name, queue);

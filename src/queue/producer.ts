@@ -105,6 +105,8 @@ class QueueProducer implements Producer {
       connection: connectionOf(options.redis),
       prefix: QUEUE_PREFIX,
       streams: { events: { maxLen: EVENTS_KEPT } },
+      // A look at the version that gets no answer would fail every later call, for as long as the producer lives.
+      skipVersionCheck: true,
     });
     // Every call says for itself when Redis is gone; without a listener the process would end instead.
     this.#queue.on('error', () => undefined);
