@@ -47,6 +47,14 @@ export function stepsWith(reports) {
       hasCountsLine: true,
     },
     {
+      name: 'conformance-gateway',
+      command: ['node', 'test/conformance/run.mjs', CONFORMANCE, 'gateway'],
+      limitS: 240,
+      needs: 'test/conformance/gateway.ts',
+      optionalFolder: CONFORMANCE,
+      hasCountsLine: true,
+    },
+    {
       name: 'demo',
       command: ['npm', 'run', '-s', 'demo', '--', '--docs', '20000'],
       limitS: 150,

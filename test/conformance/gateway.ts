@@ -1,45 +1,63 @@
-// A gateway in front of one development node, as one process that takes the replay tool's flags.
+// A gateway with its router and a Redis of its own in front of one development node, as one process that takes the
+// replay tool's flags. What it keeps stands in `--dir`, so that a restart goes on with it.
+import { readFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { loadConfig } from '../../src/config.ts';
 import { startDevNode } from '../../src/devnode/index.ts';
-import { startGateway } from '../../src/gateway/server.ts';
-import { createLogger } from '../../src/telemetry/logger.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { oneNodeRouter } from '../support/one-node-router.ts';
+import { startRedis } from '../../src/fleet/redis.ts';
+import { createFleetWriter } from '../../src/redis/plan-writer.ts';
+import { closeBase, openBase } from '../../src/service/base.ts';
+import { openGateway } from '../../src/service/gateway.ts';
 
 const { values } = parseArgs({
   options: {
-    port: { type: 'string' },
+    port: { type: 'string', default: '0' },
     dir: { type: 'string' },
-    'body-limit': { type: 'string' },
+    'body-limit': { type: 'string', default: '100000000' },
     'batched-tasks': { type: 'string' },
     queue: { type: 'string' },
     'per-core': { type: 'string' },
   },
 });
-const bodyMaxBytes = Number(values['body-limit'] ?? 100_000_000);
+const { dir } = values;
+if (dir === undefined) throw new Error('give --dir, a folder for what Redis and the node keep');
 const number = (name: 'batched-tasks' | 'queue' | 'per-core', option: string): Record<string, number> =>
   values[name] === undefined ? {} : { [option]: Number(values[name]) };
+
+await Promise.all(['redis', 'node'].map((name) => mkdir(join(dir, name), { recursive: true })));
+/** The fleet knows its node by address, so a restart takes the same port. */
+const portFile = join(dir, 'node-port');
+const knownPort = Number(await readFile(portFile, 'utf8').catch(() => '0'));
+const redis = await startRedis({ dir: join(dir, 'redis'), aof: 'always' });
 const node = await startDevNode({
-  ...(values.dir === undefined ? {} : { dir: values.dir }),
+  dir: join(dir, 'node'),
+  port: knownPort,
   ...number('batched-tasks', 'batchedTasks'),
   ...number('queue', 'queue'),
   ...number('per-core', 'perCore'),
 });
-const gateway = await startGateway({
-  router: oneNodeRouter({ url: node.url }),
-  host: '127.0.0.1',
-  port: Number(values.port ?? 0),
-  keysFile: '',
-  bodyMaxBytes,
-  waitingMaxBytes: 2 * bodyMaxBytes,
-  inFlightMax: 1_000,
-  connectionsMax: 1_000,
-  metrics: createMetrics({ withProcess: false }),
-  logger: createLogger({ level: 'warn', role: 'gateway' }),
-});
+await writeFile(portFile, new URL(node.url).port);
+const base = await openBase(
+  loadConfig({
+    MIROIR_REDIS_URL: redis.url,
+    MIROIR_ALLOW_VOLATILE_REDIS: '1',
+    MIROIR_LOG_LEVEL: 'warn',
+    MIROIR_GATEWAY_PORT: values.port,
+    MIROIR_GATEWAY_BODY_MAX_BYTES: values['body-limit'],
+    // One shard keeps the order in which a node lists documents; how several are merged is compared elsewhere.
+    MIROIR_NEW_INDEX_SHARDS: '1',
+  }),
+  'gateway',
+);
+if (knownPort === 0) {
+  await createFleetWriter(base.scripts, 1_000).initTopology([{ id: 'n1', url: node.url, group: 0, state: 'active' }]);
+}
+const gateway = await openGateway(base);
 process.once('SIGTERM', () => {
   void gateway
     .close()
-    .then(() => node.close())
+    .then(() => closeBase(base))
+    .then(() => Promise.all([node.close(), redis.stop()]))
     .then(() => process.exit(0));
 });

@@ -1,11 +1,14 @@
 // node test/conformance/run.mjs FOLDER [gateway]
-// Plays recorded conversations with a real node against the development node, or against the gateway in front of one.
+// Plays recorded conversations with a real node against the development node, or against a gateway with its router in
+// front of one; for this one they are changed a little (for-gateway.mjs).
 // FOLDER holds the replay tool (replay.mjs) and the recordings (open/*.json). Scenarios in expected-failures.json must
 // fail, all others must pass. The gateway has keys of its own, so scenarios with a master key are skipped there.
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { writeForGateway } from './for-gateway.mjs';
 
 const here = import.meta.dirname;
 const root = path.join(here, '../..');
@@ -26,9 +29,15 @@ const node = [
   '[[--body-limit {payloadLimit}]] [[--batched-tasks {maxBatchedTasks}]]',
   '[[--queue {searchQueueSize} --per-core {searchesPerCore}]]',
 ].join(' ');
+const changed = await mkdtemp(path.join(tmpdir(), 'miroir-conformance-'));
+let recordings = path.resolve(folder, 'open');
+if (subject === 'gateway') {
+  await writeForGateway(recordings, changed);
+  recordings = changed;
+}
 const replay = spawn(
   process.execPath,
-  [path.resolve(folder, 'replay.mjs'), '-', path.resolve(folder, 'open'), '--jobs', '2', '--start-cmd', node],
+  [path.resolve(folder, 'replay.mjs'), '-', recordings, '--jobs', '2', '--start-cmd', node],
   { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
 );
 
@@ -46,6 +55,7 @@ for await (const line of createInterface({ input: replay.stdout })) {
     console.log(`${name}: ${reason}`);
   }
 }
+await rm(changed, { recursive: true });
 for (const name of expected.keys()) {
   if (seen.has(name)) continue;
   count.failed += 1;
