@@ -24,12 +24,20 @@ const QUOTED = /`_miroir_[a-z_]+`(?:, )?/g;
 const BARE = /_miroir_[a-z_]+(?:, )?/g;
 const LAST_COMMA = /, (`?)\.$/;
 const EMPTY_LIST = /Available (\w+) attributes?(?: patterns?)? are: (?:``)?\.$/;
+/** A node tells of the rule of `filterableAttributes` that fits a field by its place, and ours is the first one. */
+const RULE = /^( {2}- (?:Note: field .* matched|Hint: enable .* in|Hint: prepend .* before) rule #)([1-9]\d*)/;
 
-/** A node's message as it would be without our attributes in its lists; the lines below quote what the client sent. */
+/**
+ * A node's message as it would be without our attributes in its lists, and without our rule. Else the lines below the
+ * first quote what the client sent.
+ */
 export function messageWithoutOurs(message: string): string {
   const [head = '', ...quoted] = message.split('\n');
   const cleaned = head
     .replace(LIST, (list) => list.replaceAll(QUOTED, '').replaceAll(BARE, '').replace(LAST_COMMA, '$1.'))
     .replace(EMPTY_LIST, 'This index does not have configured $1 attributes.');
-  return [cleaned, ...quoted].join('\n');
+  const below = quoted.map((line) =>
+    line.replace(RULE, (_, words: string, place) => words + String(Number(place) - 1)),
+  );
+  return [cleaned, ...below].join('\n');
 }

@@ -126,6 +126,15 @@ describe('our own fields', () => {
       'Available sortable attributes are: `a`, `b`.\n1 `_miroir_a`',
       'Available sortable attributes are: `a`, `b`.\n1 `_miroir_a`',
     ],
+    [
+      'Filter operator `>` is not allowed.\n  - Note: field `a rule #7` matched rule #1 in `filterableAttributes`\n' +
+        '  - Hint: enable comparison in rule #1 by modifying the features.filter object\n' +
+        '  - Hint: prepend another rule matching `a` with appropriate filter features before rule #10',
+      'Filter operator `>` is not allowed.\n  - Note: field `a rule #7` matched rule #0 in `filterableAttributes`\n' +
+        '  - Hint: enable comparison in rule #0 by modifying the features.filter object\n' +
+        '  - Hint: prepend another rule matching `a` with appropriate filter features before rule #9',
+    ],
+    ['Wrong.\n1:6 rule #1 = 1', 'Wrong.\n1:6 rule #1 = 1'],
   ])('leave the lists in a node’s words: %s', (message, cleaned) => {
     expect(messageWithoutOurs(message)).toBe(cleaned);
   });
