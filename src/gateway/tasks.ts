@@ -10,13 +10,20 @@ const STATUSES = ['enqueued', 'processing', 'succeeded', 'failed', 'canceled'] a
 const TYPES = (
   'documentAdditionOrUpdate documentEdition documentDeletion settingsUpdate indexCreation indexDeletion indexUpdate ' +
   'indexSwap taskCancelation taskDeletion dumpCreation snapshotCreation export upgradeDatabase indexCompaction ' +
-  'networkTopologyChange'
+  'networkTopologyChange dsrUpdate dsrClear'
 ).split(' ');
 
-/** A node narrows by these too; left out silently, the list would be wrong. */
-const OTHERS = [
+/** In a node's order, which its words have, too. */
+const PARAMETERS = [
+  'limit',
+  'from',
+  'reverse',
   'batchUids',
+  'uids',
   'canceledBy',
+  'types',
+  'statuses',
+  'indexUids',
   'afterEnqueuedAt',
   'beforeEnqueuedAt',
   'afterStartedAt',
@@ -24,7 +31,9 @@ const OTHERS = [
   'afterFinishedAt',
   'beforeFinishedAt',
 ] as const;
-const PARAMETERS = ['limit', 'from', 'reverse', 'uids', 'statuses', 'types', 'indexUids', ...OTHERS] as const;
+const READ: ReadonlySet<string> = new Set(['limit', 'from', 'reverse', 'uids', 'types', 'statuses', 'indexUids']);
+/** A node narrows by these too; left out silently, the list would be wrong. */
+const OTHERS = PARAMETERS.filter((name) => !READ.has(name));
 
 const LIMIT_DEFAULT = 20;
 

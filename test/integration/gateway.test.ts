@@ -115,6 +115,8 @@ const GETS = [
   '/tasks?statuses=done',
   '/tasks?indexUids=a%20b',
   '/tasks?limit=doggo',
+  '/tasks?types=doggo',
+  '/tasks?nope=1',
   '/tasks/0',
   '/tasks/99999',
   '/tasks/x',
