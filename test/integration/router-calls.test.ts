@@ -52,6 +52,8 @@ describe('a router’s calls', () => {
     expect(deletion).toMatchObject({ status: 202, body: { type: 'indexDeletion' } });
     expect(await calls.ended({ ...deletion, headers: {} })).toMatchObject({ status: 'succeeded' });
     expect(await fleet.client('n1').index('films')).toBeNull();
+    const again = await parsed(calls.router.deleteIndex('films', { signal }));
+    expect(await calls.ended({ ...again, headers: {} })).toMatchObject({ details: { deletedDocuments: 0 } });
     expect(await calls.put('films', [{ id: 1 }])).toMatchObject({ status: 404, body: { code: 'index_not_found' } });
     expect((await create('films')).status).toBe(202);
     expect((await fleet.base.records.table('films'))?.epoch).toBeGreaterThan(epoch);

@@ -131,7 +131,9 @@ function detailsOf(
     return { ...details, indexedDocuments: status === 'succeeded' ? details['receivedDocuments'] : 0 };
   }
   if ('deletedDocuments' in details) {
-    const copies = shards === 0 ? 1 : parts.reduce((sum, part) => sum + part.shards.length, 0) / shards;
+    // A large write has several tasks for one shard of one node, which are one copy.
+    const copiesOf = new Set(parts.flatMap((part) => part.shards.map((shard) => `${shard}@${part.node}`)));
+    const copies = shards === 0 ? 1 : copiesOf.size / shards;
     const deleted = tasks.reduce((sum, task) => sum + Number(task.details?.['deletedDocuments'] ?? 0), 0);
     return { ...details, deletedDocuments: Math.round(deleted / Math.max(1, copies)) };
   }

@@ -48,7 +48,8 @@ export class TaskWriter {
     const link = `https://docs.meilisearch.com/errors#${code}`;
     const error = { message, code, type: 'invalid_request', link };
     const { details } = about;
-    const counted = 'indexedDocuments' in details ? { ...details, indexedDocuments: 0 } : details;
+    const counts = ['indexedDocuments', 'deletedDocuments'].filter((name) => name in details);
+    const counted = { ...details, ...Object.fromEntries(counts.map((name) => [name, 0])) };
     return this.#ended(about, { status: 'failed', error, details: counted, ...this.#times() });
   }
 

@@ -124,6 +124,14 @@ describe('a client’s task', () => {
     });
   });
 
+  it('counts what pieces of one write deleted from one shard', () => {
+    const parts = [1, 2, 3].map((taskUid) => ({ node: 'n1', taskUid, shards: [0] }));
+    const looked = parts.map((part) => ({ part, task: task('succeeded', { deletedDocuments: 5 }) }));
+    const shard: SeenShard = { state: 'stable', owners: ['n1'], readers: ['n1'], isAcknowledged: true };
+    const state = taskState(record(parts, { deletedDocuments: null }), looked, () => shard);
+    expect(state.outcome).toMatchObject({ details: { deletedDocuments: 15 } });
+  });
+
   it('of an index that is gone does not wait for a node that is gone, too', () => {
     const parts = [
       { node: 'n1', taskUid: 1, shards: [0] },
