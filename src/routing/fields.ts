@@ -61,6 +61,26 @@ export function withoutMiroirSettings(settings: Settings): Settings {
   return { ...settings, filterableAttributes: filterableAttributes.filter((rule) => !isOnlyOurs(rule)) };
 }
 
+const HIDDEN = 'XXX...';
+const SECRETS: ReadonlySet<string> = new Set(['apiKey', 'headers']);
+
+/** A node, too, hides in its tasks what embedders authenticate with. */
+function withoutSecrets(settings: Settings): Settings {
+  const { embedders } = settings;
+  if (embedders === undefined) return settings;
+  const hide = (name: string, value: unknown): unknown => (SECRETS.has(name) && value !== null ? HIDDEN : value);
+  return { ...settings, embedders: JSON.parse(JSON.stringify(embedders, hide)) as unknown };
+}
+
+/** What a task shows of a change: as the node words it, if it is known, without our rule and without secrets. */
+export function shownSettings(sent: Settings, worded: Settings = sent): Settings {
+  const { filterableAttributes: shown, ...others } = withoutSecrets(withoutMiroirSettings(worded));
+  if (shown === undefined) return others;
+  // A reset becomes a list of ours alone.
+  const isReset = Array.isArray(shown) && shown.length === 0;
+  return { ...others, filterableAttributes: isReset ? (sent['filterableAttributes'] ?? null) : shown };
+}
+
 /** Whether a search over an index with these settings also looks into our fields. */
 export const searchesOurFields = ({ searchableAttributes }: Settings): boolean =>
   !Array.isArray(searchableAttributes) || isOpen(searchableAttributes);

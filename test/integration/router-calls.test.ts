@@ -4,6 +4,7 @@ import type { ClientAnswer } from '../../src/routing/api.ts';
 import { startTestFleet } from '../support/fleet.ts';
 import type { TestFleet } from '../support/fleet.ts';
 import { createClientTasks } from '../../src/redis/client-tasks.ts';
+import { keys } from '../../src/redis/keys.ts';
 import { HandMover } from '../support/hand-mover.ts';
 import { isPending, RouterCalls } from '../support/router-calls.ts';
 import { switchesOf } from '../support/switches.ts';
@@ -82,25 +83,58 @@ describe('a router’s calls', () => {
     const change = (part: string | null, body: unknown) =>
       parsed(calls.router.changeSettings('shop', part, body === null ? null : JSON.stringify(body), { signal }));
     const read = (part: string | null) => parsed(calls.router.settings('shop', part, { signal }));
-    const done = async (answer: Awaited<ReturnType<typeof change>>): Promise<void> => {
+    const done = async (answer: Awaited<ReturnType<typeof change>>): Promise<unknown> => {
       expect(answer).toMatchObject({ status: 202, body: { type: 'settingsUpdate' } });
-      expect((await calls.ended({ ...answer, headers: {} })).status).toBe('succeeded');
+      const task = await calls.ended({ ...answer, headers: {} });
+      expect(task.status).toBe('succeeded');
+      return task['details'];
     };
-    await done(await change(null, { filterableAttributes: ['price'], sortableAttributes: ['price'] }));
+    const sent = { filterableAttributes: ['price'], sortableAttributes: ['price'], stopWords: ['the', 'a'] };
+    expect(await done(await change(null, sent))).toEqual({ ...sent, stopWords: ['a', 'the'] });
     expect((await read(null)).body).toMatchObject({ filterableAttributes: ['price'], sortableAttributes: ['price'] });
     for (const id of ['n1', 'n2']) {
       const settings = await fleet.client(id).settings('shop');
       expect(JSON.stringify(settings['filterableAttributes'])).toContain('_miroir_shard');
       expect(settings['sortableAttributes']).toEqual(['price']);
     }
-    await done(await change('filterable-attributes', null));
+    expect(await done(await change('filterable-attributes', null))).toEqual({ filterableAttributes: null });
     expect((await read('filterable-attributes')).body).toEqual([]);
     expect(JSON.stringify((await fleet.client('n2').settings('shop'))['filterableAttributes'])).toContain(
       '_miroir_slot',
     );
-    await done(await change(null, null));
+    expect(await done(await change(null, null))).toMatchObject({ filterableAttributes: null, stopWords: null });
     expect((await read('sortable-attributes')).body).toEqual([]);
     expect((await change(null, { wrong: 1 })).status).toBe(400);
+  });
+
+  it('keeps the keys of embedders out of Redis and of tasks', async () => {
+    await create('embedded');
+    const embedders = { some: { source: 'openAi', apiKey: 'a-secret-key' } };
+    const answer = await parsed(
+      calls.router.changeSettings('embedded', null, JSON.stringify({ embedders }), { signal }),
+    );
+    const record = keys.clientTask(Number(answer.body['taskUid']));
+    const kept = async (): Promise<string> => JSON.stringify(await fleet.base.redis.hgetall(record));
+    expect(await kept()).not.toContain('a-secret');
+    const { details } = await calls.ended({ ...answer, headers: {} });
+    expect(details).toEqual({ embedders: { some: { source: 'openAi', apiKey: 'XXX...' } } });
+    expect(await kept()).toContain('openAi');
+    expect(await kept()).not.toContain('a-secret');
+    expect((await fleet.client('n1').settings('embedded'))['embedders']).toMatchObject(embedders);
+  });
+
+  it.each([
+    [null, { filterableAttributes: true }, 'Invalid value type at `.filterableAttributes`: expected an array'],
+    [null, { filterableAttributes: ['a', { x: 1 }] }, 'Unknown field `x` inside `.filterableAttributes[1]`'],
+    ['filterable-attributes', true, 'Invalid value type: expected an array'],
+    ['filterable-attributes', { a: 1 }, 'Invalid value type: expected an array'],
+    ['ranking-rules', ['bad rule'], 'Invalid value at `[0]`: `bad rule`'],
+    ['pagination', { nope: 1 }, 'Unknown field `nope`: expected one of `maxTotalHits`'],
+  ])('refuses wrong settings as a node does, with places of what was sent: %s %j', async (part, body, words) => {
+    await create('strict');
+    const answer = await parsed(calls.router.changeSettings('strict', part, JSON.stringify(body), { signal }));
+    expect(answer.status).toBe(400);
+    expect(String(answer.body['message']).slice(0, words.length)).toBe(words);
   });
 
   it('refuses with 409 and the plan what would disturb a move', async () => {

@@ -6,7 +6,7 @@ import type { TopologyNode } from '../../core/topology.ts';
 import { InvalidInputError, isMiroirError, NodeRefusedError, NodeUnreachableError } from '../../errors.ts';
 import type { ClientTaskPart, NodeClient, Records } from '../../ports.ts';
 import type { ClientAnswer, WriteOptions } from '../api.ts';
-import { withMiroirSettings, withoutMiroirSettings } from '../fields.ts';
+import { shownSettings, withMiroirSettings, withoutMiroirSettings } from '../fields.ts';
 import type { Settings } from '../fields.ts';
 import { nodeError } from '../search/error-answers.ts';
 import { ok } from './answers.ts';
@@ -55,20 +55,21 @@ export class SettingsCalls {
     await assertNotMoving(records, index, 'a change of settings');
     signal.throwIfAborted();
     const change = await this.#change(snapshot, part, body);
-    const details = visible(change, body === null && part === null);
+    const details = body === null && part === null ? {} : shownSettings(change);
+    const settings = merged(change);
     const parts: ClientTaskPart[] = [];
     const send = async (nodes: readonly TopologyNode[]): Promise<void> => {
       // One after the other: what the first refuses, no other gets.
       for (const node of nodes) {
         if (parts.some((sent) => sent.node === node.id)) continue;
-        parts.push({ node: node.id, taskUid: await clientOf(node).updateSettings(index, change), shards: [] });
+        parts.push({ node: node.id, taskUid: await clientOf(node).updateSettings(index, settings), shards: [] });
       }
     };
     try {
       await send(ownersOf(snapshot));
       await send(await this.#cameMeanwhile(index, signal));
     } catch (error) {
-      const refusal = parts.length === 0 ? refusalOf(error) : null;
+      const refusal = parts.length === 0 ? refusalOf(error, part) : null;
       if (refusal === null) throw error;
       return refusal;
     }
@@ -94,15 +95,15 @@ export class SettingsCalls {
     return this.#options.tables.get(index);
   }
 
-  /** What is sent to the nodes: a part of the settings, ours merged into it. */
+  /** A part of the settings, ours not in it. */
   async #change(snapshot: Snapshot, part: string | null, body: string | null): Promise<Settings> {
     if (body === null) {
       const names = part === null ? Object.keys(await this.#settingsOf(snapshot)) : [nameOf(part)];
-      return merged(Object.fromEntries(names.map((name) => [name, null])));
+      return Object.fromEntries(names.map((name) => [name, null]));
     }
     const value: unknown = JSON.parse(body);
-    if (part !== null) return merged({ [nameOf(part)]: value });
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return merged(value as Settings);
+    if (part !== null) return { [nameOf(part)]: value };
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Settings;
     throw new InvalidInputError('Settings are an object.', { field: 'settings', details: { nodeCode: 'bad_request' } });
   }
 
@@ -123,18 +124,25 @@ export class SettingsCalls {
   }
 }
 
-/** Ours is merged in where the change speaks of filterable attributes, a reset included. */
-const merged = (change: Settings): Settings => (FILTERABLE in change ? withMiroirSettings(change) : change);
-
-/** The change as the client sent it, as a node's task shows it. */
-function visible(change: Settings, isReset: boolean): Settings {
-  return isReset ? {} : withoutMiroirSettings(change);
-}
+/** Ours is merged in where the change speaks of filterable attributes, a reset included; what is no list is refused. */
+const merged = (change: Settings): Settings =>
+  change[FILTERABLE] === null || Array.isArray(change[FILTERABLE]) ? withMiroirSettings(change) : change;
 
 /** A node's own refusal, in its words. */
-function refusalOf(error: unknown): ClientAnswer | null {
+function refusalOf(error: unknown, part: string | null): ClientAnswer | null {
   if (!(error instanceof NodeRefusedError)) return null;
   const { status, nodeCode, nodeMessage } = error.details;
   if (typeof status !== 'number' || typeof nodeCode !== 'string' || status === 401 || status === 403) return null;
-  return nodeError(status, nodeCode, String(nodeMessage ?? ''));
+  return nodeError(status, nodeCode, placed(String(nodeMessage ?? ''), part));
+}
+
+/** The message with places of what the client sent: without our rule, which is the first, and of a part by itself. */
+function placed(message: string, part: string | null): string {
+  const text = message.replace(
+    /`\.filterableAttributes\[([1-9]\d*)\]/,
+    (_, place) => `\`.${FILTERABLE}[${Number(place) - 1}]`,
+  );
+  if (part === null) return text;
+  const top = `\`.${nameOf(part)}`;
+  return text.replace(` at ${top}\``, '').replace(` inside ${top}\``, '').replace(top, '`');
 }

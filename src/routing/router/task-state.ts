@@ -5,6 +5,7 @@
  */
 import type { ShardState } from '../../core/routing.ts';
 import type { ClientTaskOutcome, ClientTaskPart, ClientTaskRecord, NodeTask, TaskStatus } from '../../ports.ts';
+import { shownSettings } from '../fields.ts';
 
 /**
  * A part with its node's task: null when the node does not know it, `silent` when the node does not answer, `out` when
@@ -120,9 +121,9 @@ function errorOf(seen: readonly SeenPart[]): Readonly<Record<string, unknown>> {
   };
 }
 
-/** What the nodes counted, each document once: a copy each on so many owners counts it so many times. */
+/** As the nodes word it: what they counted, each document once: a copy each on so many owners counts it so many times. */
 function detailsOf(
-  { details, parts }: ClientTaskRecord,
+  { type, details, parts }: ClientTaskRecord,
   tasks: readonly NodeTask[],
   shards: number,
   status: 'succeeded' | 'failed',
@@ -136,6 +137,9 @@ function detailsOf(
     const copies = shards === 0 ? 1 : copiesOf.size / shards;
     const deleted = tasks.reduce((sum, task) => sum + Number(task.details?.['deletedDocuments'] ?? 0), 0);
     return { ...details, deletedDocuments: Math.round(deleted / Math.max(1, copies)) };
+  }
+  if (type === 'settingsUpdate') {
+    return shownSettings(details, tasks.find((task) => task.details !== null)?.details ?? details);
   }
   return details;
 }

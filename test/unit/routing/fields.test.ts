@@ -4,6 +4,7 @@ import {
   filterableSettings,
   MIROIR_FIELDS,
   searchesOurFields,
+  shownSettings,
   withMiroirSettings,
 } from '../../../src/routing/fields.ts';
 
@@ -64,5 +65,39 @@ describe('searchesOurFields', () => {
     [{ searchableAttributes: [] }, false],
   ])('%j -> %s', (settings, isSearched) => {
     expect(searchesOurFields(settings)).toBe(isSearched);
+  });
+});
+
+describe('shownSettings', () => {
+  it('shows what was sent as the node words it, without our rule', () => {
+    const sent = { stopWords: ['the', 'a'], filterableAttributes: ['x'] };
+    const worded = { stopWords: ['a', 'the'], filterableAttributes: [OURS, 'x'] };
+    expect(shownSettings(sent, worded)).toEqual({ stopWords: ['a', 'the'], filterableAttributes: ['x'] });
+    expect(shownSettings({ stopWords: [] })).toEqual({ stopWords: [] });
+  });
+
+  it.each([
+    [{}, null],
+    [{ filterableAttributes: null }, null],
+    [{ filterableAttributes: [] }, []],
+  ])('tells a reset from an empty list: %j', (sent, shown) => {
+    expect(shownSettings(sent, { filterableAttributes: [OURS] })).toEqual({ filterableAttributes: shown });
+  });
+
+  it('hides what embedders authenticate with, however deep, and nothing else of that name', () => {
+    const settings = {
+      synonyms: { apiKey: ['key'] },
+      embedders: {
+        a: { source: 'openAi', apiKey: 'sk-secret', dimensions: 3 },
+        b: { searchEmbedder: { headers: { authorization: 'secret' } }, apiKey: null },
+      },
+    };
+    expect(shownSettings(settings)).toEqual({
+      synonyms: { apiKey: ['key'] },
+      embedders: {
+        a: { source: 'openAi', apiKey: 'XXX...', dimensions: 3 },
+        b: { searchEmbedder: { headers: 'XXX...' }, apiKey: null },
+      },
+    });
   });
 });
