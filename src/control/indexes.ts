@@ -118,6 +118,7 @@ async function createOnOwners(
 
 async function createOnNode(clock: Clock, client: NodeClient, wanted: NewIndex): Promise<void> {
   const { uid, primaryKey, searchableAttributes, signal } = wanted;
+  await idle(clock, client, uid, signal);
   const found = await client.index(uid);
   if (found === null) {
     await applied(clock, client, await client.createIndex(uid, primaryKey), signal);
@@ -132,6 +133,22 @@ async function createOnNode(clock: Clock, client: NodeClient, wanted: NewIndex):
   };
   await applied(clock, client, await client.updateSettings(uid, changed), signal);
 }
+
+/** Until nothing of that uid is unfinished: a deletion that waits there would take along what is made here. */
+async function idle(clock: Clock, client: NodeClient, uid: string, signal?: AbortSignal): Promise<void> {
+  const deadlineMs = clock.monotonic() + TASK_MS;
+  for (;;) {
+    const [left] = await client.tasks({ index: uid, statuses: ['enqueued', 'processing'], limit: 1 });
+    if (left === undefined) return;
+    if (clock.monotonic() > deadlineMs) throw tooLate(client, left.uid);
+    await clock.sleep(LOOK_MS, signal);
+  }
+}
+
+const tooLate = (client: NodeClient, task: number): TimeoutError =>
+  new TimeoutError(`node ${client.node.id} has not applied task ${task} within ${TASK_MS / 1_000} s`, {
+    remedy: 'look at what else the node indexes; then create the index again',
+  });
 
 async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, theirs: string | null): Promise<void> {
   const { documents } = await client.indexStats(uid);
@@ -166,9 +183,7 @@ async function applied(clock: Clock, client: NodeClient, uid: number, signal?: A
     }
     await clock.sleep(LOOK_MS, signal);
   }
-  throw new TimeoutError(`node ${client.node.id} has not applied task ${uid} within ${TASK_MS / 1_000} s`, {
-    remedy: 'look at what else the node indexes; then create the index again',
-  });
+  throw tooLate(client, uid);
 }
 
 export interface IndexView extends IndexEntry {

@@ -1,4 +1,5 @@
 // What a router answers besides plain writes: tasks, indexes, settings, bounds, bad input.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClientAnswer } from '../../src/routing/api.ts';
 import { startTestFleet } from '../support/fleet.ts';
@@ -71,6 +72,22 @@ describe('a router’s calls', () => {
     const deletion = calls.router.deleteIndex('known', { signal });
     expect((await deletion).status).toBe(202);
     expect(Date.now()).toBeGreaterThanOrEqual(untilMs);
+  });
+
+  it('creates an index anew behind its deletion that a node has not carried out yet', async () => {
+    await create('again');
+    await calls.ended(await calls.put('again', [{ id: 1 }]));
+    const node = fleet.nodes.find(({ id }) => id === 'n1');
+    if (node === undefined) throw new Error('no n1');
+    await switchesOf(node).pause();
+    expect((await calls.router.deleteIndex('again', { signal })).status).toBe(202);
+    const creation = create('again');
+    await sleep(300);
+    await switchesOf(node).resume();
+    expect((await calls.ended({ ...(await creation), headers: {} })).status).toBe('succeeded');
+    expect((await calls.ended(await calls.put('again', [{ id: 2 }]))).status).toBe('succeeded');
+    expect(await fleet.client('n1').settings('again')).toMatchObject({ searchableAttributes: ['*'] });
+    expect(JSON.stringify(await fleet.client('n1').settings('again'))).toContain('_miroir_shard');
   });
 
   it('needs a primary key for an index, and an index for documents', async () => {
