@@ -13,28 +13,44 @@ const WINDOWS_IN_FLIGHT = 4;
 const WINDOW_DOCS = 1_000;
 const POLL_MS = 10;
 
-async function json<T>(dispatcher: Agent, url: string, body?: Buffer | string): Promise<T> {
+type Headers = Readonly<Record<string, string>>;
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+async function json<T>(dispatcher: Agent, headers: Headers, url: string, body?: Buffer | string): Promise<T> {
   const answer = await request(url, {
     dispatcher,
     method: body === undefined ? 'GET' : 'POST',
-    ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } }),
+    headers: { ...headers, ...(body === undefined ? {} : JSON_TYPE) },
+    ...(body === undefined ? {} : { body }),
   });
   return (await answer.body.json()) as T;
 }
 
-async function copyWindow(dispatcher: Agent, index: string, from: string, to: string, filter: string): Promise<number> {
+async function copyWindow(
+  dispatcher: Agent,
+  headers: Headers,
+  index: string,
+  from: string,
+  to: string,
+  filter: string,
+): Promise<number> {
   const answer = await request(`${from}/indexes/${index}/documents/fetch`, {
     dispatcher,
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...headers, ...JSON_TYPE },
     body: JSON.stringify({ filter, limit: 100_000 }),
   });
   const page = Buffer.from(await answer.body.arrayBuffer());
   const tail = page.subarray(-200).toString('latin1');
   const documents = page.subarray('{"results":'.length, page.length - 200 + tail.lastIndexOf(',"offset":'));
-  const { taskUid } = await json<{ taskUid: number }>(dispatcher, `${to}/indexes/${index}/documents`, documents);
+  const { taskUid } = await json<{ taskUid: number }>(
+    dispatcher,
+    headers,
+    `${to}/indexes/${index}/documents`,
+    documents,
+  );
   for (;;) {
-    const { status } = await json<{ status: string }>(dispatcher, `${to}/tasks/${taskUid}`);
+    const { status } = await json<{ status: string }>(dispatcher, headers, `${to}/tasks/${taskUid}`);
     if (status === 'succeeded') return documents.length;
     if (status === 'failed') throw new Error('the bare loop failed');
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -50,7 +66,12 @@ async function inParallel<T>(limit: number, items: readonly T[], work: (item: T)
 }
 
 /** Seconds that the copy takes. The window's width comes from the shard's size, as ours does. */
-export async function bareLoop(index: string, shards: readonly BareShard[], target: string): Promise<number> {
+export async function bareLoop(
+  index: string,
+  shards: readonly BareShard[],
+  target: string,
+  headers: Headers = {},
+): Promise<number> {
   const dispatcher = new Agent({ connections: 32, pipelining: 1 });
   const startedMs = performance.now();
   await inParallel(SHARDS_AT_A_TIME, shards, async ({ shard, source, documents }) => {
@@ -60,6 +81,7 @@ export async function bareLoop(index: string, shards: readonly BareShard[], targ
     await inParallel(WINDOWS_IN_FLIGHT, starts, (from) =>
       copyWindow(
         dispatcher,
+        headers,
         index,
         source,
         target,

@@ -1,6 +1,8 @@
 // npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory] [--pairs N] [--docs N]
-//   [--rate N] [--seconds N] [--set key=value …]
+//   [--rate N] [--seconds N] [--set key=value …] [--nodes URL,URL,URL,URL [--api-key-env NAME]] (real nodes, for move)
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../src/errors.ts';
+import { givenNodes } from './given-nodes.ts';
 import { say } from './print.ts';
 
 const { values, positionals } = parseArgs({
@@ -12,6 +14,8 @@ const { values, positionals } = parseArgs({
     rate: { type: 'string' },
     seconds: { type: 'string' },
     set: { type: 'string', multiple: true },
+    nodes: { type: 'string' },
+    'api-key-env': { type: 'string' },
   },
 });
 /** Settings other than the defaults, to see what a default costs. */
@@ -20,9 +24,23 @@ const docs = (fallback: number): number => Number(values.docs ?? fallback);
 const perS = (fallback: number): number => Number(values.rate ?? fallback);
 const seconds = (fallback: number): number => Number(values.seconds ?? fallback);
 
+const refuse = (why: string): never => {
+  process.stderr.write(`${why}\n`);
+  process.exit(64);
+};
+
+function readGiven(): ReturnType<typeof givenNodes> {
+  try {
+    return givenNodes(values.nodes, values['api-key-env']);
+  } catch (error) {
+    return refuse(messageOf(error));
+  }
+}
+const given = readGiven();
+
 const BENCHES = {
   move: async () =>
-    (await import('./move.ts')).benchMove({ pairs: Number(values.pairs), documents: docs(135_233), config }),
+    (await import('./move.ts')).benchMove({ pairs: Number(values.pairs), documents: docs(135_233), config, given }),
   planner: async () => (await import('./planner.ts')).benchPlanner(),
   fleet: async () => (await import('./fleet.ts')).benchFleet(docs(200), config),
   takeover: async () => (await import('./takeover.ts')).benchTakeover(),
@@ -50,14 +68,13 @@ const BENCHES = {
 type Name = keyof typeof BENCHES;
 
 const names = positionals.length === 0 ? (Object.keys(BENCHES) as Name[]) : (positionals as Name[]);
+if (given !== null && names.some((name) => name !== 'move'))
+  refuse('--nodes: only move runs on nodes that are given, e.g. npm run bench -- move --nodes …');
 const all: Record<string, unknown> = {};
 let valid = true;
 for (const name of names) {
   const bench = BENCHES[name];
-  if (bench === undefined) {
-    process.stderr.write(`no benchmark ${name}; there are ${Object.keys(BENCHES).join(', ')}\n`);
-    process.exit(64);
-  }
+  if (bench === undefined) refuse(`no benchmark ${name}; there are ${Object.keys(BENCHES).join(', ')}`);
   say(`== ${name}`);
   const result = await bench();
   valid &&= result.valid;

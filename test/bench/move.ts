@@ -3,6 +3,7 @@ import { createProducer } from '../../src/queue/producer.ts';
 import { untilTrue } from '../support/until.ts';
 import { type BareShard, bareLoop } from './bare-loop.ts';
 import { chunks, citiesIndex, cityTexts } from './cities.ts';
+import type { GivenNodes } from './given-nodes.ts';
 import { type BenchResult, median, round, say } from './print.ts';
 import { type Stage, openStage } from './stage.ts';
 
@@ -16,6 +17,8 @@ export interface MoveBenchOptions {
   readonly pairs: number;
   readonly documents: number;
   readonly config?: Readonly<Record<string, string>>;
+  /** Four real nodes; without them development nodes are started. */
+  readonly given?: GivenNodes | null;
 }
 
 interface Ours {
@@ -31,7 +34,8 @@ async function ourMoves(stage: Stage, unverified: boolean): Promise<Ours> {
   await stage.startWorkers(['planner', 'rebalancer'], unverified ? { MIROIR_UNSAFE_SKIP_VERIFY: '1' } : {});
   const { records } = stage.base;
   const producer = createProducer({ redis: stage.env['MIROIR_REDIS_URL'] ?? '' });
-  await producer.nodeAdded({ nodeId: NEW, replicaGroup: 0, url: stage.nodes.get(NEW)?.url ?? '' });
+  const targetUrl = stage.nodes.get(NEW)?.url ?? '';
+  await producer.nodeAdded({ nodeId: NEW, replicaGroup: 0, url: targetUrl, ...stage.keyRef });
   const all = async (): Promise<Awaited<ReturnType<typeof records.moves>>> => {
     const [plan] = await records.plans(0);
     return plan === undefined || plan.state === 'opening' ? [] : records.moves(await records.planMoveIds(plan.id));
@@ -64,7 +68,7 @@ async function trace(stage: Stage): Promise<void> {
   const entries = await stage.base.redis.xrange('{miroir}:audit', '-', '+');
   const start = Number(entries[0]?.[0].split('-')[0] ?? 0);
   for (const [id, fields] of entries) say(`${Number(id.split('-')[0]) - start} ${fields.join(' ')}`);
-  const answer = await fetch(`${stage.nodes.get(NEW)?.url}/batches?limit=200`);
+  const answer = await fetch(`${stage.nodes.get(NEW)?.url}/batches?limit=200`, { headers: stage.headers });
   const { results } = (await answer.json()) as {
     results: {
       startedAt: string;
@@ -97,7 +101,7 @@ async function bulkLoad(stage: Stage, shards: readonly BareShard[]): Promise<num
   for (const { shard, source } of shards) {
     const answer = await fetch(`${source}/indexes/${entry.uid}/documents/fetch`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...stage.headers },
       body: JSON.stringify({ filter: `_miroir_shard = ${shard}`, limit: 1_000_000 }),
     });
     const text = await answer.text();
@@ -111,8 +115,13 @@ async function bulkLoad(stage: Stage, shards: readonly BareShard[]): Promise<num
   });
 }
 
-export async function benchMove({ pairs, documents, config = {} }: MoveBenchOptions): Promise<BenchResult> {
-  const stage = await openStage({ config });
+export async function benchMove({
+  pairs,
+  documents,
+  config = {},
+  given = null,
+}: MoveBenchOptions): Promise<BenchResult> {
+  const stage = await openStage({ config, given });
   try {
     for (const id of OLD) await stage.startNode(id);
     await stage.register(OLD, [entry]);
@@ -125,7 +134,7 @@ export async function benchMove({ pairs, documents, config = {} }: MoveBenchOpti
     const rows: { ours: number; bare: number; unverified: number; bulk: number; moved: number; owed: number }[] = [];
     for (let pair = 1; pair <= pairs; pair += 1) {
       const ours = await ourMoves(stage, false);
-      const bare = await onFreshTarget(stage, (url) => bareLoop(entry.uid, ours.shards, url));
+      const bare = await onFreshTarget(stage, (url) => bareLoop(entry.uid, ours.shards, url, stage.headers));
       const unverified = (await ourMoves(stage, true)).seconds;
       const bulk = await bulkLoad(stage, ours.shards);
       const owed = ours.shards.reduce((sum, shard) => sum + shard.documents, 0);

@@ -14,6 +14,7 @@ import { withMiroirSettings } from '../../src/routing/fields.ts';
 import { type LoadResult, loadDocuments } from '../../src/routing/load.ts';
 import { type Base, closeBase, openBase } from '../../src/service.ts';
 import { untilTrue } from '../support/until.ts';
+import { assertUnused, environmentOf, type GivenNodes, headersOf, keyRefOf, removeIndex } from './given-nodes.ts';
 
 /** A batch of a real node with 1 GiB of indexing memory, and the rate at which one indexes short documents. */
 export const REAL_PRICE = { batchMs: 50, docsPerS: 15_000 };
@@ -29,6 +30,8 @@ export interface NodeHandle {
 export interface StageOptions {
   readonly config?: Readonly<Record<string, string | number>>;
   readonly aof?: 'everysec' | 'off';
+  /** Without them development nodes are started. */
+  readonly given?: GivenNodes | null;
 }
 
 export class Stage {
@@ -36,16 +39,46 @@ export class Stage {
   readonly env: Readonly<Record<string, string>>;
   readonly nodes = new Map<string, NodeHandle>();
   readonly workers: Child[] = [];
+  /** How nodes are named in events and the topology, and asked without our driver. */
+  readonly keyRef: { readonly apiKeyRef?: string };
+  readonly headers: Readonly<Record<string, string>>;
+  readonly #given: GivenNodes | null;
   readonly #stopRedis: () => Promise<unknown>;
 
-  constructor(base: Base, env: Readonly<Record<string, string>>, stopRedis: () => Promise<unknown>) {
+  constructor(
+    base: Base,
+    env: Readonly<Record<string, string>>,
+    given: GivenNodes | null,
+    stopRedis: () => Promise<unknown>,
+  ) {
     this.base = base;
     this.env = env;
+    this.keyRef = keyRefOf(given);
+    this.headers = headersOf(given);
+    this.#given = given;
     this.#stopRedis = stopRedis;
   }
 
+  /** A given node is taken in its order, and only if it has no index of this name. */
   async startNode(id: string, price = REAL_PRICE): Promise<NodeHandle> {
+    if (this.#given !== null) return this.#takeGiven(id, this.#given);
     const node = await startDevNode({ id, ...price });
+    this.nodes.set(id, node);
+    return node;
+  }
+
+  async #takeGiven(id: string, given: GivenNodes): Promise<NodeHandle> {
+    const url = given.urls[Number(id.slice(1)) - 1];
+    if (url === undefined) throw new Error(`no node was given for ${id}`);
+    await assertUnused(url, given);
+    const node: NodeHandle = {
+      id,
+      url,
+      kill: () => {
+        throw new Error(`${id} is not ours to kill`);
+      },
+      stop: () => removeIndex(url, given),
+    };
     this.nodes.set(id, node);
     return node;
   }
@@ -58,7 +91,10 @@ export class Stage {
   client(id: string): NodeClient {
     const node = this.nodes.get(id);
     if (node === undefined) throw new Error(`no node ${id}`);
-    return this.base.nodes.client({ id, url: node.url, group: 0, state: 'active' }, openPermit(600_000));
+    return this.base.nodes.client(
+      { id, url: node.url, group: 0, state: 'active', ...this.keyRef },
+      openPermit(600_000),
+    );
   }
 
   async ended(client: NodeClient, uid: number): Promise<void> {
@@ -80,6 +116,7 @@ export class Stage {
       url: this.nodes.get(id)?.url ?? '',
       group: 0,
       state: 'active',
+      ...this.keyRef,
     }));
     const writer = createFleetWriter(this.base.scripts, 1_000);
     await writer.initTopology(nodes);
@@ -114,6 +151,7 @@ export class Stage {
 }
 
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
+  const { given = null } = options;
   const redis = await startRedis({ aof: options.aof ?? 'everysec' });
   const env: Record<string, string> = {
     MIROIR_REDIS_URL: redis.url,
@@ -121,8 +159,9 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     MIROIR_LOG_LEVEL: 'warn',
     MIROIR_GRACE_MS: String(HOUR_MS),
     MIROIR_ALLOW_VOLATILE_REDIS: '1',
+    ...(given === null ? {} : environmentOf(given)),
   };
   for (const [name, value] of Object.entries(options.config ?? {})) env[`MIROIR_${name.toUpperCase()}`] = String(value);
   const base = await openBase(loadConfig(env), 'bench');
-  return new Stage(base, env, () => redis.stop());
+  return new Stage(base, env, given, () => redis.stop());
 }
