@@ -149,9 +149,12 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
   }
   // A failed node is no owner any more where another is, and nobody takes its place.
   const short = desired.length < entry.replicationFactor && leavers.length <= arrivals.length;
-  const lost = short
-    ? [...planning.nodes.values()].find((node) => node.group === group && node.state === 'failed')
-    : null;
+  // The first by its id: in which order nodes were read is nobody's reason.
+  const [lost] = short
+    ? [...planning.nodes.values()]
+        .filter((node) => node.group === group && node.state === 'failed')
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+    : [];
   if (lost) {
     const has = `replica group ${group} has ${desired.length} other node(s) for replication factor`;
     const reason = `node ${lost.id} is ${lost.state}, but ${has} ${entry.replicationFactor}`;

@@ -177,6 +177,20 @@ describe('a node fails', () => {
     expect(plan.blocked).toHaveLength(1);
   });
 
+  it('of two that have failed the first by its id is named, in whatever order nodes are read', () => {
+    const entry = entryOf('idx', 1, 2);
+    const failed = topologyOf({ n1: 'failed', n2: 'failed', n3: 'active' });
+    const index = placed(entry, THREE);
+    const alone = {
+      ...index,
+      table: { ...index.table, shards: index.table.shards.map((route) => ({ ...route, owners: ['n3'] })) },
+    };
+    const reasons = (nodes: Topology['nodes']): string[] =>
+      planMoves({ topology: { ...failed, nodes }, indexes: [alone] }).blocked.map(({ reason }) => reason);
+    expect(reasons(failed.nodes)).toEqual([expect.stringContaining('node n1 is failed')]);
+    expect(reasons(failed.nodes.toReversed())).toEqual(reasons(failed.nodes));
+  });
+
   it('without a healthy copy anywhere the shard is blocked with its owners named', () => {
     const topology = topologyOf({ a: 'failed', b: 'active', c: 'failed' });
     const plan = soundPlan({ topology, indexes: [owned(entryOf('idx', 2, 1), [['a', 'ghost', 'c'], []])] });
