@@ -1,6 +1,6 @@
 /**
  * A client's task made of the nodes' tasks: pure. `succeeded` only when every node that any live router reads the shards
- * from has applied it (I11), but for owners that missed it (decisions/0014); `failed` when no owner of some shard has
+ * from has applied it (I11), but for owners that missed it (decisions/0015); `failed` when no owner of some shard has
  * applied it and none will.
  */
 import type { ShardState } from '../../core/routing.ts';
