@@ -10,6 +10,7 @@ export { type Base, type Running, closeBase, openBase, openLeases } from './serv
 export { type Control, openControl } from './service/control.ts';
 export { startPlanner } from './service/planner.ts';
 export { startRebalancer } from './service/rebalancer.ts';
+export { startReconciler } from './service/reconciler.ts';
 export { runProcess } from './service/run.ts';
 export type { AllOptions, RunningAll } from './service/all.ts';
 

@@ -36,6 +36,14 @@ export function addProcessCommands(program: Command): void {
     });
 
   program
+    .command('reconciler')
+    .description('run a reconciler: watches nodes, repairs what owners missed; run two or more')
+    .action(async (_flags: object, command: Command) => {
+      const { runProcess, startReconciler } = await import('../service.ts');
+      await runProcess('reconciler', () => startReconciler(configOf(command)));
+    });
+
+  program
     .command('api')
     .description('serve the read-only board of jobs on loopback')
     .action(async (_flags: object, command: Command) => {

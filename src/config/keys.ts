@@ -112,6 +112,12 @@ export const CONFIG_KEYS = {
       'tables its writes go on within 20 s; sooner would take a restart for a death',
   ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
+  reconcile_concurrency: key(
+    whole(1, 64),
+    2,
+    'tasks',
+    'of duties that one reconciler runs at a time: it must not crowd nodes',
+  ),
   sweep_interval_ms: key(whole(100, 3_600_000), 30_000, 'ms', 'how often moves without a job are looked for'),
   journal_max_ids: key(
     whole(1, 1_000_000),

@@ -1,6 +1,6 @@
 /**
- * A planner process as an observer of nodes: whether it leads or not it asks every node for its health, and reports those
- * that do not answer. It looks at all of them by itself, since no traffic of clients passes here.
+ * A planner or reconciler process as an observer of nodes: whether it leads or not it asks every node for its health, and
+ * reports those that do not answer. It looks at all of them by itself, since no traffic of clients passes here.
  */
 import pLimit from 'p-limit';
 import { Suspicions, mayFail } from '../core/observations.ts';
@@ -55,7 +55,7 @@ export function startNodeLooks(options: NodeLooksOptions): NodeLooks {
     const known = new Set(live.map(({ id }) => id));
     for (const id of suspicions.ids()) if (!known.has(id)) suspicions.clear(id);
     await Promise.all(live.map((node) => limit(() => look(node))));
-    await observations.report({ id: `planner ${name}`, name }, suspicions.all(clock.monotonic()));
+    await observations.report({ id: name, name }, suspicions.all(clock.monotonic()));
   };
 
   const run = async (): Promise<void> => {
@@ -76,7 +76,7 @@ export function startNodeLooks(options: NodeLooksOptions): NodeLooks {
       closing.abort(new Error('closing'));
       await running;
       await probe.close();
-      await observations.report({ id: `planner ${name}`, name }, new Map()).catch((error: unknown) => {
+      await observations.report({ id: name, name }, new Map()).catch((error: unknown) => {
         logger.debug({ problem: messageOf(error) }, 'reports left to run out');
       });
     },

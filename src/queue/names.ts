@@ -9,6 +9,9 @@ export const EVENTS_QUEUE = 'topology-events';
 /** One deduplicated job per index with work. */
 export const CLAIMS_QUEUE = 'rebalance-claims';
 
+/** Rounds and tasks of the reconcilers' duties. */
+export const DUTIES_QUEUE = 'reconcile';
+
 /** Queue of an index's phase jobs. One place, so that many indexes can share a queue later. */
 export const indexQueue = (index: string): string => `rebalance.${index}`;
 

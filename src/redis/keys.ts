@@ -64,5 +64,7 @@ export const keys = {
 
 /** Scope of the lease under which one process at a time moves an index. */
 export const rebalanceScope = (index: string): string => `rebalance:${index}`;
+/** Scope of the lease under which one reconciler at a time runs a task of a duty. */
+export const dutyScope = (duty: string, task: string): string => `reconcile:${duty}:${task}`;
 /** Scope of the lease under which one process at a time plans. */
 export const PLANNER_SCOPE = 'planner';

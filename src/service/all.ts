@@ -1,5 +1,5 @@
 /**
- * Everything on one machine: planner and board in this process, movers and gateway as processes of their own. Indexing
+ * Everything on one machine: planner and board in this process, movers, reconciler and gateway as processes of their own. Indexing
  * and reading pages never hold up a lease's renewal here, and a mover that dies takes nothing along. The gateway parses
  * what anybody sends, 100 MB at a time: a gateway that stalls or runs out of memory must stall neither the planner, whose
  * lease would run out, nor anybody's moves.
@@ -59,8 +59,9 @@ export async function startAll(options: AllOptions): Promise<RunningAll> {
       const label = count === 1 ? 'rebalancer' : `rebalancer ${at + 1}`;
       return new KeptProcess({ worker: 'rebalancer', label, environment, logger });
     });
+    const reconciler = new KeptProcess({ worker: 'reconciler', label: 'reconciler', environment, logger });
     const gateway = hasGateway ? keptGateway(environment, logger) : null;
-    const children = gateway === null ? movers : [...movers, gateway];
+    const children = [...movers, reconciler, ...(gateway === null ? [] : [gateway])];
     closers.push(async () => {
       await Promise.all([planner.close(), ...children.map((child) => child.stop())]);
     });
@@ -68,7 +69,7 @@ export async function startAll(options: AllOptions): Promise<RunningAll> {
     const gatewayUrl = gateway?.running?.ready.gateway;
     logger.info(
       { board: board.url, metrics: metrics?.url, movers: count, gateway: gatewayUrl },
-      'planner, board and movers run',
+      'planner, board, reconciler and movers run',
     );
     return {
       metricsUrl: metrics?.url ?? null,

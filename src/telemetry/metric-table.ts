@@ -173,6 +173,19 @@ export const METRICS = {
     help: 'Topology events taken from the queue, by type and what came of them',
     labels: { type: null, result: null },
   },
+  dutyTasks: {
+    name: 'miroir_duty_tasks_total',
+    type: 'counter',
+    help: 'Tasks of the reconcilers’ duties that this process ran, by duty and how they ended',
+    labels: { duty: null, result: null },
+  },
+  dutyDuration: {
+    name: 'miroir_duty_task_duration_seconds',
+    type: 'histogram',
+    help: 'How long a task of a duty took',
+    labels: { duty: null },
+    buckets: PHASE_BUCKETS,
+  },
   routerRegistrations: {
     name: 'miroir_router_registrations_total',
     type: 'counter',

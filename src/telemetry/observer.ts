@@ -50,6 +50,10 @@ export function createObserver(metrics: Metrics): Observer {
     event(type, result) {
       metrics.events.inc({ type, result });
     },
+    duty(duty, result, seconds) {
+      metrics.dutyTasks.inc({ duty, result });
+      metrics.dutyDuration.observe({ duty }, seconds);
+    },
   };
 }
 

@@ -1,0 +1,153 @@
+// Duties of reconcilers: rounds and tasks as jobs of one queue that several processes serve.
+import { Queue } from 'bullmq';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Duty, DutyRun } from '../../src/ports.ts';
+import { startDuties, type Duties } from '../../src/queue/duties.ts';
+import { DUTIES_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
+import { connect } from '../../src/redis/connection.ts';
+import { dutyScope } from '../../src/redis/keys.ts';
+import { openLeases } from '../../src/service.ts';
+import { startTestFleet, type TestFleet } from '../support/fleet.ts';
+import { untilTrue } from '../support/until.ts';
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function makeFleet(): Promise<TestFleet> {
+  const fleet = await startTestFleet({ nodes: 1, config: { lease_ttl_secs: 1, lease_renewal_interval_ms: 200 } });
+  closers.push(() => fleet.stop());
+  return fleet;
+}
+
+/** A process that has these duties. */
+function serve({ base }: TestFleet, ...duties: readonly Duty[]): Duties {
+  const connection = connect({ url: base.config.redisUrl, kind: 'queue', logger: base.logger });
+  const { watch, leases } = openLeases(base);
+  const served = startDuties({ ...base, connection, duties, leases, scopeOf: dutyScope, concurrency: 2 });
+  closers.push(async () => {
+    await served.close();
+    watch.stop();
+    connection.disconnect();
+  });
+  return served;
+}
+function openQueue({ base }: TestFleet): Queue {
+  const queue = new Queue(DUTIES_QUEUE, { prefix: QUEUE_PREFIX, connection: { url: base.config.redisUrl } });
+  closers.push(() => queue.close());
+  return queue;
+}
+
+interface Kept extends Duty {
+  readonly ran: string[];
+  most: number;
+}
+/** A duty that keeps what it was asked. */
+function kept(tasks: readonly string[], run: (task: string, run: DutyRun) => Promise<void>, everyMs = 300): Kept {
+  let running = 0;
+  const duty: Kept = {
+    name: 'looking',
+    everyMs,
+    isOn: true,
+    ran: [],
+    most: 0,
+    tasks: () => Promise.resolve(tasks),
+    async run(task, how) {
+      duty.ran.push(task);
+      running += 1;
+      duty.most = Math.max(duty.most, running);
+      try {
+        await run(task, how);
+      } finally {
+        running -= 1;
+      }
+      return { looked: 1 };
+    },
+  };
+  return duty;
+}
+const wait =
+  ({ base }: TestFleet, ms: number) =>
+  (_task: string, { signal }: DutyRun): Promise<void> =>
+    base.clock.sleep(ms, signal);
+
+describe('duties', () => {
+  it('runs every task of every round, and leaves the results with the jobs', async () => {
+    const fleet = await makeFleet();
+    const queue = openQueue(fleet);
+    const duty = kept(['cities/0', 'cities/1'], () => Promise.resolve());
+    serve(fleet, duty);
+    await untilTrue(() => duty.ran.filter((task) => task === 'cities/1').length >= 3);
+    const done = await queue.getCompleted();
+    const values = done.map(({ name, returnvalue }) => [name, returnvalue as unknown]);
+    expect(values).toContainEqual(['looking round', { tasks: 2 }]);
+    expect(values).toContainEqual(['looking cities/0', { looked: 1 }]);
+  });
+
+  it('never runs a task twice at a time, with two processes and rounds that come faster than tasks end', async () => {
+    const fleet = await makeFleet();
+    const queue = openQueue(fleet);
+    const duty = kept(['books/0'], wait(fleet, 700), 150);
+    serve(fleet, duty);
+    serve(fleet, duty);
+    await untilTrue(() => duty.ran.length >= 3);
+    expect(duty.most).toBe(1);
+    expect(await queue.count()).toBeLessThan(5);
+  });
+
+  it('keeps a task off while another process holds its lease, even where the job is there twice', async () => {
+    const fleet = await makeFleet();
+    const queue = openQueue(fleet);
+    const { watch, leases } = openLeases(fleet.base);
+    const held = await leases.acquire(dutyScope('looking', 'books/0'));
+    if (!('lease' in held)) throw new Error('the lease is busy');
+    const duty = kept(['books/0'], () => Promise.resolve());
+    serve(fleet, duty);
+    await untilTrue(async () =>
+      (await queue.getCompleted()).some(({ returnvalue }) => (returnvalue as { skipped?: string }).skipped === 'busy'),
+    );
+    expect(duty.ran).toEqual([]);
+    await held.lease.release(true);
+    await untilTrue(() => duty.ran.length > 0);
+    watch.stop();
+  });
+
+  it('goes on after a task that fails, and keeps the reason', async () => {
+    const fleet = await makeFleet();
+    const queue = openQueue(fleet);
+    const duty = kept(['a', 'b'], (task) => (task === 'a' ? Promise.reject(new Error('no room')) : Promise.resolve()));
+    serve(fleet, duty);
+    await untilTrue(() => duty.ran.filter((task) => task === 'b').length >= 2);
+    expect((await queue.getFailed()).map(({ failedReason }) => failedReason)).toContain('no room');
+  });
+
+  it('takes a duty that is switched off out of the queue, and leaves the rhythm of one that is on alone', async () => {
+    const fleet = await makeFleet();
+    const queue = openQueue(fleet);
+    const duty = kept([], () => Promise.resolve(), 60_000);
+    const first = serve(fleet, duty);
+    await untilTrue(async () => (await queue.getJobScheduler('looking')) !== undefined);
+    const { next } = (await queue.getJobScheduler('looking'))!;
+    await first.close();
+    const again = serve(fleet, { ...duty });
+    await fleet.base.clock.sleep(300);
+    expect((await queue.getJobScheduler('looking'))!.next).toBe(next);
+    await again.close();
+    serve(fleet, { ...duty, isOn: false });
+    await untilTrue(async () => (await queue.getJobScheduler('looking')) === undefined);
+  });
+
+  it('ends a task with its signal when the process drains, and the next process runs it at once', async () => {
+    const fleet = await makeFleet();
+    const slow = kept(['books/0'], wait(fleet, 60_000));
+    const first = serve(fleet, slow);
+    await untilTrue(() => slow.ran.length === 1);
+    const startedMs = performance.now();
+    await first.close();
+    expect(performance.now() - startedMs).toBeLessThan(3_000);
+    const next = kept(['books/0'], () => Promise.resolve());
+    serve(fleet, next);
+    await untilTrue(() => next.ran.length > 0);
+  });
+});
