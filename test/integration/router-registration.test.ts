@@ -106,6 +106,30 @@ describe('a router’s registration', () => {
     await proxy.stop();
   });
 
+  it('never says of an index that it could not look for that it does not exist', async () => {
+    const proxy = await startProxy(Number(new URL(fleet.redis.url).port));
+    const base = await openBase({ ...fleet.config, redisUrl: `redis://127.0.0.1:${proxy.port}` }, 'test');
+    const calls = await RouterCalls.open(base);
+    proxy.cut();
+    await fleet.createIndex({ uid: 'late', shards: 2, documents: ['{"id":1}'] });
+    const answers = await Promise.all([calls.put('late', [{ id: 2 }]), calls.search('late')]);
+    const { signal } = new AbortController();
+    const raw = await Promise.all([
+      calls.router.index('late', { signal }),
+      calls.router.multiSearch('{"queries":[{"indexUid":"late"}]}', { signal }),
+      calls.router.settings('late', null, { signal }),
+    ]);
+    expect(raw.map(({ status }) => status)).toEqual([503, 503, 503]);
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 503, body: { code: 'miroir_router_unconfirmed' } });
+    proxy.heal();
+    await untilTrue(() => calls.router.readiness() === true);
+    expect(await calls.search('late')).toMatchObject({ status: 200 });
+    expect(await calls.search('never')).toMatchObject({ status: 404, body: { code: 'index_not_found' } });
+    await close(calls, base);
+    await proxy.stop();
+  });
+
   it('lapses by the wall clock alone, which is what a suspended machine has', async () => {
     const { clock, setOn } = settableClock();
     const calls = await RouterCalls.open({ ...fleet.base, clock });

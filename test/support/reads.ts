@@ -42,6 +42,10 @@ export class SceneTables implements ReadTables {
     return { ...known, nodes: this.nodes, registration: this.registration };
   }
 
+  sure(): Promise<void> {
+    return Promise.resolve();
+  }
+
   indexes(): readonly string[] {
     return [...this.tables.keys()];
   }

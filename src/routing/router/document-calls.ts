@@ -110,7 +110,7 @@ export class DocumentCalls {
     const { registration, tables } = this.#options;
     signal.throwIfAborted();
     registration.session();
-    if (!tables.has(index)) await registration.confirmed(signal);
+    if (!tables.has(index)) await registration.sure(signal);
     return tables.get(index);
   }
 

@@ -85,7 +85,7 @@ export class IndexCalls {
   async show(uid: string, { signal }: CallOptions): Promise<ClientAnswer> {
     const { registration, tables } = this.#options;
     registration.session();
-    if (!tables.has(uid)) await registration.confirmed(signal);
+    if (!tables.has(uid)) await registration.sure(signal);
     return ok(await this.#describe(tables.get(uid)));
   }
 

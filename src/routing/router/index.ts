@@ -62,7 +62,7 @@ export function createRouter(parts: RouterParts): Router {
     index: (uid, options) => guarded(options.signal, () => indexes.show(uid, options)),
     createIndex: (body, options) => guarded(options.signal, () => indexes.create(body, options)),
     deleteIndex: (uid, options) => guarded(options.signal, () => indexes.remove(uid, options)),
-    settings: (index, part, { signal }) => guarded(signal, () => settings.read(index, part)),
+    settings: (index, part, options) => guarded(options.signal, () => settings.read(index, part, options)),
     changeSettings: (index, part, body, options) =>
       guarded(options.signal, () => settings.change(index, part, body, options)),
     readiness: () => registration.problem() ?? true,

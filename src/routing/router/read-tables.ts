@@ -11,6 +11,7 @@ export function readTables(registration: Registration, tables: Tables, inFlight:
       const { table, entry, nodes } = tables.get(index);
       return { table, entry, nodes, registration: session.id };
     },
+    sure: (signal) => registration.sure(signal),
     indexes: () => tables.all().map(({ entry }) => entry.uid),
     reading(index, shards, tableEpoch) {
       const { table } = tables.get(index);

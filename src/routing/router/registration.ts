@@ -84,6 +84,8 @@ export class Registration {
   #isWoken = false;
   #begun = 0;
   #ended = 0;
+  /** The newest one that was good. */
+  #good = 0;
   #problem = 'not registered yet';
   /** Redis time at a confirmation, and our monotonic clock when it was sent. */
   #told = { nowMs: 0, sentMs: 0 };
@@ -140,6 +142,19 @@ export class Registration {
     }
   }
 
+  /**
+   * Resolves after a good confirmation that began after this call: what the tables do not have then is not there. Throws
+   * `RouterUnconfirmedError` after one that was not good.
+   */
+  async sure(signal?: AbortSignal): Promise<void> {
+    const wanted = this.#begun + 1;
+    await this.confirmed(signal);
+    if (this.#good >= wanted) return;
+    throw new RouterUnconfirmedError('this router could not look whether its routing tables are the newest', {
+      remedy: 'send it again in a moment',
+    });
+  }
+
   /** Leaves the registry; nothing may be in flight any more. */
   async close(): Promise<void> {
     const session = this.#session;
@@ -162,6 +177,7 @@ export class Registration {
       let isDone = false;
       try {
         isDone = !(await this.#step());
+        if (this.problem() === null) this.#good = this.#begun;
       } catch (error) {
         if (this.problem() !== null) this.#problem = messageOf(error);
         logger.debug({ problem: messageOf(error) }, 'routing tables not confirmed, trying again');

@@ -5,7 +5,7 @@
 import type { TopologyNode } from '../../core/topology.ts';
 import { InvalidInputError, isMiroirError, NodeRefusedError, NodeUnreachableError } from '../../errors.ts';
 import type { ClientTaskPart, NodeClient, Records } from '../../ports.ts';
-import type { ClientAnswer, WriteOptions } from '../api.ts';
+import type { CallOptions, ClientAnswer, WriteOptions } from '../api.ts';
 import { shownSettings, withMiroirSettings, withoutMiroirSettings } from '../fields.ts';
 import type { Settings } from '../fields.ts';
 import { nodeError } from '../search/error-answers.ts';
@@ -35,7 +35,10 @@ export class SettingsCalls {
     this.#options = options;
   }
 
-  async read(index: string, part: string | null): Promise<ClientAnswer> {
+  async read(index: string, part: string | null, { signal }: CallOptions): Promise<ClientAnswer> {
+    const { registration, tables } = this.#options;
+    registration.session();
+    if (!tables.has(index)) await registration.sure(signal);
     const settings = withoutMiroirSettings(await this.#settingsOf(this.#snapshot(index)));
     if (part === null) return ok(settings);
     const name = nameOf(part);
@@ -50,7 +53,7 @@ export class SettingsCalls {
     { signal, ...options }: WriteOptions,
   ): Promise<ClientAnswer> {
     const { records, registration, tasks, clientOf } = this.#options;
-    await registration.confirmed(signal);
+    await registration.sure(signal);
     const snapshot = this.#snapshot(index);
     await assertNotMoving(records, index, 'a change of settings');
     signal.throwIfAborted();
@@ -84,7 +87,7 @@ export class SettingsCalls {
     const { records, registration, tables } = this.#options;
     const moves = (await records.unfinishedMoves()).filter((move) => move.index === index && move.phase !== 'Idle');
     // Read after the moves: one that ended meanwhile is seen by the owners that it left.
-    await registration.confirmed(signal);
+    await registration.sure(signal);
     const snapshot = this.#snapshot(index);
     const targets = moves.flatMap(({ target }) => tables.node(target) ?? []);
     return [...ownersOf(snapshot), ...targets];

@@ -1,5 +1,5 @@
 /** What all reads share: a snapshot that is counted while it is read by, the index's settings, words of nodes. */
-import { NodeProtocolError, ShardsUnreadableError } from '../../errors.ts';
+import { IndexUnknownError, NodeProtocolError, ShardsUnreadableError } from '../../errors.ts';
 import type { Clock, NodeAnswer, NodeTraffic, RequestLimits } from '../../ports.ts';
 import type { ClientAnswer, ReadOptions } from '../api.ts';
 import { indexNotFound, nodeError, nodeWords } from './error-answers.ts';
@@ -55,6 +55,21 @@ export class Reading {
     this.#settings = new SettingsCache(clock);
   }
 
+  #known(index: string): ReadSnapshot | null {
+    try {
+      return this.tables.snapshot(index);
+    } catch (error) {
+      if (error instanceof IndexUnknownError) return null;
+      throw error;
+    }
+  }
+
+  /** One that is not known may have been created a moment ago, through another router. */
+  async #sought(index: string, { signal }: ReadOptions): Promise<ReadSnapshot> {
+    await this.tables.sure(signal);
+    return this.tables.snapshot(index);
+  }
+
   /** Reads by one snapshot, which is counted as in flight for the shards that are read until `use` has ended. */
   async within<T>(
     index: string,
@@ -62,7 +77,7 @@ export class Reading {
     use: (scope: Scope) => Promise<T>,
     shardsOf: (snapshot: ReadSnapshot) => readonly number[] = allShards,
   ): Promise<T> {
-    const snapshot = this.tables.snapshot(index);
+    const snapshot = this.#known(index) ?? (await this.#sought(index, options));
     const counted = this.tables.reading(index, shardsOf(snapshot), snapshot.table.epoch);
     try {
       const result = await use(this.#scope(index, snapshot, options));

@@ -15,6 +15,8 @@ export interface ReadSnapshot {
 export interface ReadTables {
   /** Throws a `MiroirError` when the table has lapsed, and `IndexUnknownError`. Never waits. */
   snapshot(index: string): ReadSnapshot;
+  /** Resolves when the tables have been confirmed since this call; throws a `MiroirError` when they could not be. */
+  sure(signal: AbortSignal): Promise<void>;
   /** Indexes that are registered. */
   indexes(): readonly string[];
   /**
