@@ -13,6 +13,7 @@ export type * from './ports/nodes.ts';
 export type * from './ports/observations.ts';
 export type * from './ports/records.ts';
 export type * from './ports/queue.ts';
+export type * from './ports/redis-health.ts';
 export type * from './ports/registry.ts';
 export type * from './ports/telemetry.ts';
 export type * from './ports/traffic.ts';

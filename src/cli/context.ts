@@ -1,7 +1,7 @@
 /** From the command line to what commands work with. */
 import type { Command } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
-import type { ControlParts } from '../control/parts.ts';
+import type { DoctorParts } from '../control/doctor/parts.ts';
 import type { OutputFormat } from './output.ts';
 
 /** Options of the program itself, to be given before or after the command. */
@@ -21,11 +21,15 @@ export function configOf(command: Command): Config {
 }
 
 /** Runs a verb against the fleet that the configuration names, and closes all connections afterwards. */
-export async function withControl<T>(command: Command, act: (control: ControlParts) => Promise<T>): Promise<T> {
+export async function withControl<T>(
+  command: Command,
+  act: (control: DoctorParts) => Promise<T>,
+  options: { readonly anyRedis?: boolean } = {},
+): Promise<T> {
   const config = configOf(command);
   // All parts of the system come with it; help, usage errors and configuration do without.
   const { openControl } = await import('../service.ts');
-  const control = await openControl(config);
+  const control = await openControl(config, options);
   try {
     return await act(control);
   } finally {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { addConfigCommands } from './config-commands.ts';
+import { addDoctorCommand } from './doctor-command.ts';
 import { addEventCommands } from './event-commands.ts';
 import { errorText, EXIT, exitCodeOf } from './exit-codes.ts';
 import { addIndexCommands } from './index-commands.ts';
@@ -19,6 +20,7 @@ Examples:
   miroir node drain n1 --wait --timeout 10m
   miroir status -w
   miroir where cities 3040132
+  miroir doctor
 
 Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 error, 3 blocked, 4 wait timed out (the work goes on),
 5 cancelled, 6 conflict, 7 unreachable, 64 usage, 78 configuration, 130 detached by Ctrl-C.`;
@@ -51,6 +53,7 @@ function buildProgram(): Command {
   addNodeCommands(program);
   addEventCommands(program);
   addStatusCommands(program);
+  addDoctorCommand(program);
   addConfigCommands(program);
   addKeyCommands(program);
   endByThrowing(program);

@@ -112,6 +112,18 @@ export const CONFIG_KEYS = {
       'tables its writes go on within 20 s; sooner would take a restart for a death',
   ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
+  orphans_enabled: key(
+    flag,
+    true,
+    'boolean',
+    'off: jobs and documents that nothing stands behind are left to `miroir doctor`',
+  ),
+  orphans_interval_ms: key(
+    whole(1_000, 86_400_000),
+    600_000,
+    'ms',
+    'between two looks for what nothing stands behind: two small requests for each node and index',
+  ),
   reconcile_concurrency: key(
     whole(1, 64),
     2,

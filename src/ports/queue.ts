@@ -15,6 +15,14 @@ export interface MoveQueue {
   claim(index: string): Promise<void>;
 }
 
+/** Jobs in an index's queue that no unfinished move stands behind. */
+export interface StrayJobs {
+  /** `isOpen`: whether the move is unfinished. */
+  count(index: string, isOpen: (moveId: string) => Promise<boolean>): Promise<number>;
+  /** Takes them out; a job is only a nudge, so nothing is lost with it. Returns how many. */
+  remove(index: string, isOpen: (moveId: string) => Promise<boolean>): Promise<number>;
+}
+
 /** What became of a topology event; also the return value of its job. */
 export interface EventOutcome {
   /** `repeated`: everything was already as, or on its way to, what the event asks for. */

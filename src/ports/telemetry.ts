@@ -26,6 +26,8 @@ export interface Observer {
   refused(reason: string): void;
   target(node: string, load: { tasks: number; bytes: number; paceDocs: number }): void;
   event(type: string, result: 'planned' | 'repeated' | 'failed'): void;
+  /** Documents on a node that neither owns nor is being given their shard. */
+  leftovers(index: string, node: string, documents: number): void;
   /** A task of a duty ended. */
   duty(duty: string, result: 'done' | 'failed', seconds: number): void;
 }

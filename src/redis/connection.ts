@@ -63,7 +63,9 @@ export async function untilReady(redis: Redis, url: string, deadlineMs: number):
   });
 }
 
-const field = (info: string, name: string): string => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
+/** A line of INFO; '' where Redis does not tell it. */
+export const infoField = (info: string, name: string): string =>
+  new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
 
 /**
  * Refuses a Redis that would evict or forget our records. Read from INFO, since managed Redis denies CONFIG.
@@ -71,14 +73,14 @@ const field = (info: string, name: string): string => new RegExp(`^${name}:(.*?)
  */
 export async function assertSafeRedis(redis: Redis, allowVolatile: boolean): Promise<void> {
   const info = await redis.info();
-  const policy = field(info, 'maxmemory_policy');
+  const policy = infoField(info, 'maxmemory_policy');
   if (policy !== 'noeviction') {
     throw new RedisUnsafeError(`Redis evicts keys (maxmemory_policy is ${policy || 'unknown'})`, {
       field: 'maxmemory-policy',
       remedy: 'set maxmemory-policy noeviction in the Redis configuration',
     });
   }
-  if (field(info, 'aof_enabled') !== '1' && !allowVolatile) {
+  if (infoField(info, 'aof_enabled') !== '1' && !allowVolatile) {
     throw new RedisUnsafeError('Redis keeps no append-only file: a restart would forget moves that run', {
       field: 'appendonly',
       remedy: 'set appendonly yes, or MIROIR_ALLOW_VOLATILE_REDIS=1 for a fleet that may be thrown away',

@@ -1,13 +1,19 @@
 /** What commands work with: the records, what may be written without a lease, the public queue, and nodes. */
 import type { Config } from '../config.ts';
-import type { ControlParts } from '../control/parts.ts';
+import type { DoctorParts } from '../control/doctor/parts.ts';
 import { openPermit } from '../nodes/open-permit.ts';
 import { type Producer, createProducer } from '../queue/producer.ts';
+import { createMoveQueue } from '../queue/flows.ts';
+import { createStrayJobs } from '../queue/strays.ts';
+import { connect } from '../redis/connection.ts';
+import { createRedisHealth } from '../redis/health.ts';
 import { keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
+import { createRegistry } from '../redis/registry.ts';
+import { createRepairLists } from '../redis/repairs.ts';
 import { closeBase, openBase } from './base.ts';
 
-export interface Control extends ControlParts {
+export interface Control extends DoctorParts {
   readonly config: Config;
   readonly producer: Producer;
   /** `host/pid` of the process that holds the index's lease now, for people; null when nobody does. */
@@ -19,10 +25,21 @@ export interface Control extends ControlParts {
 const REQUEST_MS = 30_000;
 
 /** Commands tell of trouble themselves; their connection's own log lines would come between. */
-export async function openControl(config: Config): Promise<Control> {
-  const base = await openBase({ ...config, logLevel: 'silent' }, 'cli');
-  const { redis, records, scripts, nodes, clock, failpoint } = base;
+export async function openControl(config: Config, options: { readonly anyRedis?: boolean } = {}): Promise<Control> {
+  const base = await openBase({ ...config, logLevel: 'silent' }, 'cli', options);
+  const { redis, records, scripts, nodes, clock, failpoint, timings, logger } = base;
   const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
+  const registry = createRegistry({
+    redis,
+    scripts,
+    entryMs: timings.routerEntryMs,
+    openNudges: () => connect({ url: config.redisUrl, kind: 'nudges', logger }),
+    logger,
+  });
+  const scopeHolder = async (scope: string): Promise<string | null> => {
+    const [state, holder] = await redis.hmget(keys.lease(scope), 'state', 'holder');
+    return state === 'held' ? (holder ?? null) : null;
+  };
   return {
     config,
     records,
@@ -30,10 +47,24 @@ export async function openControl(config: Config): Promise<Control> {
     producer,
     clock,
     clientOf: (node) => nodes.client(node, openPermit(REQUEST_MS)),
-    async holderOf(index) {
-      const [state, holder] = await redis.hmget(keys.lease(rebalanceScope(index)), 'state', 'holder');
-      return state === 'held' ? (holder ?? null) : null;
+    holderOf: (index) => scopeHolder(rebalanceScope(index)),
+    scopeHolder,
+    redisHealth: createRedisHealth(redis),
+    registry,
+    repairs: createRepairLists({ redis, scripts }),
+    queue: {
+      // Opened when asked only: most commands have no use for it.
+      async inspect(moves) {
+        const queue = createMoveQueue({ connection: redis, failpoint, logger });
+        try {
+          return await queue.inspect(moves);
+        } finally {
+          await queue.close();
+        }
+      },
     },
+    strays: createStrayJobs(redis),
+    nodeMaxBytes: config.nodeMaxBytes,
     async close() {
       await producer.close();
       await closeBase(base);

@@ -12,7 +12,7 @@ import { openRouter } from './router.ts';
 const SERVES_NONE: ReadonlySet<string> = new Set();
 
 /** Reconciles in a process that has its base already; `close` leaves the base open. */
-export function openReconciler(base: Base): { close(): Promise<void> } {
+function openReconciler(base: Base): { close(): Promise<void> } {
   const { config, timings, holder, logger } = base;
   const { watch, leases } = openLeases(base);
   const connection = connect({ url: config.redisUrl, kind: 'queue', logger });
@@ -23,7 +23,7 @@ export function openReconciler(base: Base): { close(): Promise<void> } {
     connection,
     leases,
     scopeOf: dutyScope,
-    duties: openDuties({ ...base, router }),
+    duties: openDuties({ ...base, connection, router }),
     concurrency: config.reconcileConcurrency,
   });
   return {

@@ -173,6 +173,12 @@ export const METRICS = {
     help: 'Topology events taken from the queue, by type and what came of them',
     labels: { type: null, result: null },
   },
+  leftoverDocuments: {
+    name: 'miroir_leftover_documents',
+    type: 'gauge',
+    help: 'Documents on a node that neither owns nor is being given their shard, when this process last counted',
+    labels: { index: null, node_id: null },
+  },
   dutyTasks: {
     name: 'miroir_duty_tasks_total',
     type: 'counter',

@@ -50,6 +50,9 @@ export function createObserver(metrics: Metrics): Observer {
     event(type, result) {
       metrics.events.inc({ type, result });
     },
+    leftovers(index, node, documents) {
+      metrics.leftoverDocuments.set({ index, node_id: node }, documents);
+    },
     duty(duty, result, seconds) {
       metrics.dutyTasks.inc({ duty, result });
       metrics.dutyDuration.observe({ duty }, seconds);

@@ -27,6 +27,7 @@ export function observed(): Observed {
     refused: note('refused'),
     target: note('target'),
     event: note('event'),
+    leftovers: note('leftovers'),
     duty: note('duty'),
   };
   return { observer, told };

@@ -1,0 +1,150 @@
+/**
+ * Each index: whether its owners have it with the same settings, every shard has its copies, and no node holds documents
+ * that it neither owns nor is being given.
+ */
+import pLimit from 'p-limit';
+import { leftoverFilter, shardsAt } from '../../core/belonging.ts';
+import { canonicalDocument } from '../../core/canonical.ts';
+import type { IndexEntry, RoutingTable } from '../../core/routing.ts';
+import type { TopologyNode } from '../../core/topology.ts';
+import { isMiroirError } from '../../errors.ts';
+import type { MoveState } from '../../ports.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+import type { DoctorParts } from './parts.ts';
+
+/** Requests under way at a time. */
+const AT_A_TIME = 8;
+const NAMED = 5;
+
+interface Looked {
+  readonly node: TopologyNode;
+  /** Null: the node has no such index. */
+  readonly settings: Readonly<Record<string, unknown>> | null;
+  readonly leftovers: number;
+}
+
+export async function indexChecks(
+  parts: DoctorParts,
+  entry: IndexEntry,
+  nodes: readonly TopologyNode[],
+  moves: readonly MoveState[],
+): Promise<Finding[]> {
+  const subject = `index ${entry.uid}`;
+  const table = await parts.records.table(entry.uid);
+  if (table === null) return [fail(subject, 'has no routing table', 'delete it and create it again')];
+  const own = moves.filter(({ index }) => index === entry.uid);
+  const limit = pLimit(AT_A_TIME);
+  const answering = nodes.filter(({ state }) => state !== 'failed' && state !== 'removed');
+  const looked = await Promise.all(answering.map((node) => limit(() => look(parts, entry, table, node, own))));
+  const seen = looked.filter((one) => one !== null);
+  const owners = new Set(table.shards.flatMap((route) => route.owners));
+  const findings = [
+    ...copiesOf(entry, table, nodes, subject),
+    ...settingsOf(
+      seen.filter(({ node }) => owners.has(node.id)),
+      subject,
+    ),
+    ...leftoversOf(seen, subject),
+    ...(await missedBy(parts, entry, subject)),
+  ];
+  return findings.length > 0 ? findings : [ok(subject, `${entry.shards} shards, all copies there, settings equal`)];
+}
+
+/** Null where the node does not answer: the node's own line says so. */
+async function look(
+  { clientOf }: DoctorParts,
+  { uid }: IndexEntry,
+  table: RoutingTable,
+  node: TopologyNode,
+  moves: readonly MoveState[],
+): Promise<Looked | null> {
+  try {
+    const client = clientOf(node);
+    if ((await client.index(uid)) === null) return { node, settings: null, leftovers: 0 };
+    const settings = await client.settings(uid);
+    const here = shardsAt(node.id, table, moves);
+    // A node that does not know the fields as filters holds nothing of ours.
+    const isOurs = JSON.stringify(settings['filterableAttributes'] ?? []).includes('_miroir_shard');
+    return { node, settings, leftovers: isOurs ? await client.count(uid, leftoverFilter(here)) : 0 };
+  } catch (error) {
+    if (!isMiroirError(error)) throw error;
+    return null;
+  }
+}
+
+function copiesOf(
+  { replicationFactor, groups }: IndexEntry,
+  table: RoutingTable,
+  nodes: readonly TopologyNode[],
+  subject: string,
+): Finding[] {
+  const alive = new Map(nodes.filter(({ state }) => state !== 'failed').map((node) => [node.id, node.group]));
+  const wanted = replicationFactor * groups.length;
+  const counts = table.shards.map(({ shard, owners }) => ({
+    shard,
+    copies: owners.filter((id) => alive.has(id)).length,
+  }));
+  const lost = counts.filter(({ copies }) => copies === 0);
+  const short = counts.filter(({ copies }) => copies > 0 && copies < wanted);
+  const named = (list: readonly { shard: number }[]): string =>
+    `${list
+      .slice(0, NAMED)
+      .map(({ shard }) => shard)
+      .join(', ')}${list.length > NAMED ? ', …' : ''}`;
+  return [
+    ...(lost.length === 0
+      ? []
+      : [fail(subject, `${lost.length} shards have no living copy (${named(lost)})`, 'bring their nodes back')]),
+    ...(short.length === 0
+      ? []
+      : [
+          warn(
+            subject,
+            `${short.length} shards have fewer than ${wanted} copies (${named(short)})`,
+            'wait for their moves (`miroir status`), or bring back or add a node',
+          ),
+        ]),
+  ];
+}
+
+function settingsOf(seen: readonly Looked[], subject: string): Finding[] {
+  const findings: Finding[] = [];
+  const first = seen.find(({ settings }) => settings !== null);
+  for (const { node, settings } of seen) {
+    if (settings === null) {
+      findings.push(fail(subject, `${node.id} owns shards and has no such index`, `send NodeFailed for ${node.id}`));
+      continue;
+    }
+    const names = differing(first?.settings ?? {}, settings);
+    if (names.length === 0) continue;
+    const found = `${node.id} has other settings than ${first?.node.id}: ${names.join(', ')}`;
+    findings.push(fail(subject, found, 'send the settings again through the gateway'));
+  }
+  return findings;
+}
+
+/** Names of the settings in which two nodes differ. */
+function differing(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] {
+  const text = (value: unknown): string => canonicalDocument(JSON.stringify(value ?? null));
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => text(a[name]) !== text(b[name])).sort();
+}
+
+const leftoversOf = (seen: readonly Looked[], subject: string): Finding[] =>
+  seen
+    .filter(({ leftovers }) => leftovers > 0)
+    .map(({ node, leftovers }) =>
+      warn(
+        subject,
+        `${leftovers} documents on ${node.id} are of shards that it neither owns nor is being given`,
+        'they are never read, and cleared before the node gets such a shard; until then they only take room',
+      ),
+    );
+
+async function missedBy({ repairs }: DoctorParts, { uid }: IndexEntry, subject: string): Promise<Finding[]> {
+  const lists = await repairs.sizes(uid);
+  if (lists.length === 0) return [];
+  const owners = [...new Set(lists.map(({ owner }) => owner))].sort();
+  const ids = lists.reduce((sum, list) => sum + list.ids, 0);
+  const found = `${owners.join(', ')} missed ${ids} documents of ${lists.length} shards`;
+  return [warn(subject, found, 'run a reconciler (`miroir reconciler`): it repairs them when the nodes answer')];
+}

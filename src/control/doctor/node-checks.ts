@@ -1,0 +1,88 @@
+/** Each node: whether it answers us, runs the version of the others, has room, and indexes small batches fast. */
+import pLimit from 'p-limit';
+import type { TopologyNode } from '../../core/topology.ts';
+import { isMiroirError } from '../../errors.ts';
+import type { NodeBatch, NodeClient } from '../../ports.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+import type { DoctorParts } from './parts.ts';
+
+/** Nodes asked at a time. */
+const AT_A_TIME = 8;
+/** A target fuller than this takes no move (`phases/preflight.ts`). */
+const FULL = 0.85;
+/** A batch costs at least what the node's indexing memory makes it cost, and every write of a move waits for batches. */
+const SLOW_BATCH_MS = 300;
+const SMALL_BATCH_DOCS = 10;
+const BATCHES = 50;
+
+interface Seen {
+  readonly node: TopologyNode;
+  readonly version: string | null;
+  readonly findings: readonly Finding[];
+}
+
+export async function nodeChecks(parts: DoctorParts, nodes: readonly TopologyNode[]): Promise<Finding[]> {
+  const limit = pLimit(AT_A_TIME);
+  const seen = await Promise.all(nodes.map((node) => limit(() => look(parts, node))));
+  const versions = new Map(
+    seen.flatMap(({ node, version }) => (version === null ? [] : [[node.id, version] as const])),
+  );
+  const different = [...new Set(versions.values())].sort();
+  return [
+    ...seen.flatMap(({ findings }) => findings),
+    ...(different.length > 1
+      ? [
+          fail(
+            'nodes',
+            `run different versions: ${[...versions].map(([id, version]) => `${id} ${version}`).join(', ')}`,
+            'bring all nodes to one version: no shard moves between different ones',
+          ),
+        ]
+      : []),
+  ];
+}
+
+async function look(parts: DoctorParts, node: TopologyNode): Promise<Seen> {
+  const subject = `node ${node.id}`;
+  if (node.state === 'failed') {
+    const remedy = `bring it back and send NodeRecovered (\`miroir node recover ${node.id}\`), or remove it`;
+    return { node, version: null, findings: [warn(subject, 'has failed', remedy)] };
+  }
+  try {
+    const client = parts.clientOf(node);
+    const version = await client.version();
+    const findings = [
+      ok(subject, `answers, ${node.state}, version ${version ?? 'hidden from its key'}`),
+      await roomOf(parts, client, subject),
+      ...batchCost(await client.batches(BATCHES), subject),
+    ];
+    return { node, version, findings };
+  } catch (error) {
+    if (!isMiroirError(error)) throw error;
+    const remedy = error.remedy ?? 'look at the node, its url and its key';
+    return { node, version: null, findings: [fail(subject, error.message, remedy)] };
+  }
+}
+
+async function roomOf({ nodeMaxBytes }: DoctorParts, client: NodeClient, subject: string): Promise<Finding> {
+  const { databaseBytes } = await client.nodeStats();
+  if (nodeMaxBytes === 0) return ok(subject, `${databaseBytes} bytes are used; its room is not known (node_max_bytes)`);
+  const found = `${databaseBytes} of ${nodeMaxBytes} bytes are used`;
+  return databaseBytes > nodeMaxBytes * FULL
+    ? warn(subject, found, 'add a node, or give it more room and raise node_max_bytes: it is given no more shards')
+    : ok(subject, found);
+}
+
+/** Median of its recent small batches; none, no finding. */
+function batchCost(batches: readonly NodeBatch[], subject: string): Finding[] {
+  const costs = batches
+    .filter(({ documents }) => documents > 0 && documents <= SMALL_BATCH_DOCS)
+    .flatMap(({ durationMs }) => (durationMs === null ? [] : [durationMs]))
+    .sort((a, b) => a - b);
+  const median = costs[Math.floor(costs.length / 2)];
+  if (median === undefined) return [];
+  const found = `a small batch takes ${Math.round(median)} ms`;
+  return median > SLOW_BATCH_MS
+    ? [warn(subject, found, 'start it with --max-indexing-memory of 1 GiB or so')]
+    : [ok(subject, found)];
+}

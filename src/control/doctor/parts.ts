@@ -1,0 +1,15 @@
+/** What the doctor looks with, beyond what every verb has. */
+import type { MoveQueue, RedisHealth, Registry, RepairLists, StrayJobs } from '../../ports.ts';
+import type { ControlParts } from '../parts.ts';
+
+export interface DoctorParts extends ControlParts {
+  readonly redisHealth: RedisHealth;
+  readonly registry: Pick<Registry, 'live'>;
+  readonly repairs: Pick<RepairLists, 'sizes'>;
+  readonly queue: Pick<MoveQueue, 'inspect'>;
+  readonly strays: Pick<StrayJobs, 'count'>;
+  /** Room on each node (bytes); 0 = not known. */
+  readonly nodeMaxBytes: number;
+  /** Who holds the lease of a scope now; null when nobody does. */
+  scopeHolder(this: void, scope: string): Promise<string | null>;
+}

@@ -1,0 +1,42 @@
+/** Redis: whether it keeps what we write, and tells the time as we do. */
+import { fail, ok, warn, type Finding } from './finding.ts';
+import type { DoctorParts } from './parts.ts';
+
+/** The oldest version with everything that our scripts and BullMQ use. */
+const VERSION_MIN = [6, 2] as const;
+/** Fuller than this a busy hour may meet `OOM`: with noeviction every write of ours is refused then. */
+const FULL = 0.85;
+/** Stamps of documents are Redis time; people compare logs of processes with them. */
+const SKEW_MS = 1_000;
+const SUBJECT = 'redis';
+
+export async function redisChecks({ redisHealth, clock }: DoctorParts): Promise<Finding[]> {
+  const beforeMs = clock.now();
+  const { version, policy, hasAof, areWritesSaved, usedBytes, maxBytes, nowMs } = await redisHealth.look();
+  const skewMs = nowMs < beforeMs ? beforeMs - nowMs : Math.max(0, nowMs - clock.now());
+  return [
+    isOld(version)
+      ? fail(SUBJECT, `version ${version}`, `run Redis ${VERSION_MIN.join('.')} or newer`)
+      : ok(SUBJECT, `version ${version}`),
+    policy === 'noeviction'
+      ? ok(SUBJECT, 'keeps every key (noeviction)')
+      : fail(SUBJECT, `evicts keys (maxmemory-policy ${policy})`, 'set maxmemory-policy noeviction'),
+    hasAof
+      ? ok(SUBJECT, 'keeps an append-only file')
+      : fail(SUBJECT, 'keeps no append-only file: a restart forgets moves', 'set appendonly yes'),
+    areWritesSaved
+      ? ok(SUBJECT, 'its last writes to disk succeeded')
+      : fail(SUBJECT, 'its last write to disk failed', 'look at the disk of Redis and at its log'),
+    maxBytes > 0 && usedBytes > maxBytes * FULL
+      ? warn(SUBJECT, `${usedBytes} of ${maxBytes} bytes are used`, 'raise maxmemory, or lower client_tasks_max')
+      : ok(SUBJECT, `${usedBytes} bytes are used${maxBytes > 0 ? ` of ${maxBytes}` : ', no limit'}`),
+    skewMs > SKEW_MS
+      ? warn(SUBJECT, `its clock is ${Math.round(skewMs)} ms off ours`, 'let NTP set both clocks')
+      : ok(SUBJECT, 'its clock agrees with ours'),
+  ];
+}
+
+function isOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < VERSION_MIN[0] || (major === VERSION_MIN[0] && minor < VERSION_MIN[1]);
+}

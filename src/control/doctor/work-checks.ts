@@ -1,0 +1,67 @@
+/** Who works: a planner that leads, movers for what is to be moved, routers that follow the tables. */
+import { isMiroirError } from '../../errors.ts';
+import type { MoveState } from '../../ports.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+import type { DoctorParts } from './parts.ts';
+
+const PLANNER = 'planner';
+/** A move that waits for a place or a grace has a job all the same. */
+const JOBS_REMEDY = 'the planner gives them jobs within sweep_interval_ms; if it does not, look at its log';
+
+export async function workChecks(parts: DoctorParts, moves: readonly MoveState[]): Promise<Finding[]> {
+  return [await plannerOf(parts), ...(await jobsOf(parts, moves)), ...(await routersOf(parts))];
+}
+
+async function plannerOf({ scopeHolder }: DoctorParts): Promise<Finding> {
+  const holder = await scopeHolder(PLANNER);
+  return holder === null
+    ? fail('planner', 'no process plans: events wait', 'start one: `miroir planner`')
+    : ok('planner', `${holder} plans`);
+}
+
+async function jobsOf({ queue, strays, records }: DoctorParts, moves: readonly MoveState[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const looks = [...(await queue.inspect(moves)).values()];
+  const [missing, failed] = ['missing', 'failed'].map((wanted) => looks.filter((look) => look === wanted).length);
+  if ((missing ?? 0) > 0) findings.push(warn('moves', `${missing} have no job`, JOBS_REMEDY));
+  if ((failed ?? 0) > 0) findings.push(warn('moves', `the jobs of ${failed} have failed`, JOBS_REMEDY));
+  const waiting = moves.filter((move) => move.waiting !== null);
+  for (const { id, index, shard, waiting: why } of waiting.slice(0, 5)) {
+    findings.push(
+      warn(`move ${id}`, `${index}/${shard} waits: ${why?.reason}`, 'see docs/operations.md for the reason'),
+    );
+  }
+  const open = new Set(moves.map(({ id }) => id));
+  for (const { uid } of await records.indexes()) {
+    const count = await strays.count(uid, async (id) => open.has(id) || (await isOpen(records, id)));
+    if (count > 0) findings.push(warn(`index ${uid}`, `${count} jobs belong to no move`, 'a reconciler removes them'));
+  }
+  if (findings.length > 0) return findings;
+  return [ok('moves', moves.length === 0 ? 'none unfinished' : `${moves.length} unfinished, each with a job`)];
+}
+
+/** Asked of the record: it may have been planned since the list was read. */
+async function isOpen(records: DoctorParts['records'], id: string): Promise<boolean> {
+  const move = await records.move(id);
+  return move !== null && move.outcome === undefined;
+}
+
+/** A router that lags behind holds every move of the index up at its barriers. */
+async function routersOf({ registry, records }: DoctorParts): Promise<Finding[]> {
+  const routers = await registry.live();
+  if (routers.length === 0) return [ok('routers', 'none live: nobody writes')];
+  const findings: Finding[] = [];
+  for (const { uid } of await records.indexes()) {
+    const table = await records.table(uid).catch((error: unknown) => {
+      if (isMiroirError(error)) return null;
+      throw error;
+    });
+    for (const { name, acks } of routers) {
+      const seen = acks[uid]?.epoch;
+      if (table === null || seen === undefined || seen <= table.epoch) continue;
+      const found = `${name} has seen epoch ${seen} of ${uid}, Redis shows ${table.epoch}`;
+      findings.push(fail('routers', found, 'Redis lost writes: see docs/operations.md before anything moves'));
+    }
+  }
+  return findings.length > 0 ? findings : [ok('routers', `${routers.length} live, none ahead of Redis`)];
+}

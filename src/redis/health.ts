@@ -1,0 +1,25 @@
+/** What Redis tells about itself, from INFO: managed Redis denies CONFIG. */
+import type { Redis } from 'ioredis';
+import type { RedisHealth, RedisLook } from '../ports.ts';
+import { infoField } from './connection.ts';
+import { reading } from './fault.ts';
+
+export function createRedisHealth(redis: Redis): RedisHealth {
+  return {
+    look: () =>
+      reading('Redis itself', async (): Promise<RedisLook> => {
+        const info = await redis.info();
+        const [seconds, micros] = await redis.time();
+        const isSaved = (name: string): boolean => infoField(info, name) !== 'err';
+        return {
+          version: infoField(info, 'redis_version'),
+          policy: infoField(info, 'maxmemory_policy'),
+          hasAof: infoField(info, 'aof_enabled') === '1',
+          areWritesSaved: isSaved('aof_last_write_status') && isSaved('rdb_last_bgsave_status'),
+          usedBytes: Number(infoField(info, 'used_memory')),
+          maxBytes: Number(infoField(info, 'maxmemory')),
+          nowMs: Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000),
+        };
+      }),
+  };
+}

@@ -1,0 +1,123 @@
+// What the doctor finds: a fleet in order, and each trouble planted by itself, with its remedy.
+import { Queue } from 'bullmq';
+import { afterEach, describe, expect, it } from 'vitest';
+import { doctor, type Finding } from '../../src/control/doctor.ts';
+import { indexQueue, QUEUE_PREFIX } from '../../src/queue/names.ts';
+import { keys } from '../../src/redis/keys.ts';
+import { createRepairLists } from '../../src/redis/repairs.ts';
+import { openControl } from '../../src/service/control.ts';
+import { someDocuments, startTestFleet, type TestFleet, type TestFleetOptions } from '../support/fleet.ts';
+import { RouterCalls } from '../support/router-calls.ts';
+import { untilTrue } from '../support/until.ts';
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function makeFleet(options: TestFleetOptions = {}): Promise<TestFleet> {
+  const fleet = await startTestFleet({ nodes: 2, aof: 'everysec', ...options });
+  closers.push(() => fleet.stop());
+  await fleet.createIndex({ shards: 4, replicationFactor: 2, documents: someDocuments(40) });
+  return fleet;
+}
+async function look(fleet: TestFleet): Promise<Finding[]> {
+  const control = await openControl(fleet.config, { anyRedis: true });
+  try {
+    return await doctor(control);
+  } finally {
+    await control.close();
+  }
+}
+const bad = async (fleet: TestFleet): Promise<Finding[]> => (await look(fleet)).filter(({ level }) => level !== 'ok');
+
+describe('the doctor', () => {
+  it('finds nothing wrong with a fleet in order, and says what it looked at', async () => {
+    const fleet = await makeFleet();
+    const findings = await look(fleet);
+    expect(findings.filter(({ level }) => level !== 'ok')).toEqual([]);
+    const subjects = new Set(findings.map(({ subject }) => subject));
+    expect([...subjects].sort()).toEqual(
+      ['index docs', 'moves', 'node n1', 'node n2', 'planner', 'redis', 'routers'].sort(),
+    );
+  });
+
+  it('tells of a Redis that forgets and evicts', async () => {
+    const fleet = await makeFleet({ aof: 'off' });
+    await fleet.base.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await bad(fleet)).toEqual([
+      {
+        level: 'fail',
+        subject: 'redis',
+        found: expect.stringContaining('allkeys-lru'),
+        remedy: expect.stringContaining('noeviction'),
+      },
+      { level: 'fail', subject: 'redis', found: expect.stringContaining('append-only'), remedy: 'set appendonly yes' },
+    ]);
+  });
+
+  it('tells of a planner that is missing', async () => {
+    const fleet = await makeFleet();
+    await fleet.base.redis.hset(keys.lease('planner'), 'state', 'clean');
+    expect(await bad(fleet)).toMatchObject([{ level: 'fail', subject: 'planner' }]);
+  });
+
+  it('tells of a node that does not answer, and goes on with the others', async () => {
+    const fleet = await makeFleet();
+    fleet.nodes[1]!.kill('SIGKILL');
+    await fleet.nodes[1]!.exited;
+    const findings = await look(fleet);
+    expect(findings).toContainEqual(expect.objectContaining({ level: 'fail', subject: 'node n2' }));
+    expect(findings).toContainEqual(expect.objectContaining({ level: 'ok', subject: 'node n1' }));
+  });
+
+  it('tells of settings that differ, by name', async () => {
+    const fleet = await makeFleet();
+    const n2 = fleet.client('n2');
+    const task = await n2.updateSettings('docs', { stopWords: ['the'] });
+    await untilTrue(async () => (await n2.tasks({ uids: [task], limit: 1 }))[0]?.finishedAt != null);
+    expect(await bad(fleet)).toEqual([
+      {
+        level: 'fail',
+        subject: 'index docs',
+        found: 'n2 has other settings than n1: stopWords',
+        remedy: expect.any(String),
+      },
+    ]);
+  });
+
+  it('tells of documents on a node that does not own their shard', async () => {
+    const fleet = await makeFleet({ nodes: 3 });
+    const table = await fleet.base.records.table('docs');
+    const route = table!.shards[0]!;
+    const stranger = ['n1', 'n2', 'n3'].find((id) => !route.owners.includes(id))!;
+    const client = fleet.client(stranger);
+    const tag = '{"router":"stray","epoch":1,"shards":[0],"attempt":1}';
+    if ((await client.index('docs')) === null) {
+      await client.createIndex('docs', 'id');
+      await client.updateSettings('docs', await fleet.client(route.owners[0]!).settings('docs'));
+    }
+    const task = await client.putDocuments('docs', 'id', '[{"id":"x","_miroir_shard":0,"_miroir_slot":1}]', tag);
+    await untilTrue(async () => (await client.tasks({ uids: [task], limit: 1 }))[0]?.finishedAt != null);
+    expect((await bad(fleet)).map(({ found }) => found)).toEqual([
+      `1 documents on ${stranger} are of shards that it neither owns nor is being given`,
+    ]);
+  });
+
+  it('tells of what an owner missed, of jobs without a move, and of a router ahead of Redis', async () => {
+    const fleet = await makeFleet();
+    const { base } = fleet;
+    await createRepairLists(base).add('docs', 1, ['7', '8'], ['n2']);
+    const queue = new Queue(indexQueue('docs'), { prefix: QUEUE_PREFIX, connection: { url: base.config.redisUrl } });
+    closers.push(() => queue.close());
+    await queue.add('docs/1', { v: 1, move: 'gone', index: 'docs', phase: 'DualWriteStarted' });
+    const calls = await RouterCalls.open(base);
+    closers.push(() => calls.close());
+    await untilTrue(async () => JSON.stringify(await base.redis.hgetall(keys.routers)).includes('docs'));
+    await base.redis.hset(keys.routing('docs'), 'epoch', '0');
+    const found = (await bad(fleet)).map((finding) => finding.found);
+    expect(found).toContain('n2 missed 2 documents of 1 shards');
+    expect(found).toContain('1 jobs belong to no move');
+    expect(found.some((text) => /has seen epoch \d+ of docs, Redis shows 0/.test(text))).toBe(true);
+  });
+});
