@@ -1,5 +1,5 @@
 // Lists of documents, single documents and stats over three development nodes, compared with one that holds everything.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { ClientAnswer } from '../../src/routing/api.ts';
 import type { Reads } from '../../src/routing/search/reads.ts';
 import { OPTIONS, parsed, startReadScene, view } from '../support/reads.ts';
@@ -112,6 +112,47 @@ describe('a list in its own order', () => {
     const { body } = await list('items', { ids: [] });
     expect(body).toBe('{"results":[],"offset":0,"limit":20,"total":0}');
     expect(await idsOf('items', { ids: [3, 4, 5, '6', 100_000] })).toHaveLength(4);
+  });
+});
+
+describe('a list while others write', () => {
+  it('has what was there all along, however often the totals change', async () => {
+    const other = await startReadScene();
+    onTestFinished(() => other.stop());
+    await other.add({ uid: 'busy', documents: DOCUMENTS, settings: SETTINGS });
+    const [node, body] = [other.client('n1'), JSON.stringify({ fields: ['id'], limit: 1_000 })];
+    const lasting = parsed(await other.reads().fetchDocuments('busy', body, OPTIONS)) as Page;
+    // The places of its first documents are used again by those that come back, before all that stay.
+    const url = `${other.processes[0]?.url ?? ''}/indexes/busy/documents?limit=5`;
+    const going = [...((await (await fetch(url)).json()) as Page).results];
+    const ids = going.map(({ id }) => String(id));
+    await other.applied('n1', await node.deleteDocuments('busy', ids, 'test'));
+    const staying = lasting.results.filter(({ id }) => !ids.includes(String(id))).map(({ id }) => id);
+    const { traffic } = other;
+    const busy: typeof traffic = {
+      ...traffic,
+      close: () => traffic.close(),
+      of: (asked) => {
+        const to = traffic.of(asked);
+        if (asked.id !== 'n1') return to;
+        const fetchDocuments: typeof to.fetchDocuments = async (index, text, limits) => {
+          const answer = await to.fetchDocuments(index, text, limits);
+          const back = text.includes('"limit":0') ? going.pop() : undefined;
+          if (back !== undefined) await other.put('n1', 'busy', JSON.stringify([back]));
+          return answer;
+        };
+        return new Proxy(to, {
+          get: (target, name) => {
+            if (name === 'fetchDocuments') return fetchDocuments;
+            const value: unknown = Reflect.get(target, name);
+            return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+          },
+        });
+      },
+    };
+    const answer = await other.reads({ traffic: busy }).fetchDocuments('busy', body, OPTIONS);
+    const seen = (parsed(answer) as Page).results.map(({ id }) => id);
+    expect(staying.filter((id) => !seen.includes(id))).toEqual([]);
   });
 });
 

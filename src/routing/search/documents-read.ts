@@ -89,8 +89,12 @@ class DocumentsRead {
       const totals = parts.map(({ text }) => totalOf(text));
       const pages = await this.#pagesOf(parts, dealPage(totals, this.#request));
       const isSame = pages?.every(({ text }, i) => totalOf(text) === totals[i]) === true;
-      if (pages !== null && (isSame || deal === DEALS_MAX)) return { pages, skip: 0, missing };
-      if (deal === DEALS_MAX) return this.#fromStart({ offset: 0, limit: this.#request.offset + this.#request.limit });
+      if (pages !== null && isSame) return { pages, skip: 0, missing };
+      if (deal < DEALS_MAX) continue;
+      // A page cut to a total that has grown since lacks a document that may have been there all along.
+      const { offset, limit } = this.#request;
+      if (pages === null || offset <= limit) return this.#fromStart({ offset: 0, limit: offset + limit });
+      return { pages, skip: 0, missing };
     }
   }
 
