@@ -116,10 +116,13 @@ describe('a router’s registration', () => {
     const { signal } = new AbortController();
     const raw = await Promise.all([
       calls.router.index('late', { signal }),
+      calls.router.fetchDocuments('late', '{"limit":1}', { signal }),
+      calls.router.document('late', '1', '', { signal }),
+      calls.router.stats('late', { signal }),
       calls.router.multiSearch('{"queries":[{"indexUid":"late"}]}', { signal }),
       calls.router.settings('late', null, { signal }),
     ]);
-    expect(raw.map(({ status }) => status)).toEqual([503, 503, 503]);
+    expect(raw.map(({ status }) => status)).toEqual([503, 503, 503, 503, 503, 503]);
     for (const answer of answers)
       expect(answer).toMatchObject({ status: 503, body: { code: 'miroir_router_unconfirmed' } });
     proxy.heal();

@@ -11,6 +11,8 @@ import type { AskNode, Reading, Scope } from './reading.ts';
 
 /** Up to here every node gives the whole page, which is less than asking for the totals first. */
 const SMALL_PAGE_END = 100;
+/** Up to here a page is read from the start where totals change all the time, which costs that many of each node. */
+const NEAR_PAGE_END = 10_000;
 /** The totals may change between two requests while others write; then they are asked for again. */
 const DEALS_MAX = 3;
 
@@ -29,7 +31,7 @@ export async function readDocuments(
 ): Promise<ClientAnswer> {
   const raw: AskNode = (node, limits) => node.fetchDocuments(index, body, limits);
   // The number of shards never changes, so any snapshot tells where ids live.
-  const request = readDocumentsRequest(body, reading.tables.snapshot(index).entry);
+  const request = readDocumentsRequest(body, (await reading.found(index, options)).entry);
   const read = async (scope: Scope): Promise<ClientAnswer> => {
     const { snapshot } = scope;
     if (request === null || documentsFor(request, [], { offset: 0, limit: 0 }) === null) return scope.refuse(raw);
@@ -93,7 +95,8 @@ class DocumentsRead {
       if (deal < DEALS_MAX) continue;
       // A page cut to a total that has grown since lacks a document that may have been there all along.
       const { offset, limit } = this.#request;
-      if (pages === null || offset <= limit) return this.#fromStart({ offset: 0, limit: offset + limit });
+      const isNear = offset <= limit || offset + limit <= NEAR_PAGE_END;
+      if (pages === null || isNear) return this.#fromStart({ offset: 0, limit: offset + limit });
       return { pages, skip: 0, missing };
     }
   }

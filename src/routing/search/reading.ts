@@ -64,8 +64,10 @@ export class Reading {
     }
   }
 
-  /** One that is not known may have been created a moment ago, through another router. */
-  async #sought(index: string, { signal }: ReadOptions): Promise<ReadSnapshot> {
+  /** What is registered of the index: one that is not known may have been created a moment ago, through another router. */
+  async found(index: string, { signal }: ReadOptions): Promise<ReadSnapshot> {
+    const known = this.#known(index);
+    if (known !== null) return known;
     await this.tables.sure(signal);
     return this.tables.snapshot(index);
   }
@@ -77,7 +79,7 @@ export class Reading {
     use: (scope: Scope) => Promise<T>,
     shardsOf: (snapshot: ReadSnapshot) => readonly number[] = allShards,
   ): Promise<T> {
-    const snapshot = this.#known(index) ?? (await this.#sought(index, options));
+    const snapshot = this.#known(index) ?? (await this.found(index, options));
     const counted = this.tables.reading(index, shardsOf(snapshot), snapshot.table.epoch);
     try {
       const result = await use(this.#scope(index, snapshot, options));
