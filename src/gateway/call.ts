@@ -21,6 +21,8 @@ export interface Call {
   body(maxBytes: number): Promise<Body>;
   /** The same of documents, in pieces where they are many. */
   documents(maxBytes: number, isLines: boolean): Promise<Collected & { readonly bytes: number }>;
+  /** What the router still holds of the body when its call has rejected: its room is given back only after that. */
+  readonly onHeld: (over: Promise<unknown>) => void;
   readonly limits: { readonly documentsMaxBytes: number; readonly jsonMaxBytes: number };
 }
 
@@ -41,8 +43,8 @@ export function indexOf({ params }: Call): string {
 
 export const reading = ({ signal, partial }: Call): ReadOptions => ({ signal, partial });
 
-export const writing = ({ signal }: Call, customMetadata?: string): WriteOptions =>
-  customMetadata === undefined ? { signal } : { signal, customMetadata };
+export const writing = ({ signal, onHeld }: Call, customMetadata?: string): WriteOptions =>
+  customMetadata === undefined ? { signal, onHeld } : { signal, onHeld, customMetadata };
 
 /** The client's own text, given back with its task; the one parameter of the write routes without a payload. */
 export const METADATA = 'customMetadata';

@@ -57,6 +57,7 @@ export class Calls {
       controller.abort(new TimeoutError(`no answer in ${callMs} ms`, { remedy: 'ask again, or for less' }));
     let deadline = setTimeout(onLate, callMs);
     const shares: Share[] = [];
+    const held: Promise<unknown>[] = [];
     const read = async <T extends Collector>(maxBytes: number, collector: (expectedBytes?: number) => T) => {
       // A body has deadlines of its own; the router's time begins after it.
       clearTimeout(deadline);
@@ -76,6 +77,7 @@ export class Calls {
       return await route.handle(this.#router, {
         ...asked,
         signal: controller.signal,
+        onHeld: (over) => void held.push(over),
         partial: request.headers[PARTIAL_HEADER] === 'allow',
         limits: {
           documentsMaxBytes: this.#limits.bodyMaxBytes,
@@ -94,8 +96,10 @@ export class Calls {
     } finally {
       clearTimeout(deadline);
       response.off('close', onClose);
-      for (const share of shares) share.release();
       this.#running.delete(controller);
+      // Of a client that went away the router may still be sending something.
+      if (held.length > 0) void Promise.allSettled(held).then(() => this.#giveBack(shares));
+      else this.#giveBack(shares);
       this.#count();
       if (this.#running.size === 0) this.#onIdle?.();
     }
@@ -111,6 +115,11 @@ export class Calls {
     }, this.#limits.timings.drainMs);
     await idle;
     clearTimeout(timer);
+  }
+
+  #giveBack(shares: readonly Share[]): void {
+    for (const share of shares) share.release();
+    this.#count();
   }
 
   #count(): void {

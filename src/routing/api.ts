@@ -18,6 +18,8 @@ export interface CallOptions {
 export interface WriteOptions extends CallOptions {
   /** The client's own, given back with its task. */
   readonly customMetadata?: string;
+  /** Told by a call that rejects while requests to nodes still hold what it was given; resolves once they are over. */
+  readonly onHeld?: (over: Promise<unknown>) => void;
 }
 
 export interface ReadOptions extends CallOptions {

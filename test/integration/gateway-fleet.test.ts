@@ -1,9 +1,12 @@
 // The gateway process over a fleet: the official client talks to three nodes as to one, and the process ends cleanly.
+import { request } from 'node:http';
 import { Meilisearch } from 'meilisearch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type WorkerProcess, spawnWorker, startWorker } from '../../src/fleet/processes.ts';
+import { openRouter } from '../../src/service/router.ts';
 import { type TestFleet, startTestFleet } from '../support/fleet.ts';
-import { ask } from '../support/gateway.ts';
+import { ask, JSON_TYPE, startScene } from '../support/gateway.ts';
+import { switchesOf } from '../support/switches.ts';
 import { untilTrue } from '../support/until.ts';
 
 let fleet: TestFleet;
@@ -61,6 +64,34 @@ describe('a gateway process', { timeout: 60_000 }, () => {
   it('counts its requests', async () => {
     const text = (await ask(gateway.ready.metrics ?? '', { path: '/metrics' })).text;
     expect(text).toMatch(/miroir_gateway_requests_total\{route="POST \/indexes\/:uid\/documents",status="202"\} 1/);
+  });
+
+  it('counts the body of a client that hung up until the requests that carry it are over', async () => {
+    const router = openRouter(fleet.base, { role: 'test' });
+    await untilTrue(() => router.readiness() === true);
+    const scene = await startScene({ router });
+    const heldBytes = async (): Promise<number> => (await scene.metrics.gatewayHeldBytes.get()).values[0]?.value ?? 0;
+    const [path, body] = ['/indexes/cities/documents', '[{"id":2000,"name":"held"}]'];
+    const nodes = fleet.nodes.map((node) => switchesOf(node));
+    const asked = async (): Promise<number> =>
+      (await Promise.all(nodes.map((node) => node.asked(`^${path}\\?`)))).flat().length;
+    try {
+      const before = await asked();
+      for (const node of nodes) await node.fault({ match: { path: `^${path}\\?` }, do: 'delay', ms: 800, times: 1 });
+      const sent = request(scene.gateway.url + path, { method: 'POST', headers: JSON_TYPE });
+      sent.on('error', () => undefined);
+      sent.end(body);
+      await untilTrue(async () => (await asked()) === before + 1);
+      sent.destroy();
+      await untilTrue(async () => ((await scene.metrics.gatewayInFlight.get()).values[0]?.value ?? 0) === 0);
+      expect(await heldBytes()).toBe(body.length);
+      await untilTrue(async () => (await heldBytes()) === 0);
+      // Accepted behind the client's back, as by a node.
+      await untilTrue(async () => (await ask(scene.gateway.url, { path: `${path}/2000` })).status === 200);
+    } finally {
+      for (const node of nodes) await node.clearFaults();
+      await scene.close();
+    }
   });
 
   it('ends with 0 on SIGTERM, and another one takes over what it has accepted', async () => {

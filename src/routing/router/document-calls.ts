@@ -114,14 +114,14 @@ export class DocumentCalls {
     return tables.get(index);
   }
 
-  async #write(payload: Payload, about: TaskAbout, { signal }: WriteOptions): Promise<ClientAnswer> {
+  async #write(payload: Payload, about: TaskAbout, options: WriteOptions): Promise<ClientAnswer> {
     const { tasks, write, observer } = this.#options;
     if (payload.parts.length === 0) {
       const counted = about.type === ADDITION ? { indexedDocuments: 0 } : { deletedDocuments: 0 };
       return tasks.done(about, { ...about.details, ...counted });
     }
     try {
-      const result = await new WriteRun(write, payload, signal).run();
+      const result = await new WriteRun(write, payload, options).run();
       if (result.kind === 'refused') {
         observer.write('refused');
         return nodeWords(result.answer) ?? { status: result.answer.status, headers: {}, body: '' };
@@ -129,7 +129,7 @@ export class DocumentCalls {
       observer.write(result.shortGroups.length === 0 ? 'accepted' : 'degraded');
       return await tasks.begun(about, taskPartsOf(result.parts), result.parts, result.shortGroups);
     } catch (error) {
-      if (!signal.aborted && !(error instanceof IndexUnknownError)) observer.write('unanswered');
+      if (!options.signal.aborted && !(error instanceof IndexUnknownError)) observer.write('unanswered');
       throw error;
     }
   }

@@ -4,27 +4,24 @@
  * others wait outside of any choice and choose anew (R2).
  */
 import { setMaxListeners } from 'node:events';
-import { NoQuorumError, OutcomeUnknownError, RouterUnconfirmedError } from '../../errors.ts';
-import type { MiroirError } from '../../errors.ts';
+import { type MiroirError, NoQuorumError, OutcomeUnknownError, RouterUnconfirmedError } from '../../errors.ts';
 import type { Clock, Logger, NodeAnswer, RepairLists, RouterObserver } from '../../ports.ts';
+import type { WriteOptions } from '../api.ts';
 import type { Bell } from './bell.ts';
 import { stepOf } from './choice.ts';
 import type { Delivery, Fate } from './deliver.ts';
 import { givenUp, refusedInPart } from './given-up.ts';
 import type { HoldEnder } from './hold-ender.ts';
 import type { InFlight } from './in-flight.ts';
-import { PartQueue } from './part-queue.ts';
-import type { Pending } from './part-queue.ts';
+import { PartQueue, type Pending } from './part-queue.ts';
 import { PartWaits } from './part-waits.ts';
 import type { RouterLimits } from './parts.ts';
 import type { Part, Payload } from './payload.ts';
 import { placeBell } from './places.ts';
 import type { Places } from './places.ts';
-import { turnBell } from './prepare.ts';
-import type { Chosen, Preparation } from './prepare.ts';
+import { type Chosen, type Preparation, turnBell } from './prepare.ts';
 import type { Registration, Session } from './registration.ts';
-import { hasMoves, tableBell } from './tables.ts';
-import type { Snapshot, Tables } from './tables.ts';
+import { hasMoves, type Snapshot, tableBell, type Tables } from './tables.ts';
 import type { WaitingRoom, WaitWhy } from './waits.ts';
 
 export interface WriteParts {
@@ -66,10 +63,11 @@ const DELAY_MS_MAX = 5_000;
 const ROUND_WAIT_MS = 60_000;
 /** One for all: making a reason takes its stack, which a small write would pay for. */
 const OVER = new Error('the write is over');
+
 export class WriteRun {
   readonly #parts: WriteParts;
   readonly #payload: Payload;
-  readonly #signal: AbortSignal;
+  readonly #call: WriteOptions;
   readonly #stop = new AbortController();
   readonly #queue: PartQueue;
   readonly #rounds = new Set<Promise<void>>();
@@ -82,12 +80,12 @@ export class WriteRun {
   #unconfirmedMs: number | null = null; // since when there is no registration to go on under
   #isPartial = false; // any node may have some of it
 
-  constructor(parts: WriteParts, payload: Payload, signal: AbortSignal) {
+  constructor(parts: WriteParts, payload: Payload, call: WriteOptions) {
     this.#parts = parts;
     this.#payload = payload;
-    this.#signal = signal;
+    this.#call = call;
     // Every part that waits listens until it waits no more, so that many at a time are no leak.
-    for (const one of [signal, this.#stop.signal]) setMaxListeners(0, one);
+    for (const one of [call.signal, this.#stop.signal]) setMaxListeners(0, one);
     this.#queue = new PartQueue(payload.parts);
     this.#waits = new PartWaits({
       ...parts,
@@ -105,6 +103,8 @@ export class WriteRun {
       await this.#loop();
     } finally {
       this.#stop.abort(OVER);
+      // The client went away: requests that are on their way hold what it sent until their own time is over.
+      if (this.#rounds.size > 0) this.#call.onHeld?.(Promise.allSettled(this.#rounds));
       await Promise.all(this.#queue.all().map(({ place }) => this.#parts.preparation.leave(place)));
     }
     const refusal = this.#refusal;
@@ -121,10 +121,10 @@ export class WriteRun {
 
   async #loop(): Promise<void> {
     for (;;) {
-      this.#signal.throwIfAborted();
+      this.#call.signal.throwIfAborted();
       if (!this.#isOver && this.#startRound()) continue;
       if (this.#rounds.size === 0 && (this.#isOver || this.#queue.isEmpty)) return;
-      await this.#parts.bell.wait([this], ROUND_WAIT_MS, this.#signal);
+      await this.#parts.bell.wait([this], ROUND_WAIT_MS, this.#call.signal);
     }
   }
 
