@@ -74,6 +74,27 @@ describe('a router’s calls', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(untilMs);
   });
 
+  it('deletes an index on its nodes only after writes to it that a router still has under way', async () => {
+    await create('late');
+    const nodes = fleet.nodes.map((node) => switchesOf(node));
+    const asked = async (path: string) => (await Promise.all(nodes.map((node) => node.asked(path)))).flat();
+    const DELAY_MS = 1_000;
+    for (const node of nodes)
+      await node.fault({ match: { path: '^/indexes/late/documents\\?' }, do: 'delay', ms: DELAY_MS, times: 1 });
+    const write = calls.put('late', [{ id: 1 }]);
+    await untilTrue(async () => (await asked('^/indexes/late/documents\\?')).length === 1);
+    const deletion = await parsed(calls.router.deleteIndex('late', { signal }));
+    expect(await calls.ended({ ...deletion, headers: {} })).toMatchObject({ status: 'succeeded' });
+    const [written] = await asked('^/indexes/late/documents\\?');
+    const deletions = (await asked('^/indexes/late$')).filter(({ method }) => method === 'DELETE');
+    expect(deletions).toHaveLength(2);
+    for (const { at } of deletions) expect(at - (written?.at ?? 0)).toBeGreaterThanOrEqual(DELAY_MS);
+    // Accepted, and it counts no more: whoever is told so looks again.
+    expect(await write).toMatchObject({ status: 503, body: { code: 'miroir_outcome_unknown' } });
+    for (const id of ['n1', 'n2']) expect(await fleet.client(id).index('late')).toBeNull();
+    for (const node of nodes) await node.clearFaults();
+  });
+
   it('creates an index anew behind its deletion that a node has not carried out yet', async () => {
     await create('again');
     await calls.ended(await calls.put('again', [{ id: 1 }]));

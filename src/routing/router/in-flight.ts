@@ -45,6 +45,22 @@ export class InFlight {
     };
   }
 
+  /**
+   * What may be acknowledged of all indexes: those of the present tables, and those without one that writes are still on
+   * their way to. A write that lands after the deletion would bring the index back.
+   */
+  acknowledgedAll(tables: readonly RoutingTable[]): Record<string, Acknowledged> {
+    const all = Object.fromEntries(tables.map((table) => [table.index, this.acknowledged(table)]));
+    for (const [index, shards] of this.#indexes) {
+      const late = [...shards].flatMap(([shard, { write }]) =>
+        write.size === 0 ? [] : [[shard, Math.min(...write.keys())] as const],
+      );
+      if (index in all || late.length === 0) continue;
+      all[index] = { epoch: Math.min(...late.map(([, epoch]) => epoch)), late: Object.fromEntries(late) };
+    }
+    return all;
+  }
+
   /** What may be acknowledged of the index whose present table is this one. */
   acknowledged(table: RoutingTable): Acknowledged {
     const late: Record<string, number> = {};

@@ -218,9 +218,9 @@ export class Registration {
   }
 
   async #confirm(session: OpenSession): Promise<boolean> {
-    const { registry, tables, inFlight } = this.#options;
+    const { registry, tables } = this.#options;
     const [elapsed, sentMs] = this.#send();
-    this.#handedIn = Object.fromEntries(tables.all().map(({ table }) => [table.index, inFlight.acknowledged(table)]));
+    this.#handedIn = this.#acknowledged();
     const confirmation = await registry.confirm(session.id, this.#handedIn);
     // Ended while it was on its way.
     if (this.#session !== session) return true;
@@ -235,11 +235,15 @@ export class Registration {
 
   /** Whether what is late by the last confirmation is not any more. */
   #hasNews(): boolean {
+    const present = this.#acknowledged();
+    return Object.entries(this.#handedIn).some(
+      ([index, { late }]) => late !== undefined && JSON.stringify(present[index]?.late) !== JSON.stringify(late),
+    );
+  }
+
+  #acknowledged(): Record<string, Acknowledged> {
     const { tables, inFlight } = this.#options;
-    return tables.all().some(({ table }) => {
-      const late = this.#handedIn[table.index]?.late;
-      return late !== undefined && JSON.stringify(inFlight.acknowledged(table).late) !== JSON.stringify(late);
-    });
+    return inFlight.acknowledgedAll(tables.all().map(({ table }) => table));
   }
 
   #send(): readonly [() => number, number] {

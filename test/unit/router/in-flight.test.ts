@@ -64,6 +64,22 @@ describe('requests in flight (R2)', () => {
     expect(inFlight.acknowledged(table(6, route(0, 6, state))).late).toEqual(late);
   });
 
+  it('of an index whose table is gone are told of until its writes are over', () => {
+    const { inFlight, over } = counts();
+    const ends = [
+      inFlight.begin('gone', 'write', [{ shard: 0, epoch: 3 }]),
+      inFlight.begin('gone', 'write', [{ shard: 1, epoch: 5 }]),
+    ];
+    inFlight.begin('gone', 'read', [{ shard: 2, epoch: 1 }]);
+    const docs = table(9, route(0, 9));
+    expect(inFlight.acknowledgedAll([docs])).toEqual({ docs: { epoch: 9 }, gone: { epoch: 3, late: { 0: 3, 1: 5 } } });
+    ends[0]?.();
+    expect(inFlight.acknowledgedAll([docs])).toEqual({ docs: { epoch: 9 }, gone: { epoch: 5, late: { 1: 5 } } });
+    ends[1]?.();
+    expect(inFlight.acknowledgedAll([docs])).toEqual({ docs: { epoch: 9 } });
+    expect(over).toEqual(['gone', 'gone']);
+  });
+
   it('are drained when the last one ends', async () => {
     const { inFlight } = counts();
     await inFlight.drained();
