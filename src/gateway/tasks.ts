@@ -50,9 +50,9 @@ function readQuery(search: string): TaskListQuery {
     indexUids: indexUids(parameters, 'indexUids'),
     limit: count(parameters, 'limit', 'invalid_task_limit'),
     from: count(parameters, 'from', 'invalid_task_from'),
+    reverse: flag(parameters, 'reverse', 'invalid_task_reverse'),
   };
-  const isReverse = flag(parameters, 'reverse', 'invalid_task_reverse');
-  const other = isReverse === true ? 'reverse' : OTHERS.find((name) => (parameters.get(name) ?? '*') !== '*');
+  const other = OTHERS.find((name) => (parameters.get(name) ?? '*') !== '*');
   if (other !== undefined) return notSupported(`the parameter ${other} of tasks`, 'leave it out');
   // What is not given stays away: the router tells it from an empty list.
   return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));

@@ -39,15 +39,16 @@ export interface ClientTaskQuery {
   readonly uids?: readonly number[];
   readonly indexUids?: readonly string[];
   readonly limit: number;
-  /** Uid to start at, downward. */
+  /** Uid to start at: downward, or upward in reverse. */
   readonly from?: number;
+  readonly reverse?: boolean;
 }
 
 export interface ClientTasks {
   /** Stores a task and gives it the next uid. Bounded by count and age: the oldest go. */
   add(task: Omit<ClientTaskRecord, 'v' | 'uid' | 'outcome'>): Promise<number>;
   get(uid: number): Promise<ClientTaskRecord | null>;
-  /** Newest first. */
+  /** Newest first, in reverse the oldest. Fewer than `limit`: there are no more. */
   list(query: ClientTaskQuery): Promise<readonly ClientTaskRecord[]>;
   /** Keeps a final state; a second one is ignored. */
   finish(uid: number, outcome: ClientTaskOutcome): Promise<void>;

@@ -24,6 +24,11 @@ function toTask(uid: number, text: string, outcome: string | null): ClientTaskRe
   return { ...task, uid, outcome: final };
 }
 
+const inOrder =
+  (reverse: boolean) =>
+  (a: number, b: number): number =>
+    reverse ? a - b : b - a;
+
 export function createClientTasks({ redis, scripts, maxTasks, ttlSecs }: ClientTasksOptions): ClientTasks {
   /** The records of these uids that are there, in their order. */
   const records = async (uids: readonly number[]): Promise<ClientTaskRecord[]> => {
@@ -40,15 +45,29 @@ export function createClientTasks({ redis, scripts, maxTasks, ttlSecs }: ClientT
     }
     return found;
   };
-  /** Newest uids of some indexes, or of all. What has expired is at their end. */
-  const newest = async ({ indexUids, limit, from }: ClientTaskQuery): Promise<number[]> => {
+  /** Uids of some indexes, or of all, also of tasks that have expired: those are the oldest. */
+  const uidsOf = async ({ indexUids, limit, from, reverse = false }: ClientTaskQuery): Promise<number[]> => {
     const sets = indexUids === undefined ? [keys.clientTasks] : [...new Set(indexUids)].map(keys.clientTasksOf);
     const uids: number[] = [];
     for (const set of sets) {
-      const part = await redis.zrevrangebyscore(set, from ?? '+inf', '-inf', 'LIMIT', 0, limit);
+      const part = reverse
+        ? await redis.zrangebyscore(set, from ?? '-inf', '+inf', 'LIMIT', 0, limit)
+        : await redis.zrevrangebyscore(set, from ?? '+inf', '-inf', 'LIMIT', 0, limit);
       uids.push(...part.map(Number));
     }
-    return uids.sort((a, b) => b - a).slice(0, limit);
+    return uids.sort(inOrder(reverse)).slice(0, limit);
+  };
+  /** In reverse the expired ones come first, and are passed over; there are no more of them than tasks are kept. */
+  const walk = async (query: ClientTaskQuery): Promise<ClientTaskRecord[]> => {
+    const found: ClientTaskRecord[] = [];
+    let { from } = query;
+    for (;;) {
+      const uids = await uidsOf({ ...query, ...(from === undefined ? {} : { from }) });
+      found.push(...(await records(uids)));
+      const isEnd = query.reverse !== true || uids.length < query.limit;
+      if (isEnd || found.length >= query.limit) return found.slice(0, query.limit);
+      from = (uids.at(-1) ?? 0) + 1;
+    }
   };
 
   const finish = (uid: number, outcome: ClientTaskOutcome | null): Promise<unknown> =>
@@ -67,11 +86,12 @@ export function createClientTasks({ redis, scripts, maxTasks, ttlSecs }: ClientT
       return reading('a task', async () => (await records([uid]))[0] ?? null);
     },
     async list(query) {
-      const { uids, indexUids, limit, from = Number.POSITIVE_INFINITY } = query;
+      const { uids, indexUids, limit, reverse = false } = query;
+      const from = query.from ?? (reverse ? 0 : Number.POSITIVE_INFINITY);
       if (limit <= 0) return [];
       return reading('tasks', async () => {
-        if (uids === undefined) return records(await newest(query));
-        const asked = [...new Set(uids)].filter((uid) => uid <= from).sort((a, b) => b - a);
+        if (uids === undefined) return walk(query);
+        const asked = [...new Set(uids)].filter((uid) => (reverse ? uid >= from : uid <= from)).sort(inOrder(reverse));
         const found = await records(asked);
         return found.filter(({ indexUid }) => indexUids?.includes(indexUid) ?? true).slice(0, limit);
       });

@@ -35,6 +35,8 @@ export interface TaskListQuery {
   readonly indexUids?: readonly string[];
   readonly limit?: number;
   readonly from?: number;
+  /** Oldest first, from there upward. */
+  readonly reverse?: boolean;
 }
 
 export interface DocumentsToWrite {

@@ -262,7 +262,6 @@ describe('what the gateway cannot do yet', () => {
     ['DELETE', '/keys/x'],
     ['POST', '/tasks/cancel'],
     ['DELETE', '/tasks'],
-    ['GET', '/tasks?reverse=true'],
     ['GET', '/tasks?afterEnqueuedAt=2026-01-01'],
     ['GET', '/experimental-features'],
     ['POST', '/indexes/cities/facet-search'],

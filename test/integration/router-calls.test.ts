@@ -332,6 +332,11 @@ describe('a router’s calls', () => {
     const page = await list({ indexUids: ['listed'], limit: 2 });
     expect([uids(page), page['next']]).toEqual([uids(all).slice(0, 2), uids(all)[2]]);
     expect(uids(await list({ indexUids: ['listed'], from: page['next'] }))).toEqual(uids(all).slice(2));
+    const oldest = [...uids(all)].reverse();
+    const first = await list({ indexUids: ['listed'], limit: 2, reverse: true });
+    expect([uids(first), first['from'], first['next']]).toEqual([oldest.slice(0, 2), oldest[0], oldest[2]]);
+    const rest = await list({ indexUids: ['listed'], from: first['next'], reverse: true });
+    expect([uids(rest), rest['next']]).toEqual([oldest.slice(2), null]);
     expect(uids(await list({ uids: [uids(all)[1]] }))).toEqual([uids(all)[1]]);
     expect(await parsed(calls.router.task(999_999, { signal }))).toMatchObject({
       status: 404,

@@ -17,7 +17,7 @@ export interface OneNodeRouter extends Router {
 }
 
 const ANSWER_HEADERS = ['retry-after'] as const;
-type Query = Readonly<Record<string, string | number | readonly (string | number)[] | undefined>>;
+type Query = Readonly<Record<string, string | number | boolean | readonly (string | number)[] | undefined>>;
 
 const searchOf = (query: Query): string => {
   const parameters = Object.entries(query).flatMap(([name, value]): [string, string][] =>

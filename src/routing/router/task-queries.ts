@@ -35,7 +35,8 @@ export class TaskQueries {
   async list(query: TaskListQuery, { signal }: CallOptions): Promise<ClientAnswer> {
     const limit = query.limit ?? LIMIT_DEFAULT;
     const found: TaskView[] = [];
-    const kept = { ...(query.uids && { uids: query.uids }), ...(query.indexUids && { indexUids: query.indexUids }) };
+    const { uids, indexUids, reverse = false } = query;
+    const kept = { ...(uids && { uids }), ...(indexUids && { indexUids }), reverse };
     let { from } = query;
     let isEnd = false;
     let scanned = 0;
@@ -43,7 +44,7 @@ export class TaskQueries {
       const records = await this.#clientTasks.list({ ...kept, limit: PAGE, ...(from === undefined ? {} : { from }) });
       scanned += records.length;
       isEnd = records.length < PAGE;
-      from = (records.at(-1)?.uid ?? 0) - 1;
+      from = (records.at(-1)?.uid ?? 0) + (reverse ? 1 : -1);
       isEnd ||= from < 0;
       const wanted = records.filter(({ type }) => query.types === undefined || query.types.includes(type));
       // Without states to narrow by, no more is looked at than is shown.

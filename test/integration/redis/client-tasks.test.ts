@@ -79,6 +79,19 @@ describe('the list', () => {
     expect(await uidsOf(tasks, { limit: 10, indexUids: [] })).toEqual([]);
   });
 
+  it('has the oldest first in reverse, past what has expired', async () => {
+    const tasks = tasksOf(100);
+    for (const index of ['books', 'other', 'books', 'third', 'other', 'books']) await tasks.add(task(index));
+    const reverse = true;
+    expect(await uidsOf(tasks, { limit: 10, reverse })).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await uidsOf(tasks, { limit: 2, from: 3, reverse })).toEqual([3, 4]);
+    expect(await uidsOf(tasks, { limit: 3, indexUids: ['other', 'books'], from: 1, reverse })).toEqual([1, 2, 4]);
+    expect(await uidsOf(tasks, { limit: 2, uids: [5, 0, 4], from: 1, reverse })).toEqual([4, 5]);
+    for (const uid of [0, 1, 2]) await world.connection.del(keys.clientTask(uid));
+    expect(await uidsOf(tasks, { limit: 2, reverse })).toEqual([3, 4]);
+    expect(await uidsOf(tasks, { limit: 9, indexUids: ['books'], reverse })).toEqual([5]);
+  });
+
   it('reads more than one round trip takes', async () => {
     const tasks = tasksOf(2_000);
     for (let n = 0; n < 1_200; n += 1) await tasks.add(task('books'));
