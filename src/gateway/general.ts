@@ -25,7 +25,6 @@ const ONE_BY_ONE = 'nothing does it over many nodes yet';
 type Absent = readonly [method: Route['method'], path: string, action: Action, what: string, remedy: string];
 
 const ABSENT: readonly Absent[] = [
-  ['PATCH', '/indexes/:uid', 'indexes.update', 'changes of an index’s name or primary key', 'create another index'],
   ['POST', '/indexes/:uid/facet-search', 'search', 'facet search', 'search with `facets` instead'],
   ['POST', '/indexes/:uid/similar', 'search', 'search for similar documents', ONE_BY_ONE],
   ['GET', '/indexes/:uid/similar', 'search', 'search for similar documents', ONE_BY_ONE],

@@ -1,6 +1,6 @@
 /** Routes about indexes, their settings and figures. */
 import type { ClientAnswer, Router } from '../routing/api.ts';
-import { INDEX_UID_RULE, isIndexUid, json, refuse } from './answers.ts';
+import { INDEX_UID_RULE, isIndexUid, json, notSupported, refuse } from './answers.ts';
 import { type Call, indexOf, reading, type Route, writing } from './call.ts';
 import { fieldsOf, readJson, wrongType } from './json-body.ts';
 import { invalidKey } from './keys.ts';
@@ -38,17 +38,36 @@ async function listIndexes(router: Router, call: Call): Promise<ClientAnswer> {
   return json({ results: visible.slice(offset, offset + limit), offset, limit, total: visible.length });
 }
 
+/** Null: none is given. */
+function primaryKeyIn(fields: ReadonlyMap<string, unknown>): string | null {
+  const primaryKey = fields.get('primaryKey') ?? null;
+  if (primaryKey === null || typeof primaryKey === 'string') return primaryKey;
+  return wrongType(primaryKey, 'a string', '.primaryKey', 'invalid_index_primary_key');
+}
+
+function checkedUid(uid: unknown): string {
+  if (typeof uid !== 'string') return wrongType(uid, 'a string', '.uid', 'invalid_index_uid');
+  if (isIndexUid(uid)) return uid;
+  return refuse('invalid_index_uid', `Invalid value at \`.uid\`: \`${uid}\` ${INDEX_UID_RULE}`);
+}
+
 async function createIndex(router: Router, call: Call): Promise<ClientAnswer> {
   const { text, value } = await readJson(call);
   const fields = fieldsOf(value, ['uid', 'primaryKey']);
-  const [uid, primaryKey = null] = [fields.get('uid'), fields.get('primaryKey')];
-  if (primaryKey !== null && typeof primaryKey !== 'string') {
-    wrongType(primaryKey, 'a string', '.primaryKey', 'invalid_index_primary_key');
-  }
-  if (uid === undefined) return refuse('missing_index_uid', 'Missing field `uid`');
-  if (typeof uid !== 'string') return wrongType(uid, 'a string', '.uid', 'invalid_index_uid');
-  if (!isIndexUid(uid)) return refuse('invalid_index_uid', `Invalid value at \`.uid\`: \`${uid}\` ${INDEX_UID_RULE}`);
+  primaryKeyIn(fields);
+  if (!fields.has('uid')) return refuse('missing_index_uid', 'Missing field `uid`');
+  const uid = checkedUid(fields.get('uid'));
   return call.access.allowsIndex(uid) ? router.createIndex(text, writing(call)) : invalidKey();
+}
+
+async function updateIndex(router: Router, call: Call): Promise<ClientAnswer> {
+  const index = indexOf(call);
+  const fields = fieldsOf((await readJson(call)).value, ['primaryKey', 'uid']);
+  const primaryKey = primaryKeyIn(fields);
+  const uid = fields.get('uid') ?? null;
+  if (uid === null) return router.updateIndex(index, primaryKey, writing(call));
+  checkedUid(uid);
+  return notSupported('changes of an index’s name', 'create another index');
 }
 
 /** Figures of all indexes, for a key for some of them without the others. */
@@ -121,6 +140,7 @@ export const indexRoutes: readonly Route[] = [
     action: 'indexes.get',
     handle: async (router, call) => router.index(indexOf(call), { signal: call.signal }),
   },
+  { method: 'PATCH', path: '/indexes/:uid', action: 'indexes.update', handle: updateIndex },
   {
     method: 'DELETE',
     path: '/indexes/:uid',

@@ -14,7 +14,7 @@ export interface ClientTaskRecord {
   readonly v: number;
   readonly uid: number;
   readonly indexUid: string;
-  /** As a node names it: documentAdditionOrUpdate, documentDeletion, settingsUpdate, indexCreation, indexDeletion. */
+  /** As a node names it: documentAdditionOrUpdate, documentDeletion, settingsUpdate, indexCreation and the like. */
   readonly type: string;
   readonly details: Readonly<Record<string, unknown>>;
   /** RFC 3339, by the router's clock. */

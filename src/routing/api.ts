@@ -72,6 +72,8 @@ export interface Router {
   index(uid: string, options: CallOptions): Promise<ClientAnswer>;
   /** `body`: `{"uid": …, "primaryKey": …}`. */
   createIndex(body: string, options: WriteOptions): Promise<ClientAnswer>;
+  /** `primaryKey` null leaves it. An index with documents keeps its own, so another one is the task's error. */
+  updateIndex(uid: string, primaryKey: string | null, options: WriteOptions): Promise<ClientAnswer>;
   deleteIndex(uid: string, options: WriteOptions): Promise<ClientAnswer>;
   /** `part` null: all settings, else one such as `filterable-attributes`. */
   settings(index: string, part: string | null, options: CallOptions): Promise<ClientAnswer>;

@@ -129,6 +129,9 @@ const WRITES: readonly [string, Call, boolean?][] = [
         .updateSynonyms({ town: ['city'] })
         .waitTask(),
   ],
+  ['updates the index without a change', (c) => c.updateIndex('cities', { primaryKey: 'id' }).waitTask()],
+  ['gives another key to an index with documents', (c) => c.updateIndex('cities', { primaryKey: 'name' }).waitTask()],
+  ['updates an index that is not there', (c) => c.updateIndex('none', { primaryKey: 'id' }).waitTask()],
   ['sets faceting', (c) => cities(c).updateFaceting({ maxValuesPerFacet: 7 }).waitTask()],
   ['resets synonyms', (c) => cities(c).resetSynonyms().waitTask()],
 ];

@@ -173,6 +173,10 @@ const POSTS: readonly Asked[] = [
   { path: D, method: 'POST', headers: { 'content-type': 'Application/JSON; charset=utf-8' }, body: '[]' },
   { path: D, method: 'POST', headers: { 'content-type': ';;;' }, body: '[]' },
   { path: '/indexes', method: 'POST', body: '{"uid":"x"}' },
+  ...[{}, [], { primaryKey: null }, { primaryKey: 3 }, { uid: 12 }, { uid: 'a b' }, { nope: 1 }].map((body) => ({
+    path: '/indexes/cities',
+    ...asJson(body, 'PATCH'),
+  })),
   { path: '/indexes/cities/settings', ...asJson({ nope: 1 }, 'PATCH') },
   { path: '/indexes/cities/settings/sortable-attributes', ...asJson('people', 'PUT') },
   {
@@ -266,7 +270,6 @@ describe('what the gateway cannot do yet', () => {
     ['GET', '/experimental-features'],
     ['POST', '/indexes/cities/facet-search'],
     ['POST', '/indexes/cities/documents/edit'],
-    ['PATCH', '/indexes/cities'],
     ['PUT', '/indexes/cities/documents?skipCreation=true'],
   ])('%s %s: 501 with a code and what to do', async (method, path) => {
     const body = method === 'GET' ? {} : { headers: JSON_TYPE, body: '{}' };
@@ -274,6 +277,11 @@ describe('what the gateway cannot do yet', () => {
     expect(answer.status).toBe(501);
     expect(JSON.parse(answer.text)).toMatchObject({ code: 'miroir_not_supported', type: 'invalid_request' });
     expect(answer.text).toMatch(/the gateway does not support .+; .+/);
+  });
+
+  it('another name for an index', async () => {
+    const answer = await gateway({ path: '/indexes/cities', ...asJson({ uid: 'towns' }, 'PATCH') });
+    expect([answer.status, codeIn(answer)]).toEqual([501, 'miroir_not_supported']);
   });
 
   it('text/csv with documents', async () => {

@@ -116,6 +116,30 @@ describe('a router’s calls', () => {
     expect(await calls.put('nobody', [{ id: 1 }])).toMatchObject({ status: 404, body: { code: 'index_not_found' } });
   });
 
+  it('gives an index no other primary key, and says why by its documents', async () => {
+    await create('keyed');
+    const update = async (uid: string, primaryKey: string | null) => ({
+      ...(await parsed(calls.router.updateIndex(uid, primaryKey, { signal }))),
+      headers: {},
+    });
+    for (const same of [null, 'id']) {
+      const task = await calls.ended(await update('keyed', same));
+      expect(task).toMatchObject({ status: 'succeeded', type: 'indexUpdate', details: { primaryKey: same } });
+    }
+    const empty = await update('keyed', 'sku');
+    expect(empty).toMatchObject({ status: 501, body: { code: 'miroir_not_supported' } });
+    expect(empty.body['message']).toContain('delete the index');
+    await calls.ended(await calls.put('keyed', [{ id: 1, sku: 2 }]));
+    expect(await calls.ended(await update('keyed', 'sku'))).toMatchObject({
+      status: 'failed',
+      error: {
+        code: 'index_primary_key_already_exists',
+        message: 'Index `keyed`: Index already has a primary key: `id`.',
+      },
+    });
+    expect(await calls.ended(await update('nobody', 'id'))).toMatchObject({ error: { code: 'index_not_found' } });
+  });
+
   it('changes settings on every node with ours in them, and hides ours', async () => {
     await create('shop');
     const change = (part: string | null, body: unknown) =>

@@ -93,6 +93,7 @@ export function oneNodeRouter({ url, apiKey }: OneNodeOptions): OneNodeRouter {
     indexes: (query, { signal }) => call('GET', `/indexes${searchOf(query)}`, signal),
     index: (uid, { signal }) => call('GET', at(uid), signal),
     createIndex: (body, { signal }) => call('POST', '/indexes', signal, body),
+    updateIndex: (uid, primaryKey, { signal }) => call('PATCH', at(uid), signal, JSON.stringify({ primaryKey })),
     deleteIndex: (uid, { signal }) => call('DELETE', at(uid), signal),
     settings: (index, part, { signal }) => call('GET', settingsPath(index, part), signal),
     changeSettings: (index, part, body, { signal }) =>

@@ -1,7 +1,14 @@
 /** Creating, deleting, listing and showing indexes. */
 import type { IndexEntry } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
-import { IndexConflictError, InvalidInputError, isMiroirError, messageOf, NodeUnreachableError } from '../../errors.ts';
+import {
+  IndexConflictError,
+  InvalidInputError,
+  isMiroirError,
+  messageOf,
+  NodeUnreachableError,
+  NotSupportedError,
+} from '../../errors.ts';
 import type { ClientTaskPart, Clock, Logger, NodeClient, NodeIndex, Records, Registry } from '../../ports.ts';
 import type { CallOptions, ClientAnswer, WriteOptions } from '../api.ts';
 import { ok } from './answers.ts';
@@ -51,6 +58,28 @@ export class IndexCalls {
     }
     await registration.confirmed(signal);
     return tasks.done(about, { primaryKey });
+  }
+
+  /** Done or failed at once, in a node's words. Documents are dealt by their key, so a real change is not made here. */
+  async update(uid: string, primaryKey: string | null, { signal, ...options }: WriteOptions): Promise<ClientAnswer> {
+    const { tasks, tables, registration, clientOf } = this.#options;
+    const about = { indexUid: uid, type: 'indexUpdate', details: { primaryKey }, ...options };
+    registration.session();
+    if (!tables.has(uid)) await registration.confirmed(signal);
+    if (!tables.has(uid)) return tasks.failed(about, 'index_not_found', `Index \`${uid}\` not found.`);
+    const snapshot = tables.get(uid);
+    const own = snapshot.entry.primaryKey;
+    if (primaryKey === null || primaryKey === own) return tasks.done(about, about.details);
+    const counts = await Promise.all(ownersOf(snapshot).map((node) => clientOf(node).count(uid)));
+    signal.throwIfAborted();
+    if (counts.every((count) => count === 0)) {
+      throw new NotSupportedError(`the primary key of index ${uid} is not changed`, {
+        field: 'primaryKey',
+        remedy: 'delete the index, which has no documents, and create it with this key',
+      });
+    }
+    const message = `Index \`${uid}\`: Index already has a primary key: \`${own}\`.`;
+    return tasks.failed(about, 'index_primary_key_already_exists', message);
   }
 
   async remove(uid: string, { signal, ...options }: WriteOptions): Promise<ClientAnswer> {

@@ -61,6 +61,7 @@ export function createRouter(parts: RouterParts): Router {
     indexes: (query, { signal }) => guarded(signal, () => indexes.list(query)),
     index: (uid, options) => guarded(options.signal, () => indexes.show(uid, options)),
     createIndex: (body, options) => guarded(options.signal, () => indexes.create(body, options)),
+    updateIndex: (uid, primaryKey, options) => guarded(options.signal, () => indexes.update(uid, primaryKey, options)),
     deleteIndex: (uid, options) => guarded(options.signal, () => indexes.remove(uid, options)),
     settings: (index, part, options) => guarded(options.signal, () => settings.read(index, part, options)),
     changeSettings: (index, part, body, options) =>

@@ -3,6 +3,7 @@ import {
   IndexUnknownError,
   NodeProtocolError,
   NotMergeableError,
+  NotSupportedError,
   PageTooLargeError,
   ShardsUnreadableError,
 } from '../../errors.ts';
@@ -59,6 +60,7 @@ export const codeOf = ({ body }: NodeAnswer): string | null => parseView(body.to
 
 const STATUS = new Map<unknown, number>([
   [NotMergeableError, 501],
+  [NotSupportedError, 501],
   [PageTooLargeError, 413],
   [NodeProtocolError, 502],
 ]);
