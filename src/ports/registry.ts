@@ -28,6 +28,8 @@ export interface RouterEntry {
   /** Redis time (ms) until which the entry counts. */
   readonly untilMs: number;
   readonly acks: Readonly<Record<string, Acknowledged>>;
+  /** Redis time (ms) at which it acknowledged that; absent until it has once. */
+  readonly confirmedMs?: number;
 }
 
 export interface Registry {

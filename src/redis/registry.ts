@@ -64,7 +64,13 @@ export function createRegistry({ redis, scripts, entryMs, openNudges, logger }: 
         return entries
           .map(([id, text]) => ({ ...(parseJson(text, `router ${id}`) as Omit<RouterEntry, 'id'>), id }))
           .filter(({ untilMs }) => untilMs > nowMs)
-          .map(({ id, name, untilMs, acks }) => ({ id, name, untilMs, acks }));
+          .map(({ id, name, untilMs, acks, confirmedMs }) => ({
+            id,
+            name,
+            untilMs,
+            acks,
+            ...(confirmedMs === undefined ? {} : { confirmedMs }),
+          }));
       });
     },
     onNudge(listen) {

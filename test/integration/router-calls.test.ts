@@ -74,6 +74,21 @@ describe('a router’s calls', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(untilMs);
   });
 
+  it('deletes an index on its nodes only after every router has confirmed without it', async () => {
+    await create('young');
+    const { redis } = fleet.base;
+    const entry = { untilMs: Date.now() + 60_000, run: 'any', name: 'new', acks: {} };
+    await redis.hset('{miroir}:routers', 'new', JSON.stringify(entry));
+    const deletion = calls.router.deleteIndex('young', { signal });
+    await sleep(500);
+    expect(await isPending(deletion)).toBe(true);
+    await redis.hset('{miroir}:routers', 'new', JSON.stringify({ ...entry, confirmedMs: Date.now() }));
+    const begunMs = Date.now();
+    expect((await deletion).status).toBe(202);
+    expect(Date.now() - begunMs).toBeLessThan(1_000);
+    await redis.hdel('{miroir}:routers', 'new');
+  });
+
   it('deletes an index on its nodes only after writes to it that a router still has under way', async () => {
     await create('late');
     const nodes = fleet.nodes.map((node) => switchesOf(node));

@@ -5,5 +5,5 @@
 -- Returns {'ok', run id, time, index, epoch, ...}
 -- @include clock
 -- @include registry
-enter(KEYS[1], ARGV[1], ARGV[2], ARGV[4], '{}')
+enter(KEYS[1], ARGV[1], ARGV[2], ARGV[4], nil)
 return confirmation(KEYS[2], ARGV[3])

@@ -9,7 +9,16 @@ import {
   NodeUnreachableError,
   NotSupportedError,
 } from '../../errors.ts';
-import type { ClientTaskPart, Clock, Logger, NodeClient, NodeIndex, Records, Registry } from '../../ports.ts';
+import type {
+  ClientTaskPart,
+  Clock,
+  Logger,
+  NodeClient,
+  NodeIndex,
+  Records,
+  Registry,
+  RouterEntry,
+} from '../../ports.ts';
 import type { CallOptions, ClientAnswer, WriteOptions } from '../api.ts';
 import { ok } from './answers.ts';
 import { assertNotMoving } from './moves.ts';
@@ -137,14 +146,17 @@ export class IndexCalls {
   /**
    * A router that still knows the index could write to a node where it is gone, and so bring it back. One that is frozen
    * does nothing more once its entry is over, which lasts longer than its registration and so than any request of it.
+   * One that has not confirmed since may have read the table before, or go on with requests of another registration.
    */
   async #untilForgotten(uid: string, signal: AbortSignal): Promise<void> {
     const { registry, registration, clock, entryMs } = this.#options;
+    const [own, goneMs] = [registration.id(), registration.redisNowMs()];
+    const isDone = ({ id, acks, confirmedMs = 0 }: RouterEntry): boolean =>
+      acks[uid] === undefined && (id === own || confirmedMs >= goneMs);
     await registration.confirmed(signal);
     const overMs = clock.monotonic() + entryMs;
     while (clock.monotonic() < overMs) {
-      const routers = await registry.live();
-      if (routers.every(({ acks }) => acks[uid] === undefined)) return;
+      if ((await registry.live()).every(isDone)) return;
       await clock.sleep(LOOK_MS, signal);
     }
   }

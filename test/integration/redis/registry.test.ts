@@ -57,6 +57,7 @@ describe('a registration', () => {
     await registry.confirm('r1', { books: { epoch: 1 } });
     expect(await barrier(1)).toEqual({ open: true, routers: 1 });
     await registry.register('r2', 'host/2 gateway');
+    expect((await registry.live()).find(({ id }) => id === 'r2')).not.toHaveProperty('confirmedMs');
     expect(await barrier(1)).toMatchObject({ open: false, reason: 'router r2' });
     await registry.leave('r2');
     expect(await barrier(1)).toEqual({ open: true, routers: 1 });
@@ -83,6 +84,7 @@ describe('a registration', () => {
     expect(await barrier(7, 0)).toMatchObject({ open: true });
     expect(await barrier(7, 4)).toMatchObject({ open: false });
     expect(await barrier(5, 4)).toMatchObject({ open: true });
+    expect((await registry.live())[0]?.confirmedMs).toBeGreaterThan(Date.now() - 10_000);
     expect(await registry.live()).toMatchObject([
       { id: 'r1', name: 'host/1', acks: { books: { epoch: 7, late: { '4': 5 } } } },
     ]);

@@ -1,8 +1,10 @@
 -- Writes a router's entry, lengthened from `now`, and answers with run id, time and the epoch of every registered index.
+-- Without acknowledgements it is new, and has not said yet what it works by.
 local function enter(routers, id, entry_ms, name, acks)
   local ends = string.format('%.0f', tonumber(now) + tonumber(entry_ms))
+  local told = acks and ',"acks":' .. acks .. ',"confirmedMs":' .. now or ',"acks":{}'
   redis.call('HSET', routers, id,
-    '{"untilMs":' .. ends .. ',"run":"' .. run .. '","name":' .. cjson.encode(name) .. ',"acks":' .. acks .. '}')
+    '{"untilMs":' .. ends .. ',"run":"' .. run .. '","name":' .. cjson.encode(name) .. told .. '}')
 end
 local function confirmation(indexes, tables)
   local out = { 'ok', run, now }
