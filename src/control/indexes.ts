@@ -44,6 +44,7 @@ export type CreationParts = Omit<ControlParts, 'producer'>;
 export async function createIndex(parts: CreationParts, wanted: NewIndex): Promise<IndexEntry> {
   assertIndex(wanted);
   for (let attempt = 1; ; attempt += 1) {
+    await untilDeleted(parts, wanted);
     const topology = await parts.records.topology();
     const entry = entryOf(wanted, topology);
     if ((await parts.records.index(entry.uid)) !== null) {
@@ -58,9 +59,21 @@ export async function createIndex(parts: CreationParts, wanted: NewIndex): Promi
       await parts.fleet.createIndex(topology.version, entry, routes);
       return entry;
     } catch (error) {
-      // A node came or went: owners are computed anew, and nodes that have the index already keep it.
+      // A node came or went: owners are computed anew, and nodes that have the index already keep it. Or somebody deletes
+      // the index: it is made anew on nodes that have been told.
       if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
     }
+  }
+}
+
+/** One that was of this name is deleted first: what its nodes are told later would take along what is made here. */
+async function untilDeleted({ records, clock }: CreationParts, { uid, signal }: NewIndex): Promise<void> {
+  const deadlineMs = clock.monotonic() + TASK_MS;
+  while (await records.isBeingDeleted(uid)) {
+    if (clock.monotonic() > deadlineMs) {
+      throw new TimeoutError(`index ${uid} is still being deleted`, { remedy: 'create it in two minutes' });
+    }
+    await clock.sleep(LOOK_MS, signal);
   }
 }
 

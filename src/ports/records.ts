@@ -87,6 +87,8 @@ export interface Records {
   topology(): Promise<Topology>;
   indexes(): Promise<readonly IndexEntry[]>;
   index(uid: string): Promise<IndexEntry | null>;
+  /** Whether its nodes are still to be told that it was deleted. */
+  isBeingDeleted(index: string): Promise<boolean>;
   table(index: string): Promise<RoutingTable | null>;
   route(index: string, shard: number): Promise<RouteRead>;
   move(id: string): Promise<MoveState | null>;
@@ -177,8 +179,13 @@ export interface FleetWriter {
   initTopology(nodes: readonly TopologyNode[]): Promise<void>;
   /** Registers an index whose routes were computed from the topology of that version. */
   createIndex(topologyVersion: number, entry: IndexEntry, routes: readonly ShardRoute[]): Promise<void>;
-  /** Takes an index out of the registry; false when it is not in it. Throws `ConflictError` while it has moves. */
-  deleteIndex(uid: string): Promise<boolean>;
+  /**
+   * Takes an index out of the registry; null when it is not in it. Throws `ConflictError` while it has moves. Until
+   * `endDeletion` with what this returned, or two minutes, nobody creates an index of this name.
+   */
+  deleteIndex(uid: string): Promise<string | null>;
+  /** The deletion's nodes have been told, or will not be any more. */
+  endDeletion(uid: string, deletion: string): Promise<void>;
 }
 
 /** Changing topology and plans under the planner's fence. */

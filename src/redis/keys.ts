@@ -13,6 +13,8 @@ export const keys = {
   topology: `${PREFIX}:topology`,
   /** Hash uid → index entry. */
   indexes: `${PREFIX}:indexes`,
+  /** Epoch at which an index was deleted whose nodes are still to be told; expires. */
+  deleting: (index: string): string => `${PREFIX}:deleting:${index}`,
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
   routingPrefix: `${PREFIX}:routing:`,
   movePrefix: `${PREFIX}:move:`,

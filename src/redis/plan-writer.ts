@@ -16,6 +16,9 @@ const MOVES_PER_SCRIPT = 500;
 /** Shards that a node leaves by one script, each a change of the table that routers are told of. */
 const SHARDS_PER_SCRIPT = 200;
 
+/** Longer than all that a deletion takes: routers that have to let go (10 s), and the requests to its nodes. */
+const DELETION_MS = 120_000;
+
 const nodeText = (node: TopologyNode): string => JSON.stringify({ v: RECORD_VERSION, ...node });
 
 /** What may be written without a lease: the first topology, and a new index. */
@@ -28,7 +31,7 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
     async createIndex(topologyVersion, entry: IndexEntry, routes: readonly ShardRoute[]) {
       await scripts.run(
         'index-create',
-        [keys.topology, keys.indexes, keys.routing(entry.uid), keys.audit],
+        [keys.topology, keys.indexes, keys.routing(entry.uid), keys.audit, keys.deleting(entry.uid)],
         [
           topologyVersion,
           entry.uid,
@@ -41,12 +44,15 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
     async deleteIndex(uid) {
       const reply = await scripts.try(
         'index-delete',
-        [keys.indexes, keys.routing(uid), keys.audit, keys.moves],
-        [uid, auditMaxEntries, keys.movePrefix],
+        [keys.indexes, keys.routing(uid), keys.audit, keys.moves, keys.deleting(uid)],
+        [uid, auditMaxEntries, keys.movePrefix, DELETION_MS],
       );
-      if (!('refused' in reply)) return true;
-      if (reply.refused === 'missing') return false;
+      if (!('refused' in reply)) return reply.values[1] ?? '';
+      if (reply.refused === 'missing') return null;
       throw refusalError('index-delete', reply);
+    },
+    async endDeletion(uid, deletion) {
+      await scripts.run('index-deleted', [keys.deleting(uid)], [deletion]);
     },
   };
 }

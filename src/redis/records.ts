@@ -177,6 +177,8 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       const text = await redis.hget(keys.indexes, uid);
       return text === null ? null : (versioned(text, `index ${uid}`) as IndexEntry);
     },
+    isBeingDeleted: (index) =>
+      reading('the deletion of an index', async () => (await redis.exists(keys.deleting(index))) === 1),
     async table(index) {
       const fields = await redis.hgetall(keys.routing(index));
       if (fields['epoch'] === undefined) return null;

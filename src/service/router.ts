@@ -60,6 +60,7 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
           { ...wanted, shards: config.newIndexShards, replicationFactor: config.newIndexReplicationFactor },
         ),
       unregister: (uid) => fleet.deleteIndex(uid),
+      told: (uid, deletion) => fleet.endDeletion(uid, deletion),
     },
     clock,
     logger: logger.child({ part: 'router' }),

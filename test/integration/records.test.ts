@@ -422,7 +422,22 @@ describe('deleting an index', () => {
     const moves = await world.records.unfinishedMoves();
     expect(moves.every(({ phase }) => phase === 'Idle')).toBe(true);
     for (const move of moves) await world.writer.end(move, 'cancelled', {});
-    expect(await world.fleet.deleteIndex('books')).toBe(true);
+    expect(await world.fleet.deleteIndex('books')).toMatch(/^\d+$/);
+    expect(await world.fleet.deleteIndex('books')).toBeNull();
+  });
+
+  it('keeps the name until its nodes have been told, or somebody else deletes it again', async () => {
+    const routes = [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 }] as const;
+    const entry = { ...ENTRY, uid: 'named', shards: 1 };
+    await world.fleet.createIndex(1, entry, routes);
+    const deletion = (await world.fleet.deleteIndex('named')) ?? '';
+    expect(await world.records.isBeingDeleted('named')).toBe(true);
+    await expect(world.fleet.createIndex(1, entry, routes)).rejects.toThrow('deleted at epoch');
+    await world.fleet.endDeletion('named', '1');
+    await expect(world.fleet.createIndex(1, entry, routes)).rejects.toThrow('deleted at epoch');
+    await world.fleet.endDeletion('named', deletion);
+    expect(await world.records.isBeingDeleted('named')).toBe(false);
+    await world.fleet.createIndex(1, entry, routes);
   });
 
   it('leaves no move behind that was planned before and is written after', async () => {
@@ -431,7 +446,7 @@ describe('deleting an index', () => {
     const again = moves.map((move) => ({ ...move, id: `p2-${move.shard}` }));
     const plan = { id: 'p2', topologyVersion: 1, moves: again, blocked: [], keep: [], cancel: [], finish: [] };
     await world.plans.openPlan(plan, 'a test');
-    await world.fleet.deleteIndex('books');
+    await world.fleet.endDeletion('books', (await world.fleet.deleteIndex('books')) ?? '');
     await expect(world.plans.addMoves('p2', again)).rejects.toThrow('the index is gone');
     await world.fleet.createIndex(1, { ...ENTRY, shards: 1 }, [
       { shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 },

@@ -110,6 +110,26 @@ describe('a router’s calls', () => {
     for (const node of nodes) await node.clearFaults();
   });
 
+  it('creates an index anew only after the nodes have been told of its deletion', async () => {
+    await create('anew');
+    const nodes = fleet.nodes.map((node) => switchesOf(node));
+    for (const node of nodes)
+      await node.fault({ match: { path: '^/indexes/anew/documents\\?' }, do: 'delay', ms: 1_500, times: 1 });
+    // A write that is under way holds the deletion up.
+    const write = calls.put('anew', [{ id: 1 }]);
+    const asked = async (path: string) => (await Promise.all(nodes.map((node) => node.asked(path)))).flat();
+    await untilTrue(async () => (await asked('^/indexes/anew/documents\\?')).length === 1);
+    const deletion = calls.router.deleteIndex('anew', { signal });
+    await untilTrue(() => fleet.base.records.isBeingDeleted('anew'));
+    expect((await calls.ended({ ...(await create('anew')), headers: {} })).status).toBe('succeeded');
+    expect((await calls.ended(await calls.put('anew', [{ id: 2 }]))).status).toBe('succeeded');
+    await deletion;
+    await write;
+    for (const node of nodes) await node.clearFaults();
+    const found = await parsed(calls.router.fetchDocuments('anew', '{}', { signal }));
+    expect(found.body).toMatchObject({ total: 1, results: [{ id: 2 }] });
+  });
+
   it('creates an index anew behind its deletion that a node has not carried out yet', async () => {
     await create('again');
     await calls.ended(await calls.put('again', [{ id: 1 }]));

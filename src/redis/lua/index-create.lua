@@ -1,10 +1,15 @@
 -- Registers an index with its first routes, computed from the topology of the given version.
 -- KEYS[1] topology hash, KEYS[2] index registry, KEYS[3] routing table, KEYS[4] audit stream
+-- KEYS[5] mark of a deletion that the nodes are still to be told of
 -- ARGV[1] expected topology version, ARGV[2] index uid, ARGV[3] entry JSON, ARGV[4] audit length, ARGV[5..] route JSON by shard
--- Returns {'ok', epoch} or {'refused', 'conflict' | 'exists', detail}
+-- Returns {'ok', epoch} or {'refused', 'conflict' | 'exists', detail}; `conflict` also while the index is being deleted
 local version = redis.call('HGET', KEYS[1], 'version') or '0'
 if version ~= ARGV[1] then
   return { 'refused', 'conflict', version }
+end
+local deleting = redis.call('GET', KEYS[5])
+if deleting then
+  return { 'refused', 'conflict', 'deleted at epoch ' .. deleting }
 end
 if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1 then
   return { 'refused', 'exists', redis.call('HGET', KEYS[2], ARGV[2]) }

@@ -1,7 +1,10 @@
 -- Takes an index out of the registry, with its routes. Its epoch stays and is raised, so that nobody who has seen it
 -- ever sees a lower one, not even when the index is created again (I5). Refused while it has a move, begun or not.
+-- Until whoever deletes has told the nodes, or its time is over, nobody creates an index of this name: a node's deletion
+-- that comes later would take along what has been written since.
 -- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
--- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves (all of one hash slot)
+-- KEYS[5] mark of the deletion
+-- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves (all of one hash slot), ARGV[4] time of the mark (ms)
 -- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict', move}
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return { 'refused', 'missing', '' }
@@ -28,5 +31,6 @@ for _, field in ipairs(routes) do
   redis.call('HDEL', KEYS[2], field)
 end
 local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'epoch', 1))
+redis.call('SET', KEYS[5], epoch, 'PX', ARGV[4])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'what', 'index', 'index', ARGV[1], 'why', 'delete')
 return { 'ok', epoch }

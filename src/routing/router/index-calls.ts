@@ -1,5 +1,6 @@
 /** Creating, deleting, listing and showing indexes. */
 import type { IndexEntry } from '../../core/routing.ts';
+import { stopwatch } from '../../core/stopwatch.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import {
   IndexConflictError,
@@ -43,6 +44,8 @@ export interface IndexCallsOptions {
 const LIMIT_DEFAULT = 20;
 /** Between two looks whether some router still knows an index that is deleted. */
 const LOOK_MS = 50;
+/** Nodes are told of a deletion within this time only: half of the time in which nobody creates the index again. */
+const TELL_MS = 60_000;
 
 export class IndexCalls {
   readonly #options: IndexCallsOptions;
@@ -74,7 +77,7 @@ export class IndexCalls {
     const { tasks, tables, registration, clientOf } = this.#options;
     const about = { indexUid: uid, type: 'indexUpdate', details: { primaryKey }, ...options };
     registration.session();
-    if (!tables.has(uid)) await registration.confirmed(signal);
+    if (!tables.has(uid)) await registration.sure(signal);
     if (!tables.has(uid)) return tasks.failed(about, 'index_not_found', `Index \`${uid}\` not found.`);
     const snapshot = tables.get(uid);
     const own = snapshot.entry.primaryKey;
@@ -92,24 +95,43 @@ export class IndexCalls {
   }
 
   async remove(uid: string, { signal, ...options }: WriteOptions): Promise<ClientAnswer> {
-    const { records, admin, tables, tasks } = this.#options;
+    const { records, admin, registration, tables, tasks, clock } = this.#options;
     const about = { indexUid: uid, type: 'indexDeletion', details: { deletedDocuments: null }, ...options };
+    registration.session();
+    if (!tables.has(uid)) await registration.sure(signal);
     await assertNotMoving(records, uid, 'the deletion');
     const snapshot = tables.has(uid) ? tables.get(uid) : null;
-    if (!(await admin.unregister(uid)) || snapshot === null) {
-      return tasks.failed(about, 'index_not_found', `Index \`${uid}\` not found.`);
+    const elapsedMs = stopwatch(clock);
+    const deletion = await admin.unregister(uid);
+    if (deletion === null) return tasks.failed(about, 'index_not_found', `Index \`${uid}\` not found.`);
+    try {
+      await this.#untilForgotten(uid, signal);
+      // Created in this moment, and known to nobody: nothing is on its nodes that a later creation would not take over.
+      if (snapshot === null) return await tasks.done(about, { deletedDocuments: 0 });
+      return await tasks.begun(about, await this.#tellNodes(snapshot, elapsedMs));
+    } finally {
+      await admin.told(uid, deletion);
     }
-    await this.#untilForgotten(uid, signal);
+  }
+
+  async #tellNodes(snapshot: Snapshot, elapsedMs: () => number): Promise<ClientTaskPart[]> {
+    const { clientOf, logger } = this.#options;
+    const { uid } = snapshot.entry;
     const parts: ClientTaskPart[] = [];
     for (const node of ownersOf(snapshot)) {
+      // The index may have been created again since: whoever was frozen this long deletes nothing more.
+      if (elapsedMs() > TELL_MS) {
+        logger.warn({ node: node.id, index: uid }, 'the deletion took too long: index left on a node');
+        continue;
+      }
       try {
-        parts.push({ node: node.id, taskUid: await this.#options.clientOf(node).deleteIndex(uid), shards: [] });
+        parts.push({ node: node.id, taskUid: await clientOf(node).deleteIndex(uid), shards: [] });
       } catch (error) {
         // Nobody is routed to it any more; whoever creates the index again is told what is left there.
-        this.#options.logger.warn({ node: node.id, index: uid, problem: messageOf(error) }, 'index left on a node');
+        logger.warn({ node: node.id, index: uid, problem: messageOf(error) }, 'index left on a node');
       }
     }
-    return tasks.begun(about, parts);
+    return parts;
   }
 
   async list({ offset = 0, limit = LIMIT_DEFAULT }: { offset?: number; limit?: number }): Promise<ClientAnswer> {

@@ -50,8 +50,13 @@ export const LIMITS: RouterLimits = {
 export interface IndexAdmin {
   /** Creates the index on its nodes and registers it. Throws `IndexConflictError` for one that exists. */
   create(wanted: { readonly uid: string; readonly primaryKey: string; readonly signal: AbortSignal }): Promise<unknown>;
-  /** Takes it out of the registry; its nodes keep it. False for one that is not there. Throws `ConflictError`. */
-  unregister(uid: string): Promise<boolean>;
+  /**
+   * Takes it out of the registry; its nodes keep it, and nobody creates it again until `told` or two minutes later. Null
+   * for one that is not there. Throws `ConflictError`.
+   */
+  unregister(uid: string): Promise<string | null>;
+  /** The nodes have been told of the deletion, or will not be any more. */
+  told(uid: string, deletion: string): Promise<void>;
 }
 
 export interface RouterParts {
