@@ -128,6 +128,12 @@ export class NodeNotDrainedError extends MiroirError {
   readonly retryable = false;
 }
 
+/** What is asked of a move does not fit how it stands: not settling, not in grace, or its nodes are not lost. Nothing was changed; the remedy says what to do instead. */
+export class MoveStateError extends MiroirError {
+  readonly code = 'miroir_move_state';
+  readonly retryable = false;
+}
+
 /** The public queue holds `event_channel_capacity` waiting events. Send again after `details.retryAfterMs`. */
 export class QueueFullError extends MiroirError {
   readonly code = 'miroir_queue_full';

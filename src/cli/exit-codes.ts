@@ -32,6 +32,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   miroir_node_origin: EXIT.usage,
   miroir_last_replica: EXIT.blocked,
   miroir_node_not_drained: EXIT.blocked,
+  miroir_move_state: EXIT.blocked,
   miroir_index_unsplit: EXIT.blocked,
   miroir_queue_full: EXIT.blocked,
   miroir_preflight: EXIT.blocked,

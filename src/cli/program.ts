@@ -7,6 +7,7 @@ import { addEventCommands } from './event-commands.ts';
 import { errorText, EXIT, exitCodeOf } from './exit-codes.ts';
 import { addIndexCommands } from './index-commands.ts';
 import { addKeyCommands } from './key-commands.ts';
+import { addMoveCommands } from './move-commands.ts';
 import { addNodeCommands } from './node-commands.ts';
 import { say } from './output.ts';
 import { addProcessCommands } from './process-commands.ts';
@@ -51,6 +52,7 @@ function buildProgram(): Command {
   addProcessCommands(program);
   addIndexCommands(program);
   addNodeCommands(program);
+  addMoveCommands(program);
   addEventCommands(program);
   addStatusCommands(program);
   addDoctorCommand(program);

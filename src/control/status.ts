@@ -21,6 +21,9 @@ export interface MoveView {
   /** Next slot to copy, of 65,536. */
   readonly lastOffset: number;
   readonly differences: number;
+  /** Documents whose last write an operator has given up (`move accept-loss`), and some of their ids. */
+  readonly lost: number;
+  readonly lostIds: readonly string[];
   /** Why it waits, or what it failed with. */
   readonly note: string | null;
 }
@@ -78,6 +81,8 @@ function viewMove(move: MoveState): MoveView {
     documents,
     lastOffset: move.lastOffset,
     differences: move.differences,
+    lost: move.lost,
+    lostIds: move.lostIds,
     note: move.error ?? move.waiting?.reason ?? (move.cancelWished ? 'is being cancelled' : null),
   };
 }

@@ -20,10 +20,19 @@ export const JOB_PHASES = PHASES.slice(1) as readonly Exclude<Phase, 'Idle'>[];
 export type JobPhase = (typeof JOB_PHASES)[number];
 
 /** How a move ended; absent while it runs. */
-export const OUTCOMES = ['done', 'cancelled', 'failed'] as const;
+export const OUTCOMES = ['done', 'cancelled', 'failed', 'reverted'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-export const MOVE_EVENTS = ['tracked', 'copied', 'verified', 'settled', 'cleaned', 'cancelled', 'failed'] as const;
+export const MOVE_EVENTS = [
+  'tracked',
+  'copied',
+  'verified',
+  'settled',
+  'cleaned',
+  'cancelled',
+  'failed',
+  'reverted',
+] as const;
 export type MoveEvent = (typeof MOVE_EVENTS)[number];
 
 export const MOVE_REASONS = ['restore', 'drain', 'balance'] as const;
@@ -59,7 +68,7 @@ interface Step {
 
 /**
  * What may happen in which phase. Cancel and fail exist only before the switch (`DualWriteStopped`): afterwards a move
- * only goes forward, or is reversed by a new move.
+ * only goes forward, is reversed by a new move, or, where its target was lost with all it had, by an operator's wish.
  */
 export const TRANSITIONS: Readonly<Record<Phase, Partial<Record<MoveEvent, Step>>>> = {
   Idle: {
@@ -82,7 +91,10 @@ export const TRANSITIONS: Readonly<Record<Phase, Partial<Record<MoveEvent, Step>
     cancelled: { phase: 'Idle', outcome: 'cancelled' },
     failed: { phase: 'Idle', outcome: 'failed' },
   },
-  DualWriteStopped: { cleaned: { phase: 'OldReplicaDeleted', outcome: 'done' } },
+  DualWriteStopped: {
+    cleaned: { phase: 'OldReplicaDeleted', outcome: 'done' },
+    reverted: { phase: 'Idle', outcome: 'reverted' },
+  },
   OldReplicaDeleted: {},
 };
 

@@ -1,6 +1,7 @@
 /**
  * Enters with: the shard is settled on its new owners; the retiring owner still has its copy.
- * Leaves with: the retiring owner holds nothing of the shard, and the route is stable.
+ * Leaves with: the retiring owner holds nothing of the shard, and the route is stable. Or, where the target was lost and
+ * an operator wishes it (`revert.ts`): the retiring owner owns the shard again.
  * Safe to repeat because: only ids read from the retiring copy are deleted there, and it owns and serves nothing.
  * Meanwhile: the new owners are written and read.
  */
@@ -12,6 +13,7 @@ import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
 import { deleteShard } from './leftovers.ts';
+import { revert } from './revert.ts';
 import { accepted, stable } from './routes.ts';
 import { assertNotRegressed } from './watermark.ts';
 
@@ -105,6 +107,9 @@ async function deleteCopy(context: PhaseContext, read: RouteRead, retiring: Node
   await assertReplaceable(context, read, retiring);
   await assertNotOnlyHolder(context, read.route.owners, id);
   await reportStragglers(context, retiring);
+  // From here on the copy is no whole one any more: nobody may make it an owner again.
+  const begun = { unchanged: read, unlessCancelled: true, fields: { deletingAt: '$now' }, what: 'deleting' };
+  accepted(await context.writer.advance(context.move, begun), 'the deleting');
   const deleted = await deleteShard(context, retiring);
   log.info({ node: id, deleted }, 'retiring copy deleted');
   return '';
@@ -116,6 +121,7 @@ export const oldReplicaDeleted: Phase = {
     const { move, records, writer, topology } = context;
     const read = await records.route(move.index, move.shard);
     const node = topology.nodes.find(({ id }) => id === move.retires);
+    if (move.wish === 'revert' && (await revert(context, read))) return;
     const gone = node === undefined || node.state === 'failed' || node.state === 'removed';
     const kept = gone ? null : keptCopy(context, read);
     let note = kept ?? '';

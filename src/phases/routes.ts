@@ -44,6 +44,13 @@ export const settled = (read: RouteRead, move: MoveState): RouteChange => ({
   route: { ...withMove(read.route, move, 'settled'), readers: read.route.owners },
 });
 
+/** The copy that was kept serves the shard again, in the place of the target, which is lost. */
+export function reverted(read: RouteRead, move: MoveState): RouteChange {
+  const { shard, owners, readers } = read.route;
+  const kept = (ids: readonly string[]): string[] => ids.map((id) => (id === move.target ? (move.retires ?? id) : id));
+  return { expected: read, route: { shard, state: 'stable', owners: kept(owners), readers: kept(readers) } };
+}
+
 export const stable = (read: RouteRead): RouteChange => ({
   expected: read,
   route: { shard: read.route.shard, state: 'stable', owners: read.route.owners, readers: read.route.readers },

@@ -11,6 +11,7 @@ import { type Floors, type Holders, faultsOnSource, faultsOnTarget, look } from 
 import { type OldOwner, carry, differing, settledOwner } from './carry.ts';
 import { idsOf } from './catch-up.ts';
 import { type PhaseContext, journalOf } from './context.ts';
+import { untilSure } from './late-writes.ts';
 import { accepted, settled } from './routes.ts';
 import { differingIds } from './verify.ts';
 import { appliedUpTo, takeWatermark } from './watermark.ts';
@@ -37,29 +38,55 @@ function oldOwners(context: PhaseContext, route: ShardRoute): NodeClient[] {
   return ids.filter((id) => id !== move.target && isReadable(topology, id)).map((id) => context.node(id));
 }
 
-/** Whether the owner missed a write of one of these ids: then what it has is not what clients were told. */
-async function misses(context: PhaseContext, owner: string, ids: ReadonlySet<string>): Promise<boolean> {
+/** Those of the entries whose last write the owner has: what it missed is not what clients were told. */
+async function hasOf(
+  context: PhaseContext,
+  owner: string,
+  entries: readonly JournalEntry[],
+): Promise<readonly JournalEntry[]> {
   const { repairs, move } = context;
-  if ((await repairs.size(move.index, move.shard, owner)) === 0) return false;
-  const listed = await repairs.list(move.index, move.shard, owner, LISTED_MAX);
-  return listed.some((id) => id === '*' || ids.has(id));
+  if ((await repairs.size(move.index, move.shard, owner)) === 0) return entries;
+  const missed = new Set(await repairs.list(move.index, move.shard, owner, LISTED_MAX));
+  return missed.has('*') ? [] : entries.filter((entry) => entry.kind === 'id' && !missed.has(entry.id));
 }
 
-/** The source, or where it has failed another old owner that did not miss these ids. */
-async function sourceFor(
+interface Carried {
+  readonly node: NodeClient;
+  readonly entries: readonly JournalEntry[];
+}
+
+/** The source, or where it has failed another old owner and what that one did not miss; null where nobody is left. */
+async function carriedFrom(
   context: PhaseContext,
   owners: readonly NodeClient[],
-  ids: readonly string[],
-): Promise<NodeClient> {
+  entries: readonly JournalEntry[],
+): Promise<Carried | null> {
   const { move, log } = context;
-  for (const owner of owners) {
-    if (owner.node.id === move.source) return owner;
-    if (await misses(context, owner.node.id, new Set(ids))) continue;
-    log.warn({ failed: move.source, source: owner.node.id }, 'another old owner is read for what is left to settle');
-    return owner;
+  for (const node of owners) {
+    if (node.node.id === move.source) return { node, entries };
+    const has = await hasOf(context, node.node.id, entries);
+    if (has.length === 0) continue;
+    log.warn({ failed: move.source, source: node.node.id }, 'another old owner is read for what is left to settle');
+    return { node, entries: has };
   }
-  throw new MoveWaitingError(
-    `source_failed: ${move.source} has failed, and no other old owner has ${ids.length} documents that wait to be carried over`,
+  return null;
+}
+
+/** Nobody has what these documents were last: the move waits, or gives them up where an operator wishes it. */
+async function giveUp(context: PhaseContext, entries: readonly JournalEntry[]): Promise<void> {
+  const { move, journal, log } = context;
+  if (move.wish !== 'accept-loss') {
+    throw new MoveWaitingError(
+      `source_failed: ${move.source} has failed, and no other old owner has ${entries.length} documents that wait to be carried over`,
+    );
+  }
+  const ids = idsOf(entries);
+  // One of them may have been sent and got no answer: it must not come after what clients write then.
+  await untilSure(context, context.node(move.target));
+  const lost = await journal.lose(journalOf(move), ids);
+  log.error(
+    { lost, ids: ids.slice(0, REPORTED), failed: move.source },
+    'the last writes of documents are given up: an operator has accepted their loss',
   );
 }
 
@@ -71,8 +98,6 @@ async function settleEntries(
 ): Promise<{ readonly cleared: number; readonly task: number }> {
   const { move, journal, log } = context;
   const ids = idsOf(entries);
-  if (ids.length < entries.length)
-    throw new InvariantError(`the journal of ${move.id} holds ranges although the shard settles`);
   const task = await carry(context, old, ids);
   const unequal = await differing(context, old.node, ids);
   if (unequal.size > 0)
@@ -95,14 +120,21 @@ async function settleJournal(
     permit.signal.throwIfAborted();
     const entries = await journal.take(journalOf(move), TAKE, true);
     if (entries.length === 0) return newest;
-    const ids = idsOf(entries);
-    const node = await sourceFor(context, owners, ids);
-    if (old?.node !== node) old = await settledOwner(context, node);
-    const { cleared, task } = await settleEntries(context, old, entries);
+    if (idsOf(entries).length < entries.length)
+      throw new InvariantError(`the journal of ${move.id} holds ranges although the shard settles`);
+    const carried = await carriedFrom(context, owners, entries);
+    if (carried === null) {
+      await giveUp(context, entries);
+      continue;
+    }
+    if (old?.node !== carried.node) old = await settledOwner(context, carried.node);
+    const { cleared, task } = await settleEntries(context, old, carried.entries);
     newest = Math.max(newest, task);
     inVain = cleared > 0 ? 0 : inVain + 1;
     if (inVain >= ROUNDS)
-      throw new MoveWaitingError(`verify_differs: document ${ids[0]} differs after ${ROUNDS} repairs`);
+      throw new MoveWaitingError(
+        `verify_differs: document ${idsOf(carried.entries)[0]} differs after ${ROUNDS} repairs`,
+      );
   }
 }
 

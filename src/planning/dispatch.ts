@@ -43,13 +43,14 @@ export function dispatch(unfinished: readonly MoveState[]): Dispatch {
       if (!isVoid && !isSwitched(move.phase)) isFree = false;
     }
     const waits = moves.some((move) => move.phase === 'Idle' && !move.cancelWished);
-    if (waits) hurry.push(...moves.filter((move) => isSwitched(move.phase) && move.wish !== 'now'));
+    if (waits)
+      hurry.push(...moves.filter((move) => isSwitched(move.phase) && move.wish !== 'now' && move.wish !== 'revert'));
   }
   return { due, hurry, behind };
 }
 
 /** Whether a move needs a worker now: in its grace it needs none until that is over. */
 export function needsWorker(move: MoveState, graceMs: number, nowMs: number): boolean {
-  if (!isSwitched(move.phase) || move.wish === 'now') return true;
+  if (!isSwitched(move.phase) || move.wish === 'now' || move.wish === 'revert') return true;
   return nowMs >= (move.phaseAtMs ?? 0) + graceMs;
 }

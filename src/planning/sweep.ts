@@ -19,6 +19,8 @@ export async function giveJobs(parts: PlanningParts, among?: ReadonlySet<string>
   const { hurry, behind } = split;
   const due = among === undefined ? split.due : split.due.filter(({ id }) => among.has(id));
   await hurryUp(parts, hurry);
+  // Its job waits for the end of the grace.
+  for (const move of split.due) if (move.wish === 'revert') await queue.promote(move);
   const looks = await queue.inspect(due);
   // The record may have moved on between the two looks; then its job went with it.
   const suspects = due.filter((move) => looks.get(move.id) !== 'found');
@@ -86,8 +88,12 @@ export async function endDeadTurns({ records, turns, logger }: PlanningParts): P
   }
 }
 
-/** Moves that were given up because the routes had changed under them: their shards have to be planned anew. */
-export const isOutdated = (move: MoveState): boolean => move.outcome === 'cancelled' && move.wish !== 'cancel';
+/**
+ * Moves that were given up because the routes had changed under them, or taken back because their target was lost: their
+ * shards have to be planned anew.
+ */
+export const isOutdated = (move: MoveState): boolean =>
+  move.outcome === 'reverted' || (move.outcome === 'cancelled' && move.wish !== 'cancel');
 
 /** Whether the move still has to bring the node a shard. */
 export const brings = (move: MoveState, nodeId: string): boolean =>

@@ -65,6 +65,11 @@ export interface JournalWriter {
   take(ref: JournalRef, limit: number, all: boolean): Promise<readonly JournalEntry[]>;
   /** Removes those whose attempt is still the one taken, and that nobody has taken since; the number removed. */
   clear(ref: JournalRef, entries: readonly JournalEntry[]): Promise<number>;
+  /**
+   * While settling, and only where `accept-loss` is wished: drops ids that nobody can carry over and notes them in the
+   * move's record; the number dropped.
+   */
+  lose(ref: JournalRef, ids: readonly string[]): Promise<number>;
   /** Of these ids, those in the journal, in a range of it too; and whether any reverify count stands. */
   among(ref: JournalRef, ids: readonly JournalId[]): Promise<{ ids: readonly string[]; reverify: boolean }>;
   /** Closes counts that a full verify has covered. */

@@ -4,10 +4,13 @@ import type { Plan, PlanMove } from '../core/planner.ts';
 import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 
+/** What anybody may ask of a move, and the lease holder carries out. */
+export type MoveWish = 'cancel' | 'accept-loss' | 'now' | 'revert';
+
 /** A move as Redis has it: what the plan says, and how far it is. Times are Redis time, ms. */
 export interface MoveState extends Move {
   readonly step: number;
-  readonly wish: '' | 'cancel' | 'now';
+  readonly wish: '' | MoveWish;
   readonly createdAtMs: number;
   readonly startedAtMs: number | null;
   /** When the present phase was reached. */
@@ -53,6 +56,11 @@ export interface MoveState extends Move {
   readonly takenFloor: number | null;
   /** Newest task uid of the index on the retiring owner at the switch; null before. */
   readonly retiresFloor: number | null;
+  /** Documents whose last write was given up while the shard settled, and which (some, where they are many). */
+  readonly lost: number;
+  readonly lostIds: readonly string[];
+  /** When the retiring copy began to be deleted; null before. */
+  readonly deletingAtMs: number | null;
   /** The source that the plan named: its place is taken, whoever is read later. */
   readonly plannedSource: string;
   /** Whether the index stores vectors, so that reads have to ask for them. */
@@ -109,7 +117,9 @@ export interface Records {
     restMs?: number,
   ): Promise<{ open: true; routers: number } | { open: false; reason: string; ms: number }>;
   /** Leaves a wish in the move's record. Throws `ConflictError` when it comes too late or too early. */
-  wish(moveId: string, wish: 'cancel' | 'now'): Promise<void>;
+  wish(moveId: string, wish: MoveWish): Promise<void>;
+  /** Ids in the move's journal: how many, and the first ones. */
+  journaled(moveId: string, limit: number): Promise<{ readonly total: number; readonly ids: readonly string[] }>;
   /** Puts a hold that is over back to `tracking`; false when somebody else did, or it is not over. */
   endHold(index: string, read: RouteRead): Promise<boolean>;
 }
@@ -130,7 +140,7 @@ export interface AdvanceRequest {
   readonly unchanged?: RouteRead;
   /** End of the hold (Redis time, ms) that must not be over. */
   readonly holdUntilMs?: number;
-  /** Refuse when a cancel is wished: the switch and everything before it. */
+  /** Refuse when a cancel is wished: the switch and everything before it. After it: when a revert is. */
   readonly unlessCancelled?: boolean;
   /** Refuse while a `reverify` count stands (`counted`) or the journal holds more than plain ids (`journal`): the switch. */
   readonly unlessCounted?: boolean;

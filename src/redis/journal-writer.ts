@@ -6,6 +6,9 @@ import type { Scripts } from './scripts.ts';
 
 type Listed = Extract<JournalEntry, { kind: 'slots' | 'shard' }>;
 
+/** Ids that a move's record names of those that were given up. */
+const LOST_NAMED = 1_000;
+
 /** Entries from a flat list of names and attempts. */
 function pairs<T>(flat: readonly string[], make: (name: string, attempt: number) => T): T[] {
   const out: T[] = [];
@@ -69,6 +72,11 @@ export function createJournalWriter({ scripts, lease }: { scripts: Scripts; leas
         ],
       );
       return Number(removed);
+    },
+    async lose({ move }, ids) {
+      const names = [leaseKey, keys.journal(move), keys.move(move)];
+      const [, lost] = await scripts.run('journal-lose', names, [lease.fence, JSON.stringify(ids), LOST_NAMED]);
+      return Number(lost);
     },
     async among({ move }, ids) {
       const [, reverify, ...found] = await scripts.run(

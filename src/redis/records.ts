@@ -83,6 +83,9 @@ function toMove(id: string, fields: Fields): MoveState | null {
     takenBy: fields['takenBy'] ?? null,
     takenFloor: numberOrNull(fields['takenFloor']),
     retiresFloor: numberOrNull(fields['retiresFloor']),
+    lost: count('lost'),
+    lostIds: parseJson(fields['lostIds'] ?? '[]', `lost documents of move ${id}`) as string[],
+    deletingAtMs: numberOrNull(fields['deletingAt']),
     vectors: fields['vectors'] === '1',
     flow: count('flow'),
     waiting: waiting === undefined ? null : { reason: waiting, sinceMs: count('waitingSince') },
@@ -231,6 +234,13 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
     },
     async wish(moveId, wish) {
       await scripts.run('move-wish', [keys.move(moveId)], [wish]);
+    },
+    async journaled(moveId, limit) {
+      const [total, ids] = await Promise.all([
+        redis.zcard(keys.journal(moveId)),
+        limit <= 0 ? [] : redis.zrange(keys.journal(moveId), '0', String(limit - 1)),
+      ]);
+      return { total, ids };
     },
     async endHold(index, { route, text }) {
       const back = routeBody({ ...route, state: 'tracking' });

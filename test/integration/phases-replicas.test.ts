@@ -1,14 +1,12 @@
 // Moves of a shard that has a second owner, while clients write: what happens when the source fails while it settles.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { MoveState } from '../../src/ports.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { TestRouter } from '../support/router.ts';
 import { endGrace, isInGrace } from '../support/scene.ts';
+import { failNode, settleWithoutSource } from '../support/settling.ts';
 import { switchesOf } from '../support/switches.ts';
-import { untilTrue } from '../support/until.ts';
 
 let fleet: TestFleet | undefined;
 let router: TestRouter | undefined;
@@ -19,70 +17,29 @@ afterEach(async () => {
   fleet = undefined;
 });
 
-/**
- * A shard on two of three nodes, settling on the third in place of the source, which has accepted a write of document 3,
- * not applied it, and then failed.
- */
 async function settlingWithoutSource() {
   const running = await startTestFleet({ config: { grace_ms: 600_000 } });
   fleet = running;
   const entry = await running.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor: 2 });
-  const { route } = await running.base.records.route('docs', 0);
-  const [source = '', other = ''] = route.owners;
-  const target = ['n1', 'n2', 'n3'].find((id) => !route.owners.includes(id)) ?? '';
-  const node = (id: string) => running.nodes.find((one) => one.id === id) ?? running.nodes[0]!;
   const writer = await TestRouter.start(running, entry);
   router = writer;
-  await running.startWorker();
-  const switches = switchesOf(node(target));
-  await switches.pause();
-  const { id } = await running.orderMove({ index: 'docs', target });
-  const windows = async () => switches.asked('^/indexes/docs/documents\\?');
-  await untilTrue(async () => (await windows()).some(({ status }) => status === 202));
-  await switches.fault({ match: { path: '^/indexes/docs/documents/fetch' }, do: 'status', status: 503 });
-  await switches.resume();
-  await running.untilMove(id, ({ lastOffset }) => lastOffset === 65_536);
-  await switchesOf(node(source)).fault({
-    match: { method: 'POST', path: '^/indexes/docs/documents\\?' },
-    times: 1,
-    do: 'delay',
-    ms: 700,
-  });
-  const slow = writer.put({ id: 3, name: 'accepted by both owners' });
-  await sleep(50);
-  await switches.clearFaults();
-  const state = async (): Promise<string> => (await running.base.records.route('docs', 0)).route.state;
-  await untilTrue(async () => (await state()) === 'held');
-  await switchesOf(node(source)).pause();
-  await slow;
-  await untilTrue(async () => (await state()) === 'settling');
-  expect(await running.base.redis.zcard(keys.journal(id))).toBe(1);
-  return { running, id, source, other, target, node, writer };
-}
-
-/** The move's own job comes again by itself; the node's failure is what the planner would have noted. */
-async function fail(running: TestFleet, node: string, move: string): Promise<MoveState> {
-  const text = await running.base.redis.hget(keys.topology, `node:${node}`);
-  const failed = { ...(JSON.parse(text ?? '{}') as object), state: 'failed' };
-  await running.base.redis.hset(keys.topology, `node:${node}`, JSON.stringify(failed));
-  await running.nodes.find(({ id }) => id === node)?.stop();
-  return running.untilMove(move, () => true);
+  return { running, writer, ...(await settleWithoutSource(running, writer, [3])) };
 }
 
 describe('the source fails while the shard settles', () => {
   it('another old owner is read for what waits, when it has applied what it had accepted', async () => {
     const { running, id, source, target, node } = await settlingWithoutSource();
-    await fail(running, source, id);
+    await failNode(running, source);
     // The retiring copy went with its node, so the move ends at once.
     expect(await running.untilEnded(id, 20_000)).toMatchObject({ outcome: 'done', source });
-    expect((await switchesOf(node(target)).texts('docs')).get('3')).toContain('accepted by both owners');
+    expect((await switchesOf(node(target)).texts('docs')).get('3')).toContain('accepted by every owner');
     expect(await running.base.redis.zcard(keys.journal(id))).toBe(0);
   });
 
   it('one that missed a write of such a document is not: the shard stays as it is, and the move says why', async () => {
     const { running, id, source, other, target, node, writer } = await settlingWithoutSource();
     await createRepairLists(running.base).add('docs', 0, ['3'], [other]);
-    await fail(running, source, id);
+    await failNode(running, source);
     const waiting = await running.untilMove(
       id,
       (move) => move.waiting?.reason.startsWith('source_failed') === true,
@@ -97,7 +54,7 @@ describe('the source fails while the shard settles', () => {
     await running.base.redis.del(keys.repair('docs', 0, other));
     await running.moveQueue.promote(waiting);
     await running.untilEnded(id, 20_000);
-    expect((await switchesOf(node(target)).texts('docs')).get('3')).toContain('accepted by both owners');
+    expect((await switchesOf(node(target)).texts('docs')).get('3')).toContain('accepted by every owner');
   });
 });
 
@@ -160,7 +117,7 @@ describe('the target fails while the shard settles', () => {
     const ended = await running.untilEnded(id, 20_000);
     expect(ended).toMatchObject({ outcome: 'done' });
     expect(ended.error).toContain(`copy on ${source} kept`);
-    expect((await switchesOf(node(other)).texts('docs')).get('3')).toContain('accepted by both owners');
+    expect((await switchesOf(node(other)).texts('docs')).get('3')).toContain('accepted by every owner');
     await running.untilQuiet();
     const { route: after } = await running.base.records.route('docs', 0);
     expect([...after.owners].sort()).toEqual([source, other].sort());

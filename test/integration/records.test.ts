@@ -142,6 +142,25 @@ describe('move-advance', () => {
   });
 });
 
+describe('the way back', () => {
+  it('is wished in the grace only, outlasts a hurry, and keeps the old copy from being deleted', async () => {
+    await raise(0, 'MigrationComplete');
+    await expect(world.records.wish('p1-0', 'revert')).rejects.toThrow('phase MigrationComplete');
+    await world.writer.advance(await world.move(0), { to: 'DualWriteStopped', what: 'DualWriteStopped' });
+    const [move, read] = [await world.move(0), await world.route(0)];
+    const deleting = { unchanged: read, unlessCancelled: true, fields: { deletingAt: '$now' }, what: 'deleting' };
+    await world.records.wish('p1-0', 'revert');
+    await world.records.wish('p1-0', 'now');
+    expect(await world.move(0)).toMatchObject({ wish: 'revert' });
+    expect(await refusalOf(() => world.writer.advance(move, deleting))).toBe('wish');
+    // A cancel that came too late stands there for ever and means nothing any more.
+    await world.connection.hset(keys.move('p1-0'), 'wish', 'cancel');
+    expect(await world.writer.advance(move, deleting)).not.toHaveProperty('refused');
+    expect((await world.move(0)).deletingAtMs).toBeGreaterThan(0);
+    await expect(world.records.wish('p1-0', 'revert')).rejects.toThrow('phase deleting');
+  });
+});
+
 describe('hold-end', () => {
   it('puts a hold back only after its end, once, and only the very hold that was read', async () => {
     await raise(0, 'MigrationComplete');

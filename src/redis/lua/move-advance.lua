@@ -1,13 +1,13 @@
 -- The one step of a move: raises its phase, its shard's route, or both, in one compare. Refused when the phase or the
--- route is another than expected, and, on request, when a cancel is wished, a hold of this epoch is over, a count of
--- writes with unknown ids stands, or the journal holds more than plain ids. On request the list of what the source missed
--- becomes the target's too, which is its copy.
+-- route is another than expected, and, on request, when a cancel (after the switch: a revert) is wished, a hold of this
+-- epoch is over, a count of writes with unknown ids stands, or the journal holds more than plain ids. On request the list of
+-- what the source missed becomes the target's too, which is its copy.
 -- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
 -- KEYS[6] audit stream, KEYS[7] counts of the move, KEYS[8] ranges of its journal, KEYS[9] repair list that is copied,
 -- KEYS[10] the one copied to, KEYS[11] set of the index's repair lists
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected phase, ARGV[5] phase ('' = stays),
 -- ARGV[6] expected route ('' = not looked at), ARGV[7] new route without epoch ('' = stays), ARGV[8] hold ms or '0',
--- ARGV[9] end of the hold that must not be over ('' = none), ARGV[10] '1' = refuse when a cancel is wished,
+-- ARGV[9] end of the hold that must not be over ('' = none), ARGV[10] '1' = refuse when a cancel or revert is wished,
 -- ARGV[11] '1' = gives the places at both nodes back, ARGV[12] '1' = refuse counts and ranges, ARGV[13] name of the repair
 -- list copied to in KEYS[11] ('' = nothing is copied), ARGV[14] audit length, ARGV[15] what, ARGV[16..] field, value, ...
 -- Returns {'ok', epoch, time of the move's start, time, route as written}
@@ -20,7 +20,8 @@ local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt
 if move[1] ~= ARGV[4] or move[2] then
   return refused('phase', move[2] or move[1] or '')
 end
-if ARGV[10] == '1' and move[3] == 'cancel' then
+local wished_away = ARGV[4] == 'DualWriteStopped' and 'revert' or 'cancel'
+if ARGV[10] == '1' and move[3] == wished_away then
   return refused('wish', '')
 end
 if ARGV[9] ~= '' and tonumber(now) > tonumber(ARGV[9]) then

@@ -1,0 +1,52 @@
+/** `miroir move …`: what an operator decides about a move whose nodes are lost. */
+import type { Command } from 'commander';
+import { acceptLoss, lossOf, revertMove, revertOf } from '../control/moves.ts';
+import { globalsOf, withControl } from './context.ts';
+import { print, say, tableText } from './output.ts';
+
+export function addMoveCommands(program: Command): void {
+  const move = program.command('move').description('decide about a move whose nodes are lost');
+
+  move
+    .command('accept-loss <move>')
+    .description(
+      'list the documents whose last writes went with the source of a settling move; with --yes give them up',
+    )
+    .option('--yes', 'give them up: the shard settles with what its new owner has')
+    .addHelpText('after', '\nExample:\n  miroir move accept-loss p3f9c1a7d2e40-12-0-1f00ab3c --yes')
+    .action(async (id: string, flags: { yes?: true }, command: Command) => {
+      const act = flags.yes === undefined ? lossOf : acceptLoss;
+      const view = await withControl(command, (control) => act(control, id));
+      const { index, shard, source, target, documents, ids } = view;
+      const some = ids.length < documents ? `, ${ids.length} of them below` : '';
+      say(`${documents} documents of ${index}/${shard}${some}: what ${source} was told last, ${target} has not`);
+      say(wished(flags.yes, '--yes'));
+      print(globalsOf(command).output, { ...view, wished: flags.yes === true }, () =>
+        tableText(
+          ['document'],
+          ids.map((one) => [one]),
+        ),
+      );
+    });
+
+  move
+    .command('revert <move>')
+    .description('say since when writes are lost if the copy that a move in grace keeps owns its shard again')
+    .option('--accept-loss', 'make it the owner again: what was written since is lost')
+    .addHelpText('after', '\nExample:\n  miroir move revert p3f9c1a7d2e40-12-0-1f00ab3c --accept-loss')
+    .action(async (id: string, flags: { acceptLoss?: true }, command: Command) => {
+      const act = flags.acceptLoss === undefined ? revertOf : revertMove;
+      const view = await withControl(command, (control) => act(control, id));
+      const { index, shard, target, owner, since } = view;
+      say(`${owner} has ${index}/${shard} as it was at ${since}: what ${target} was told later is lost`);
+      say(wished(flags.acceptLoss, '--accept-loss'));
+      print(globalsOf(command).output, { ...view, wished: flags.acceptLoss === true }, () =>
+        tableText(['index', 'shard', 'lost', 'owner', 'writes lost since'], [[index, shard, target, owner, since]]),
+      );
+    });
+}
+
+const wished = (flag: true | undefined, name: string): string =>
+  flag === undefined
+    ? `nothing is changed without ${name}`
+    : 'a worker carries it out within half a minute: see `miroir status`';

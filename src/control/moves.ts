@@ -1,0 +1,131 @@
+/**
+ * What an operator may decide about a move whose nodes are lost: giving up the last writes of documents that nobody else
+ * has, or taking the move back. Looking changes nothing; deciding leaves a wish that the lease holder carries out.
+ */
+import { findNode, isReadable, type Topology } from '../core/topology.ts';
+import { InvalidInputError, MoveStateError, isMiroirError } from '../errors.ts';
+import type { MoveState } from '../ports.ts';
+import type { ControlParts } from './parts.ts';
+
+/** Ids that are told one by one. */
+const IDS_TOLD = 1_000;
+
+export interface LossView {
+  readonly move: string;
+  readonly index: string;
+  readonly shard: number;
+  /** The node that had the last writes of these documents. */
+  readonly source: string;
+  readonly target: string;
+  readonly documents: number;
+  /** At most 1,000 of them. */
+  readonly ids: readonly string[];
+}
+
+export interface RevertView {
+  readonly move: string;
+  readonly index: string;
+  readonly shard: number;
+  /** The node that is lost, and the one that owns the shard again. */
+  readonly target: string;
+  readonly owner: string;
+  /** What clients wrote after this is lost (ISO 8601). */
+  readonly since: string;
+}
+
+const refuse = (message: string, move: MoveState, remedy: string): MoveStateError =>
+  new MoveStateError(message, {
+    field: 'move',
+    remedy,
+    details: { move: move.id, phase: move.phase, outcome: move.outcome ?? null, waiting: move.waiting?.reason ?? null },
+  });
+
+async function moveOf({ records }: ControlParts, id: string): Promise<MoveState> {
+  const move = await records.move(id);
+  if (move !== null) return move;
+  throw new InvalidInputError(`there is no move ${id}`, { field: 'move', remedy: 'see `miroir status -o json`' });
+}
+
+/** Whether the node gives an answer of any kind; one that was removed is not asked. */
+async function answers({ clientOf }: ControlParts, topology: Topology, id: string): Promise<boolean> {
+  const node = findNode(topology, id);
+  if (node === undefined || node.state === 'removed') return false;
+  try {
+    await clientOf(node).version();
+    return true;
+  } catch (error) {
+    if (!isMiroirError(error)) throw error;
+    return error.code !== 'miroir_node_unreachable';
+  }
+}
+
+/** Refuses while the node may come back with what it has: only one that has failed and does not answer is lost. */
+async function assertLost(parts: ControlParts, topology: Topology, move: MoveState, id: string): Promise<void> {
+  if (await answers(parts, topology, id)) {
+    const remedy = `tell that it is back (\`miroir event send NodeRecovered\`), or stop it if its data is lost`;
+    throw refuse(`node ${id} answers: nothing is lost as long as it has its data`, move, remedy);
+  }
+  if (!isReadable(topology, id)) return;
+  const remedy = `say so first: \`miroir node fail ${id}\``;
+  throw refuse(`node ${id} does not answer, and has not been taken for failed`, move, remedy);
+}
+
+/** What would be given up if the move's source never came back. Throws `MoveStateError` where nothing has to be. */
+export async function lossOf(parts: ControlParts, id: string): Promise<LossView> {
+  const move = await moveOf(parts, id);
+  const { index, shard, source, target } = move;
+  const { route } = await parts.records.route(index, shard);
+  if (move.outcome !== undefined || route.moveId !== id || route.state !== 'settling') {
+    const stands = move.outcome ?? `in ${move.phase}, its shard ${route.state}`;
+    throw refuse(`move ${id} is not settling: ${stands}`, move, 'see `miroir status`: nothing of it waits for a node');
+  }
+  await assertLost(parts, await parts.records.topology(), move, source);
+  // The holder has looked at every other old owner then, and what they have is carried over.
+  if (move.waiting?.reason.startsWith('source_failed') !== true) {
+    const remedy = 'wait until `miroir status` shows source_failed, or that the shard has settled from another owner';
+    throw refuse(`move ${id} has not looked for another old owner yet`, move, remedy);
+  }
+  const { total, ids } = await parts.records.journaled(id, IDS_TOLD);
+  return { move: id, index, shard, source, target, documents: total, ids };
+}
+
+/** Leaves the wish that these documents' last writes are given up. */
+export async function acceptLoss(parts: ControlParts, id: string): Promise<LossView> {
+  const view = await lossOf(parts, id);
+  await parts.records.wish(id, 'accept-loss');
+  return view;
+}
+
+/** What taking the move back would mean. Throws `MoveStateError` where it may not be. */
+export async function revertOf(parts: ControlParts, id: string): Promise<RevertView> {
+  const move = await moveOf(parts, id);
+  const { index, shard, target, retires } = move;
+  if (move.phase !== 'DualWriteStopped' || move.outcome !== undefined) {
+    const remedy = 'only a move in its grace can be taken back; see `miroir status`';
+    throw refuse(`move ${id} is ${move.outcome ?? `in ${move.phase}`}, not in its grace`, move, remedy);
+  }
+  if (retires === null || move.deletingAtMs !== null) {
+    const what = retires === null ? 'kept no copy' : `has begun to delete the copy on ${retires}`;
+    throw refuse(`move ${id} ${what}`, move, `bring ${target} back, or restore the index from a backup`);
+  }
+  const topology = await parts.records.topology();
+  await assertLost(parts, topology, move, target);
+  const { route } = await parts.records.route(index, shard);
+  const serving = route.owners.filter((owner) => owner !== target && isReadable(topology, owner));
+  if (serving.length > 0) {
+    const remedy = 'the shard has what was written there; a lost copy is restored by the plan of `miroir node fail`';
+    throw refuse(`shard ${shard} of ${index} is on ${serving.join(', ')}, too`, move, remedy);
+  }
+  if (!isReadable(topology, retires) || !(await answers(parts, topology, retires))) {
+    throw refuse(`node ${retires}, which has the kept copy, does not answer`, move, `bring ${retires} back first`);
+  }
+  const since = new Date(move.switchedAtMs ?? 0).toISOString();
+  return { move: id, index, shard, target, owner: retires, since };
+}
+
+/** Leaves the wish that the copy which was kept owns the shard again. */
+export async function revertMove(parts: ControlParts, id: string): Promise<RevertView> {
+  const view = await revertOf(parts, id);
+  await parts.records.wish(id, 'revert');
+  return view;
+}

@@ -1,0 +1,65 @@
+// A shard that settles while the node that has its last writes is away.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { keys } from '../../src/redis/keys.ts';
+import type { TestFleet } from './fleet.ts';
+import type { TestRouter } from './router.ts';
+import { type NodeSwitches, switchesOf } from './switches.ts';
+import { untilTrue } from './until.ts';
+
+export const nodeOf = (fleet: TestFleet, id: string) => {
+  const node = fleet.nodes.find((one) => one.id === id);
+  if (node === undefined) throw new Error(`no node ${id}`);
+  return node;
+};
+
+/**
+ * Shard 0 of `docs`, settling on another node in place of its first owner, which has accepted writes of these documents and
+ * not applied them. A worker runs.
+ */
+export async function settleWithoutSource(fleet: TestFleet, writer: TestRouter, documents: readonly number[]) {
+  const { route } = await fleet.base.records.route('docs', 0);
+  const [source = '', other = ''] = route.owners;
+  const target = fleet.nodes.find(({ id }) => !route.owners.includes(id))?.id ?? '';
+  const node = (id: string) => nodeOf(fleet, id);
+  const switches = (id: string): NodeSwitches => switchesOf(node(id));
+  await fleet.startWorker();
+  await switches(target).pause();
+  const { id } = await fleet.orderMove({ index: 'docs', target });
+  const windows = async () => switches(target).asked('^/indexes/docs/documents\\?');
+  await untilTrue(async () => (await windows()).some(({ status }) => status === 202));
+  await switches(target).fault({ match: { path: '^/indexes/docs/documents/fetch' }, do: 'status', status: 503 });
+  await switches(target).resume();
+  await fleet.untilMove(id, ({ lastOffset }) => lastOffset === 65_536);
+  await switches(source).fault({
+    match: { method: 'POST', path: '^/indexes/docs/documents\\?' },
+    times: documents.length,
+    do: 'delay',
+    ms: 700,
+  });
+  const slow = documents.map((document) => writer.put({ id: document, name: 'accepted by every owner' }));
+  await sleep(50);
+  await switches(target).clearFaults();
+  const state = async (): Promise<string> => (await fleet.base.records.route('docs', 0)).route.state;
+  await untilTrue(async () => (await state()) === 'held');
+  await switches(source).pause();
+  await Promise.all(slow);
+  await untilTrue(async () => (await state()) === 'settling');
+  expect(await fleet.base.redis.zcard(keys.journal(id))).toBe(documents.length);
+  return { id, source, other, target, node };
+}
+
+/** Stops the node; its failure is what the planner would have noted. A move's own job comes again by itself. */
+export async function failNode(fleet: TestFleet, id: string): Promise<void> {
+  await setNodeState(fleet, id, 'failed');
+  await nodeOf(fleet, id).stop();
+}
+
+export async function setNodeState({ base }: TestFleet, id: string, state: string): Promise<void> {
+  const text = await base.redis.hget(keys.topology, `node:${id}`);
+  await base.redis.hset(
+    keys.topology,
+    `node:${id}`,
+    JSON.stringify({ ...(JSON.parse(text ?? '{}') as object), state }),
+  );
+}
