@@ -1,8 +1,8 @@
 /** `miroir index …` */
 import type { Command } from 'commander';
-import { createIndex, listIndexes, showIndex, type IndexView } from '../control/indexes.ts';
+import { createIndex, listIndexes, showIndex, thawShard, type IndexView } from '../control/indexes.ts';
 import { globalsOf, withControl } from './context.ts';
-import { print, tableText } from './output.ts';
+import { print, say, tableText } from './output.ts';
 import { list, whole, wholes } from './values.ts';
 
 interface CreateFlags {
@@ -84,14 +84,30 @@ export function addIndexCommands(program: Command): void {
       print(globalsOf(command).output, view, () =>
         tableText(
           ['shard', 'state', 'owners', 'readers', 'move', 'epoch'],
-          view.routes.map(({ shard, state, owners, readers, moveId = null, epoch }) => [
+          view.routes.map(({ shard, state, owners, readers, moveId = null, epoch, frozen }) => [
             shard,
-            state,
+            frozen === true ? 'frozen' : state,
             owners.join(','),
             readers.join(','),
             moveId,
             epoch,
           ]),
+        ),
+      );
+    });
+
+  index
+    .command('thaw <uid>')
+    .argument('<shard>', 'number of the shard', whole)
+    .description('let moves touch a shard again that was frozen because Redis had lost writes')
+    .option('--yes', 'its copies were compared: what only another node has may be deleted')
+    .action(async (uid: string, shard: number, flags: { yes?: true }, command: Command) => {
+      const view = await withControl(command, (control) => thawShard(control, uid, shard, flags.yes === true));
+      if (view.frozen) say('nothing is changed without --yes');
+      print(globalsOf(command).output, view, () =>
+        tableText(
+          ['index', 'shard', 'owners', 'frozen'],
+          [[uid, view.shard, view.owners.join(','), String(view.frozen)]],
         ),
       );
     });

@@ -235,3 +235,29 @@ async function viewOf(records: ControlParts['records'], entry: IndexEntry): Prom
   const moving = (table?.shards ?? []).filter(({ state }) => state !== 'stable').length;
   return { uid, primaryKey, shards, replicationFactor, groups, epoch: table?.epoch ?? 0, moving, copies };
 }
+
+export interface ThawView {
+  readonly index: string;
+  readonly shard: number;
+  readonly owners: readonly string[];
+  readonly frozen: boolean;
+}
+
+/** Lets movers act on a shard again that was frozen when Redis had lost writes; `isSure` false only looks. */
+export async function thawShard(
+  { records, fleet }: ControlParts,
+  uid: string,
+  shard: number,
+  isSure: boolean,
+): Promise<ThawView> {
+  const entry = await records.index(uid);
+  if (entry === null) throw unknownIndex(uid);
+  if (shard >= entry.shards) {
+    const remedy = `give a number below ${entry.shards}: \`miroir index show ${uid}\``;
+    throw new InvalidInputError(`index ${uid} has no shard ${shard}`, { field: 'shard', remedy });
+  }
+  const read = await records.route(uid, shard);
+  const { owners, frozen } = read.route;
+  if (frozen === true && isSure) await fleet.thaw(uid, read);
+  return { index: uid, shard, owners, frozen: frozen === true && !isSure };
+}

@@ -48,5 +48,6 @@ export function leave(route: ShardRoute, gone: ReadonlySet<string>, target: stri
     // Where the source is among those that go, the move reads another owner, and that one stays.
     ...(state === 'tracking' || route.staying === true ? { staying: true } : {}),
     ...(delayMs === undefined ? {} : { delayMs }),
+    ...(route.frozen === undefined ? {} : { frozen: route.frozen }),
   };
 }

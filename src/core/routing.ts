@@ -18,6 +18,11 @@ export interface ShardRoute {
    * the next change of the route.
    */
   readonly left?: readonly string[];
+  /**
+   * Redis lost writes about this shard: no mover writes or deletes a copy of it until an operator has compared them and
+   * lets go (`index thaw`).
+   */
+  readonly frozen?: true;
   /** Only while `tracking`: writes are answered this much later (ms), since catching up does not win. */
   readonly delayMs?: number;
   /** The table's epoch at which this entry last changed. */

@@ -9,15 +9,17 @@ import type { PlanningParts } from './parts.ts';
 
 const namesOf = (nodes: readonly FailedNode[]): string => nodes.map(({ id }) => id).join(', ');
 
+type FailureParts = Omit<PlanningParts, 'runs'>;
+
 export class Failures {
-  readonly #parts: PlanningParts;
+  readonly #parts: FailureParts;
   /** What was withheld and said so. */
   #withheld = '';
   /** Indexes that need no look before the next sweep, as long as the topology has this version. */
   #done = new Set<string>();
   #version = -1;
 
-  constructor(parts: PlanningParts) {
+  constructor(parts: FailureParts) {
     this.#parts = parts;
   }
 

@@ -13,6 +13,7 @@ import type {
   Permit,
   PlanWriter,
   Records,
+  Runs,
   Turns,
 } from '../ports.ts';
 
@@ -22,6 +23,7 @@ export interface PlanningParts {
   readonly queue: MoveQueue;
   readonly nodes: Nodes;
   readonly observations: Pick<Observations, 'read'>;
+  readonly runs: Runs;
   readonly turns: Pick<Turns, 'endAllDead'>;
   readonly clock: Clock;
   readonly config: Pick<Config, 'graceMs' | 'nodeFailedAfterMs'>;

@@ -7,6 +7,7 @@ import type { EventOutcome, Planner } from '../ports.ts';
 import { decide } from './decide.ts';
 import { Failures } from './failures.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
+import { takeUpRun } from './new-run.ts';
 import { finishPlanning, replan } from './replan.ts';
 import { brings, claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
@@ -48,6 +49,7 @@ class LeadingPlanner implements Planner {
     const { records, writer } = this.#parts;
     return this.#serial(() =>
       this.#each([
+        () => takeUpRun(this.#parts),
         () => this.#catchUp(),
         () => endHolds(this.#parts),
         () => this.#closePlans(),
@@ -66,6 +68,7 @@ class LeadingPlanner implements Planner {
     const { records } = this.#parts;
     return this.#serial(() =>
       this.#each([
+        () => takeUpRun(this.#parts),
         () => this.#failNodes(),
         () => this.#closePlans(),
         async () => {

@@ -116,6 +116,8 @@ export interface Records {
     /** Every entry has to live this much longer (ms): a router that is silent for a while is waited for. */
     restMs?: number,
   ): Promise<{ open: true; routers: number } | { open: false; reason: string; ms: number }>;
+  /** Whether the planner has taken up the present run of Redis. */
+  runAccepted(): Promise<boolean>;
   /** Leaves a wish in the move's record. Throws `ConflictError` when it comes too late or too early. */
   wish(moveId: string, wish: MoveWish): Promise<void>;
   /** Ids in the move's journal: how many, and the first ones. */
@@ -196,6 +198,8 @@ export interface FleetWriter {
   deleteIndex(uid: string): Promise<string | null>;
   /** The deletion's nodes have been told, or will not be any more. */
   endDeletion(uid: string, deletion: string): Promise<void>;
+  /** Lets movers act on a frozen shard again. Throws `ConflictError` when its route has changed. */
+  thaw(index: string, frozen: RouteRead): Promise<void>;
 }
 
 /** Changing topology and plans under the planner's fence. */

@@ -1,4 +1,5 @@
 /** Routers that are alive, and which epochs they work by (R1, R2). */
+import type { RoutingTable } from '../core/routing.ts';
 
 /**
  * What a router has acknowledged of an index: every request that it sent for a shard under an older epoch than `epoch`
@@ -37,6 +38,8 @@ export interface Registry {
   register(id: string, name: string): Promise<Confirmation>;
   /** Renews the entry and hands in what is acknowledged. Null when the entry is gone: register under a new id. */
   confirm(id: string, acks: Readonly<Record<string, Acknowledged>>): Promise<Confirmation | null>;
+  /** A table that was served by and that Redis does not show any more: its owners stand. Again changes nothing. */
+  handIn(table: RoutingTable): Promise<void>;
   leave(id: string): Promise<void>;
   /** Entries that count now. */
   live(): Promise<readonly RouterEntry[]>;

@@ -51,7 +51,9 @@ export const keys = {
   observations: `${PREFIX}:observations`,
   /** Channel on which an index is named when its table changed. */
   nudge: `${PREFIX}:nudge`,
-  /** Run id of Redis as last seen, and since when. */
+  /** Hash index → the newest table that a router has served by and Redis has lost; gone once its owners are restored. */
+  handed: `${PREFIX}:handed`,
+  /** Run id of Redis as last seen, and since when; the one that the planner has taken up. */
   run: `${PREFIX}:run`,
   /** Tasks as clients see them: counter, records, uids of all and of each index. */
   clientTaskCounter: `${PREFIX}:tasks:seq`,

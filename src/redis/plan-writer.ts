@@ -41,6 +41,14 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
         ],
       );
     },
+    async thaw(index, { route, text }) {
+      const { frozen: _frozen, ...rest } = route;
+      await scripts.run(
+        'shard-thaw',
+        [keys.routing(index), keys.audit],
+        [route.shard, text, routeBody(rest), auditMaxEntries, index],
+      );
+    },
     async deleteIndex(uid) {
       const reply = await scripts.try(
         'index-delete',

@@ -232,6 +232,9 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
         ? { open: true, routers: Number(values[1]) }
         : { open: false, reason: values[1] ?? '', ms: Number(values[2]) };
     },
+    async runAccepted() {
+      return (await scripts.run('run-accepted', [keys.run], []))[0] === 'yes';
+    },
     async wish(moveId, wish) {
       await scripts.run('move-wish', [keys.move(moveId)], [wish]);
     },

@@ -53,6 +53,10 @@ export function createRegistry({ redis, scripts, entryMs, openNudges, logger }: 
       );
       return values[0] === 'gone' ? null : toConfirmation(values);
     },
+    async handIn({ index, epoch, shards }) {
+      const text = JSON.stringify({ epoch, shards: shards.map(({ owners }) => ({ owners })) });
+      await scripts.run('table-hand-in', [keys.routing(index), keys.handed, keys.run], [index, epoch, text]);
+    },
     async leave(id) {
       await scripts.run('router-leave', [keys.routers], [id]);
     },

@@ -13,8 +13,9 @@ export const routeBody = ({
   staying,
   left,
   delayMs,
+  frozen,
 }: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string =>
-  JSON.stringify({ state, owners, readers, moveId, staying, left, delayMs });
+  JSON.stringify({ state, owners, readers, moveId, staying, left, delayMs, frozen });
 
 /** A whole route, for the first table of an index. */
 export const routeText = (route: ShardRoute): string => `{"epoch":${route.epoch},${routeBody(route).slice(1)}`;

@@ -8,6 +8,7 @@ import { createMoveQueue } from '../queue/flows.ts';
 import { connect, untilReady } from '../redis/connection.ts';
 import { PLANNER_SCOPE } from '../redis/keys.ts';
 import { createPlanWriter } from '../redis/plan-writer.ts';
+import { createRuns } from '../redis/runs.ts';
 import { type Base, type Running, closeBase, openBase, openLeases, serveMetrics } from './base.ts';
 
 /** A planner holds no lease of an index. */
@@ -38,6 +39,7 @@ export async function openPlanner(base: Base): Promise<PlannerPart> {
       createPlanner({
         ...base,
         writer: createPlanWriter({ ...config, scripts, redis, lease }),
+        runs: createRuns({ ...config, ...timings, scripts, lease }),
         queue,
         permit: lease,
       }),

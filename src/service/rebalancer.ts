@@ -4,6 +4,7 @@ import type { IndexEntry } from '../core/routing.ts';
 import { DocumentRejectedError, IndexUnknownError, NodeUnknownError } from '../errors.ts';
 import type { PhaseContext } from '../phases/context.ts';
 import { phases } from '../phases/index.ts';
+import { assertMayAct } from '../phases/may-act.ts';
 import { LateWrites } from '../phases/late-writes.ts';
 import { TargetLoads } from '../phases/target-load.ts';
 import { type TaskWatch, watchTasks } from '../phases/task-watch.ts';
@@ -88,10 +89,12 @@ function phaseWork(
 
   return {
     async run(phase, move, checkpoint) {
+      await assertMayAct(records, move);
       const context = await contextFor(move, checkpoint);
       await failpoint.within(phase, () => phases[phase].run(context));
     },
     async undo(move, outcome, why) {
+      await assertMayAct(records, move);
       const context = await contextFor(move, () => Promise.resolve());
       await failpoint.within('Undo', () => undo(context, outcome, why));
     },

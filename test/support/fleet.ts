@@ -17,6 +17,7 @@ import { createMoveQueue } from '../../src/queue/flows.ts';
 import { connect } from '../../src/redis/connection.ts';
 import { PLANNER_SCOPE } from '../../src/redis/keys.ts';
 import { createFleetWriter, createPlanWriter } from '../../src/redis/plan-writer.ts';
+import { createRuns } from '../../src/redis/runs.ts';
 import { withMiroirSettings } from '../../src/routing/fields.ts';
 import { loadDocuments } from '../../src/routing/load.ts';
 import { type Base, type Running, closeBase, openBase, openLeases, startRebalancer } from '../../src/service.ts';
@@ -273,7 +274,8 @@ export async function startTestFleet(options: TestFleetOptions = {}): Promise<Te
   const connection = connect({ url: config.redisUrl, kind: 'queue', logger: base.logger });
   const queue = createMoveQueue({ connection, failpoint: base.failpoint, logger: base.logger });
   const writer = createPlanWriter({ ...config, scripts: base.scripts, redis: base.redis, lease: answer.lease });
-  const planner = createPlanner({ ...base, config, writer, queue, permit: openPermit(10_000) });
+  const runs = createRuns({ ...config, ...base.timings, scripts: base.scripts, lease: answer.lease });
+  const planner = createPlanner({ ...base, config, writer, runs, queue, permit: openPermit(10_000) });
   const topology: TopologyNode[] = nodes.map((node, at) => ({
     id: node.id,
     url: node.url,

@@ -21,6 +21,7 @@ import type { Producer } from '../../src/queue/producer.ts';
 import { connect } from '../../src/redis/connection.ts';
 import { keys, PLANNER_SCOPE } from '../../src/redis/keys.ts';
 import { createFleetWriter, createPlanWriter } from '../../src/redis/plan-writer.ts';
+import { createRuns } from '../../src/redis/runs.ts';
 import { createScripts } from '../../src/redis/scripts.ts';
 import { withMiroirSettings } from '../../src/routing/fields.ts';
 import { loadDocuments } from '../../src/routing/load.ts';
@@ -165,7 +166,14 @@ export class PlanningFleet {
       observer,
       lead: (lease) => {
         const writer = createPlanWriter({ ...config, scripts, redis, lease });
-        return createPlanner({ ...base, config, writer, queue, permit: lease });
+        return createPlanner({
+          ...base,
+          config,
+          writer,
+          runs: createRuns({ ...base.timings, ...config, scripts, lease }),
+          queue,
+          permit: lease,
+        });
       },
     });
     const end = async (): Promise<void> => {

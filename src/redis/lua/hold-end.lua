@@ -4,6 +4,7 @@
 -- Returns {'ok', epoch} or {'refused', 'conflict' | 'hold', ...}
 local time = redis.call('TIME')
 local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+-- @include run
 -- @include route
 if tonumber(now) <= tonumber(ARGV[3]) then
   return { 'refused', 'hold', ARGV[3] }

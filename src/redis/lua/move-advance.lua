@@ -13,6 +13,7 @@
 -- Returns {'ok', epoch, time of the move's start, time, route as written}
 --      or {'refused', 'phase' | 'wish' | 'hold_over' | 'counted' | 'journal' | 'conflict', detail}
 -- @include fence
+-- @include run
 -- @include route
 -- @include chunks
 -- @include repair

@@ -10,6 +10,7 @@
 -- ARGV[11] name of the repair list in KEYS[15] ('' = none ends)
 -- Returns {'ok', epoch, '', time, ''} or {'refused', 'phase' | 'conflict', detail}
 -- @include fence
+-- @include run
 -- @include route
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome')
 if move[2] then

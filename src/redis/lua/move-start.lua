@@ -5,6 +5,7 @@
 -- ARGV[6] moves per node, ARGV[7] audit length
 -- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full', detail}
 -- @include fence
+-- @include run
 -- @include route
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'waiting')
 if move[1] ~= 'Idle' or move[2] then

@@ -5,6 +5,7 @@
 -- without epoch, its repair lists without the owner, the nodes that leave it (comma between)
 -- Returns {'ok', shards changed} or {'refused', ...}
 -- @include fence
+-- @include run
 -- @include route
 -- @include chunks
 -- @include repair

@@ -86,7 +86,7 @@ function assemble(parts: RouterParts) {
   const limits: RouterLimits = { ...given, requestMs: Math.min(given.requestMs, lapseMs) };
   const bell = new Bell(clock);
   const inFlight = new InFlight((index) => registration.requestsOver(index));
-  const tables = new Tables({ records, clock, logger, observer, bell });
+  const tables = new Tables({ records, registry, clock, logger, observer, bell });
   const registration = new Registration({
     registry,
     tables,

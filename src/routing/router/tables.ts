@@ -5,7 +5,7 @@
 import type { IndexEntry, RoutingTable, ShardRoute } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { EpochRegressedError, IndexUnknownError } from '../../errors.ts';
-import type { Clock, Logger, Records, RouterObserver } from '../../ports.ts';
+import type { Clock, Logger, Records, Registry, RouterObserver } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 
 /** One index at one epoch. Never changes: a newer one takes its place. */
@@ -17,6 +17,7 @@ export interface Snapshot {
 
 export interface TablesOptions {
   readonly records: Pick<Records, 'topology' | 'index' | 'table'>;
+  readonly registry: Pick<Registry, 'handIn'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: RouterObserver;
@@ -104,7 +105,7 @@ export class Tables {
     const stale = [...epochs].filter(([index, epoch]) => everything || this.#isStale(index, epoch));
     const { clock } = this.#options;
     if (stale.length > 0 || clock.monotonic() - this.#nodesReadMs > TOPOLOGY_MS) await this.#readNodes();
-    const changes = await Promise.all(stale.map(([index]) => this.#read(index)));
+    const changes = await Promise.all(stale.map(([index, told]) => this.#read(index, told)));
     return isChanged || changes.includes(true);
   }
 
@@ -122,12 +123,17 @@ export class Tables {
     for (const [index, snapshot] of this.#snapshots) this.#snapshots.set(index, { ...snapshot, nodes: this.#nodes });
   }
 
-  async #read(index: string): Promise<boolean> {
-    const { records, bell } = this.#options;
+  /** `told`: the epoch that Redis told, or that another router has handed in. */
+  async #read(index: string, told: number): Promise<boolean> {
+    const { records, registry, bell } = this.#options;
     const [entry, table] = await Promise.all([records.index(index), records.table(index)]);
     if (entry === null || table === null) return this.#forget(index);
-    const seen = this.#seen(index);
-    if (seen !== undefined && table.epoch < seen) return this.#refuse(index, table.epoch, seen);
+    const seen = Math.max(this.#seen(index) ?? 0, told);
+    if (table.epoch < seen) {
+      const served = this.#snapshots.get(index)?.table;
+      if (served !== undefined && served.epoch > table.epoch) await registry.handIn(served);
+      return this.#refuse(index, table.epoch, seen);
+    }
     const before = this.#snapshots.get(index)?.table.epoch;
     this.#regressed.delete(index);
     this.#gone.delete(index);

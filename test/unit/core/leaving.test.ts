@@ -30,6 +30,10 @@ describe('a failed node leaves a shard', () => {
     expect(leave(later, gone('n1', 'n3'))).toMatchObject({ owners: ['n2'], readers: ['n2'], left: ['n1', 'n3'] });
   });
 
+  it('that stays frozen', () => {
+    expect(leave(route({ frozen: true }), gone('n2'))).toMatchObject({ owners: ['n1', 'n3'], frozen: true });
+  });
+
   it('but never as the last owner or reader, whether it is one or all of them', () => {
     expect(leave(route({ owners: ['n1'], readers: ['n1'] }), gone('n1'))).toBeNull();
     expect(leave(route({}), gone('n1', 'n2', 'n3'))).toBeNull();

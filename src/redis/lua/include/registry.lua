@@ -6,11 +6,18 @@ local function enter(routers, id, entry_ms, name, acks)
   redis.call('HSET', routers, id,
     '{"untilMs":' .. ends .. ',"run":"' .. run .. '","name":' .. cjson.encode(name) .. told .. '}')
 end
+-- An epoch that a router has handed in is what the others have to know, too: they must not serve by an older table.
 local function confirmation(indexes, tables)
   local out = { 'ok', run, now }
+  local handed = {}
+  local flat = redis.call('HGETALL', string.match(tables, '^(.-):routing:$') .. ':handed')
+  for i = 1, #flat, 2 do
+    handed[flat[i]] = string.match(flat[i + 1], '^{"epoch":(%d+)')
+  end
   for _, uid in ipairs(redis.call('HKEYS', indexes)) do
     table.insert(out, uid)
-    table.insert(out, redis.call('HGET', tables .. uid, 'epoch') or '0')
+    local shown = redis.call('HGET', tables .. uid, 'epoch') or '0'
+    table.insert(out, handed[uid] and tonumber(handed[uid]) > tonumber(shown) and handed[uid] or shown)
   end
   return out
 end

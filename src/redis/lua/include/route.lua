@@ -1,9 +1,10 @@
 -- Writes one shard's route and raises the table's epoch by one: returns the epoch and the text as written, or nil when
--- the route is not the expected text any more. Tells routers that they should look (a nudge, never the truth).
+-- the route is not the expected text any more, or Redis may show an old one (run.lua). Tells routers that they should look (a nudge, never the truth).
 -- `body` is a JSON object without epoch, `hold` the length of a hold in ms or '0'.
 local function write_route(key, shard, expected, body, hold)
+  local prefix, index = string.match(key, '^(.-):routing:(.+)$')
   local field = 's:' .. shard
-  if redis.call('HGET', key, field) ~= expected then
+  if redis.call('HGET', key, field) ~= expected or not may_route(prefix, index) then
     return nil
   end
   local epoch = string.format('%.0f', redis.call('HINCRBY', key, 'epoch', 1))
@@ -13,7 +14,6 @@ local function write_route(key, shard, expected, body, hold)
   end
   local text = head .. string.sub(body, 2)
   redis.call('HSET', key, field, text)
-  local prefix, index = string.match(key, '^(.-):routing:(.+)$')
   redis.call('PUBLISH', prefix .. ':nudge', index)
   return epoch, text
 end

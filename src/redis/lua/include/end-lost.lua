@@ -1,0 +1,24 @@
+-- Ends a move that nobody can go on with, as failed: what belongs to its end (move-end.lua) without its route. The ids that
+-- waited in its journal are kept in its record. KEYS[4] and KEYS[5] are the sets of unfinished and of ended moves.
+local function end_lost(prefix, id, move, error)
+  local key = prefix .. ':move:' .. id
+  if redis.call('HEXISTS', key, 'outcome') == 1 then
+    return
+  end
+  local waited = redis.call('ZCARD', key .. ':journal')
+  if waited > 0 then
+    local ids = redis.call('ZRANGE', key .. ':journal', 0, 999)
+    redis.call('HSET', key, 'lost', string.format('%.0f', waited), 'lostIds', cjson.encode(ids))
+  end
+  redis.call('HSET', key, 'phase', 'Idle', 'outcome', 'failed', 'endedAt', now, 'error', error)
+  redis.call('HDEL', key, 'waiting', 'waitingSince', 'gate')
+  redis.call('SREM', prefix .. ':node:' .. move.source .. ':out', id)
+  redis.call('SREM', prefix .. ':node:' .. move.target .. ':in', id)
+  redis.call('SREM', KEYS[4], id)
+  redis.call('ZADD', KEYS[5], now, id)
+  local plan = prefix .. ':plan:' .. move.planId
+  if redis.call('HINCRBY', plan, 'left', -1) == 0 then
+    redis.call('HSET', plan, 'state', 'done', 'endedAt', now)
+  end
+  redis.call('DEL', key .. ':journal', key .. ':ranges', key .. ':open', key .. ':reverify')
+end

@@ -1,0 +1,87 @@
+-- After a restart of Redis, one index: the owners of the newest table that routers handed in stand, under a higher epoch.
+-- A shard whose owners differ from it is frozen: it is served as handed in, its move is ended, and nobody writes or deletes
+-- a copy of it as a mover until an operator lets go. So is one that settles, where Redis has lost writes: which documents
+-- still had to be carried over is not known any more. A shard that is tracked or held gets a count that only a full verify
+-- closes: the journal may have lost ids.
+-- KEYS[1] planner lease, KEYS[2] routing table, KEYS[3] tables handed in, KEYS[4] set of unfinished moves, KEYS[5] ended
+-- moves by time, KEYS[6] audit stream
+-- ARGV[1] fence, ARGV[2] index, ARGV[3] '1' = Redis has lost writes, ARGV[4] audit length
+-- Returns {'ok', JSON {shard, owners, others, move} of a shard that was frozen, ...} or {'refused', ...}
+-- @include fence
+-- @include attempt
+-- @include reverify
+-- @include end-lost
+local prefix = string.match(KEYS[2], '^(.-):routing:')
+local text = redis.call('HGET', KEYS[3], ARGV[2])
+local handed = text and cjson.decode(text)
+-- Registered anew meanwhile, at a higher epoch: what was handed in is of an index that is gone.
+if handed and tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0') > handed.epoch then
+  handed = nil
+end
+if handed then
+  redis.call('HSET', KEYS[2], 'epoch', string.format('%.0f', handed.epoch + 1))
+end
+local function same(a, b)
+  local left, right = { unpack(a) }, { unpack(b) }
+  table.sort(left)
+  table.sort(right)
+  return table.concat(left, ' ') == table.concat(right, ' ')
+end
+-- Nodes that may hold what the owners do not.
+local function others(route, owners, move)
+  local seen, out = {}, {}
+  for _, id in ipairs(owners) do
+    seen[id] = true
+  end
+  local function add(id)
+    if type(id) == 'string' and not seen[id] then
+      seen[id] = true
+      out[#out + 1] = id
+    end
+  end
+  for _, list in ipairs({ route.owners, route.readers, move and { move.source, move.target } or {} }) do
+    for _, id in ipairs(list) do
+      add(id)
+    end
+  end
+  return out
+end
+local out = { 'ok' }
+local function freeze(shard, route, owners)
+  local key = route.moveId and prefix .. ':move:' .. route.moveId
+  local record = key and redis.call('HGET', key, 'move')
+  local move = record and cjson.decode(record)
+  local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'epoch', 1))
+  local list = cjson.encode(owners)
+  redis.call('HSET', KEYS[2], 's:' .. shard, '{"epoch":' .. epoch .. ',"state":"stable","owners":' .. list ..
+    ',"readers":' .. list .. ',"frozen":true}')
+  local rest = others(route, owners, move)
+  if move then
+    end_lost(prefix, route.moveId, move, 'redis_lost_writes: the shard is on ' .. table.concat(owners, ', ') ..
+      '; what clients wrote may also be on ' .. table.concat(rest, ', ') .. ' only')
+  end
+  local told = { shard = shard, owners = owners, others = table.concat(rest, ','), move = route.moveId or '' }
+  out[#out + 1] = cjson.encode(told)
+  redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[4], '*', 'what', 'frozen', 'index', ARGV[2], 'shard',
+    string.format('%.0f', shard), 'owners', table.concat(owners, ','), 'others', told.others, 'epoch', epoch)
+end
+local shard = 0
+while true do
+  local body = redis.call('HGET', KEYS[2], 's:' .. shard)
+  if not body then
+    break
+  end
+  local route = cjson.decode(body)
+  local known = handed and handed.shards[shard + 1]
+  if known and not same(route.owners, known.owners) then
+    freeze(shard, route, known.owners)
+  elseif route.state == 'settling' and ARGV[3] == '1' then
+    freeze(shard, route, route.owners)
+  elseif route.moveId and (route.state == 'tracking' or route.state == 'held') then
+    end_count(prefix .. ':move:' .. route.moveId .. ':reverify', next_attempt(prefix .. ':move:' .. route.moveId))
+  end
+  shard = shard + 1
+end
+redis.call('HDEL', KEYS[3], ARGV[2])
+redis.call('PUBLISH', prefix .. ':nudge', ARGV[2])
+return out

@@ -1,0 +1,35 @@
+/** Taking up a new run of Redis, under the planner's fence. */
+import type { FrozenShard, Lease, Runs } from '../ports.ts';
+import { keys } from './keys.ts';
+import { parseJson } from './route-text.ts';
+import type { Scripts } from './scripts.ts';
+
+export interface RunsOptions {
+  readonly scripts: Scripts;
+  readonly lease: Lease;
+  /** How long routers may need to register again and hand in what they know (ms). */
+  readonly runChangeMs: number;
+  readonly auditMaxEntries: number;
+}
+
+export function createRuns({ scripts, lease, runChangeMs, auditMaxEntries }: RunsOptions): Runs {
+  const leaseKey = keys.lease(lease.scope);
+  return {
+    async look() {
+      const [, state, lost] = await scripts.run('run-look', [leaseKey, keys.run], [lease.fence, runChangeMs]);
+      return { state: state as 'known' | 'waits' | 'due', lost: lost === '1' };
+    },
+    async restore(index, lost) {
+      const [, ...frozen] = await scripts.run(
+        'table-restore',
+        [leaseKey, keys.routing(index), keys.handed, keys.moves, keys.movesEnded, keys.audit],
+        [lease.fence, index, lost ? 1 : 0, auditMaxEntries],
+      );
+      return frozen.map((text) => parseJson(text, `a frozen shard of ${index}`) as FrozenShard);
+    },
+    async accept() {
+      const [, word] = await scripts.run('run-accept', [leaseKey, keys.run, keys.handed, keys.indexes], [lease.fence]);
+      return word === 'accepted';
+    },
+  };
+}
