@@ -10,6 +10,7 @@ import { openControl, startPlanner } from '../../src/service.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { HandMover } from '../support/hand-mover.ts';
 import { RouterCalls } from '../support/router-calls.ts';
+import { isInGrace, scene } from '../support/scene.ts';
 import { nodeOf } from '../support/settling.ts';
 import { switchesOf } from '../support/switches.ts';
 import { untilTrue } from '../support/until.ts';
@@ -166,4 +167,25 @@ describe('Redis has lost what owners do not depend on', () => {
     await fleet.startWorker();
     await fleet.untilMove(mover.id, ({ phase }) => phase === 'DualWriteStopped', 30_000);
   }, 60_000);
+});
+
+describe('a restart of Redis that lost nothing', () => {
+  it('freezes nothing: the move waits until the run is taken up, and goes on to its end', async () => {
+    const fleet = await startTestFleet({ aof: 'always', nodes: 2, config: { grace_ms: 600_000 } });
+    closers.push(() => fleet.stop());
+    await fleet.planner.tick();
+    const moving = await scene(fleet);
+    await fleet.startWorker();
+    const id = await moving.stallVerify();
+    fleet.redis.kill('SIGKILL');
+    await fleet.redis.restart();
+    await untilTrue(() => fleet.base.redis.status === 'ready');
+    await moving.target.clearFaults();
+    await fleet.untilMove(id, ({ waiting }) => waiting?.reason.startsWith('redis_restarted') === true, 20_000);
+    await startPlanning(fleet);
+    await fleet.untilMove(id, isInGrace, 30_000);
+    const { route } = await fleet.base.records.route(moving.index, 0);
+    expect(route).toMatchObject({ state: 'settled', owners: [moving.to] });
+    expect(route.frozen).toBeUndefined();
+  }, 90_000);
 });
