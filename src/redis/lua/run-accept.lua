@@ -11,5 +11,5 @@ for _, index in ipairs(redis.call('HKEYS', KEYS[3])) do
   redis.call('HDEL', KEYS[3], index)
 end
 redis.call('HSET', KEYS[2], 'accepted', string.match(info, 'run_id:(%x+)'))
-redis.call('HDEL', KEYS[2], 'next', 'nextSince', 'lost')
+redis.call('HDEL', KEYS[2], 'lost')
 return { 'ok', 'accepted' }
