@@ -1,6 +1,6 @@
 /** `miroir node …` */
 import { Option, type Command } from 'commander';
-import { listNodes, removeNode, sendEvent } from '../control/nodes.ts';
+import { listNodes, removeNode, sendEvent, type NodeView } from '../control/nodes.ts';
 import type { ControlParts } from '../control/parts.ts';
 import { planView } from '../control/plan-view.ts';
 import type { EventOutcome } from '../ports.ts';
@@ -22,6 +22,10 @@ interface AddFlags extends WaitFlags {
   readonly group?: number;
   readonly apiKeyRef?: string;
   readonly index?: string;
+}
+
+interface FailFlags extends WaitFlags {
+  readonly now?: true;
 }
 
 /** How long the planner has to answer an event. */
@@ -69,15 +73,16 @@ export function addNodeCommands(program: Command): void {
     node
       .command('fail <id>')
       .description(
-        'say that a node is lost: its shards go on without it, and their lost copies are restored elsewhere',
+        'say that a node is lost: its shards go on without it; their lost copies are restored elsewhere unless it comes back in time',
       ),
   )
+    .option('--now', 'it does not come back: restore its copies at once')
     .addHelpText(
       'after',
-      '\nExample:\n  miroir node fail n2 --wait\n  miroir event send NodeRecovered --data \'{"node_id":"n2"}\'',
+      '\nExamples:\n  miroir node fail n2 --now --wait\n  miroir event send NodeRecovered --data \'{"node_id":"n2"}\'',
     )
-    .action(async (id: string, flags: WaitFlags, command: Command) => {
-      await planned(command, flags, 'NodeFailed', { node_id: id });
+    .action(async (id: string, flags: FailFlags, command: Command) => {
+      await planned(command, flags, 'NodeFailed', { node_id: id, ...(flags.now ? { repair_now: true } : {}) });
     });
 
   node
@@ -99,7 +104,7 @@ export function addNodeCommands(program: Command): void {
           nodes.map((one) => [
             one.id,
             one.group,
-            one.state,
+            stateText(one),
             one.shards,
             one.movesIn,
             one.movesOut,
@@ -110,6 +115,10 @@ export function addNodeCommands(program: Command): void {
       );
     });
 }
+
+/** A node's state; for one that has failed also until when it may come back. */
+export const stateText = ({ state, repairAtMs }: Pick<NodeView, 'state' | 'repairAtMs'>): string =>
+  repairAtMs === null ? state : `${state}, repair begins at ${new Date(repairAtMs).toISOString()}`;
 
 /** Sends the event, says what was planned, and follows when asked to. */
 async function planned(command: Command, flags: WaitFlags, name: string, data: object): Promise<void> {

@@ -5,11 +5,14 @@ import pc from 'picocolors';
 import type { ControlParts } from '../control/parts.ts';
 import { status, type MoveView, type Status } from '../control/status.ts';
 import { globalsOf, untilInterrupted, withControl } from './context.ts';
+import { stateText } from './node-commands.ts';
 import { print, say, tableText, type OutputFormat } from './output.ts';
 
 const EVERY_MS = 1_000;
 /** Moves shown in a table; JSON has them all. */
 const MOVES_SHOWN = 20;
+/** Reasons why shards are blocked shown under the tables. */
+const REASONS_SHOWN = 5;
 const CLEAR = '\u001b[2J\u001b[H';
 /** CI systems take colours for text; a terminal that wants none says so. */
 const colors = pc.createColors(process.stdout.isTTY ? !process.env['NO_COLOR'] : false);
@@ -53,12 +56,20 @@ async function watch(control: ControlParts, output: OutputFormat): Promise<void>
   say('detached; the work goes on');
 }
 
-function statusText({ topologyVersion, nodes, plans, moves }: Status): string {
+function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, moves }: Status): string {
   const parts = [
     colors.bold(`topology version ${topologyVersion}`),
     tableText(
       ['node', 'group', 'state', 'shards', 'in', 'out', 'grace'],
-      nodes.map((node) => [node.id, node.group, node.state, node.shards, node.movesIn, node.movesOut, node.inGrace]),
+      nodes.map((node) => [
+        node.id,
+        node.group,
+        stateText(node),
+        node.shards,
+        node.movesIn,
+        node.movesOut,
+        node.inGrace,
+      ]),
     ),
   ];
   if (plans.length > 0) {
@@ -80,16 +91,26 @@ function statusText({ topologyVersion, nodes, plans, moves }: Status): string {
         ]),
       ),
     );
-    for (const { index, shard, reason } of plans.flatMap(({ blocked }) => blocked).slice(0, 5)) {
-      parts.push(colors.yellow(`blocked ${index}/${shard}: ${reason}`));
-    }
   }
+  for (const line of blockedLines(blockedShards).slice(0, REASONS_SHOWN)) parts.push(colors.yellow(line));
   if (moves.length > 0) {
     const shown = moves.slice(0, MOVES_SHOWN);
     parts.push('', tableText(['move', 'from', 'to', 'why', 'phase', 'documents', 'note'], shown.map(moveRow)));
     if (moves.length > shown.length) parts.push(`… and ${moves.length - shown.length} more; -o json has them all`);
   }
   return parts.join('\n');
+}
+
+/** By reason: most often one explains all. */
+function blockedLines(blocked: Status['blocked']): string[] {
+  const shards = new Map<string, string[]>();
+  for (const { index, shard, reason } of blocked) {
+    shards.set(reason, [...(shards.get(reason) ?? []), `${index}/${shard}`]);
+  }
+  return [...shards].map(([reason, [first, ...others]]) => {
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    return `blocked ${first}${more}: ${reason}`;
+  });
 }
 
 const moveRow = (move: MoveView): string[] => [

@@ -111,6 +111,13 @@ export const CONFIG_KEYS = {
     'a node that two observers get no answer from for this long leaves its shards: with looks, reports and the change of ' +
       'tables its writes go on within 20 s; sooner would take a restart for a death',
   ),
+  repair_delay_ms: key(
+    whole(0, 86_400_000),
+    600_000,
+    'ms',
+    'how long lost copies wait for the return of a node that failed, 0 = not at all: a node that is back is brought level ' +
+      'for a fraction of what copying its shards costs; a restart or a broken host takes minutes',
+  ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
   orphans_enabled: key(
     flag,

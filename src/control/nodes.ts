@@ -48,6 +48,8 @@ export interface NodeView {
   readonly id: string;
   readonly group: number;
   readonly state: NodeState;
+  /** Failed: until then (ms) its copies are not restored elsewhere, since it may come back; null otherwise. */
+  readonly repairAtMs: number | null;
   readonly url: string;
   /** Copies of shards over all indexes. */
   readonly shards: number;
@@ -69,10 +71,11 @@ export async function listNodes({ records }: ControlParts): Promise<NodeView[]> 
   const open = moves.filter(({ phase }) => !isSwitched(phase));
   return [...nodes]
     .sort((a, b) => a.group - b.group || (a.id < b.id ? -1 : 1))
-    .map(({ id, group, state, url }) => ({
+    .map(({ id, group, state, url, repairAtMs = null }) => ({
       id,
       group,
       state,
+      repairAtMs,
       url,
       shards: shards.get(id) ?? 0,
       movesIn: open.filter((move) => move.target === id).length,

@@ -1,5 +1,6 @@
 /** What goes on: nodes, plans, moves. */
 import type { Outcome, Phase } from '../core/move.ts';
+import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
 import type { MoveState, PlanRecord } from '../ports.ts';
 import { listNodes, type NodeView } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
@@ -36,6 +37,8 @@ export interface Status {
   readonly topologyVersion: number;
   readonly nodes: readonly NodeView[];
   readonly plans: readonly PlanStatus[];
+  /** What is wanted and cannot be done as things are now, with the reason. */
+  readonly blocked: readonly BlockedShard[];
   /** Unfinished ones, those that run first. */
   readonly moves: readonly MoveView[];
 }
@@ -45,7 +48,7 @@ const ENDED_PLANS = 5;
 
 export async function status(parts: ControlParts): Promise<Status> {
   const { records } = parts;
-  const { version } = await records.topology();
+  const topology = await records.topology();
   const moves = await records.unfinishedMoves();
   const plans: PlanStatus[] = [];
   for (const plan of await records.plans(ENDED_PLANS)) {
@@ -58,11 +61,22 @@ export async function status(parts: ControlParts): Promise<Status> {
     (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0) ||
     (a.index === b.index ? a.shard - b.shard : a.index < b.index ? -1 : 1);
   return {
-    topologyVersion: version,
+    topologyVersion: topology.version,
     nodes: await listNodes(parts),
     plans,
+    blocked: planMoves({ topology, indexes: await allIndexes(parts), pending: moves }).blocked,
     moves: [...moves].sort(runningFirst).map(viewMove),
   };
+}
+
+async function allIndexes({ records }: ControlParts): Promise<PlannerIndex[]> {
+  const indexes: PlannerIndex[] = [];
+  for (const entry of await records.indexes()) {
+    const table = await records.table(entry.uid);
+    // One that is just being deleted has none.
+    if (table !== null) indexes.push({ entry, table });
+  }
+  return indexes;
 }
 
 function viewMove(move: MoveState): MoveView {

@@ -14,6 +14,7 @@ import {
   NodeUnknownError,
 } from '../errors.ts';
 import type { TopologyEvent } from './events.ts';
+import { repairBegun } from './repair.ts';
 import {
   findNode,
   groupsOf,
@@ -28,6 +29,12 @@ export interface Applied {
   readonly topology: Topology;
   /** `repeated`: the topology is in, or on its way to, what the event asks for, and is returned as it was. */
   readonly change: 'changed' | 'repeated';
+}
+
+/** When it happens, and how long the copies of a node that fails wait for its return. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly repairDelayMs: number;
 }
 
 const repeated = (topology: Topology): Applied => ({ topology, change: 'repeated' });
@@ -51,7 +58,8 @@ function step(node: TopologyNode, to: NodeState, event: TopologyEvent, remedy: s
       details: { node: node.id, state: node.state },
     });
   }
-  return { ...node, state: to };
+  const { failedAtMs: _failed, repairAtMs: _repair, ...rest } = node;
+  return { ...rest, state: to };
 }
 
 function knownNode(topology: Topology, event: TopologyEvent): TopologyNode {
@@ -161,10 +169,22 @@ function drain(topology: Topology, event: TopologyEvent): Applied {
   return changed(topology, next);
 }
 
-function fail(topology: Topology, event: TopologyEvent): Applied {
+function fail(topology: Topology, event: TopologyEvent, moment: Moment | null): Applied {
   const node = knownNode(topology, event);
-  if (node.state === 'failed') return repeated(topology);
-  return changed(topology, step(node, 'failed', event, 'drain the node instead'));
+  if (node.state === 'failed') {
+    // What was said to wait need not.
+    const isSooner = event.repairNow === true && node.repairAtMs !== undefined;
+    return isSooner ? changed(topology, repairBegun(node)) : repeated(topology);
+  }
+  const failed = step(node, 'failed', event, 'drain the node instead');
+  if (moment === null) return changed(topology, failed);
+  const { nowMs, repairDelayMs } = moment;
+  const waits = repairDelayMs > 0 && event.repairNow !== true;
+  return changed(topology, {
+    ...failed,
+    failedAtMs: nowMs,
+    ...(waits ? { repairAtMs: nowMs + repairDelayMs } : {}),
+  });
 }
 
 function recover(topology: Topology, event: TopologyEvent): Applied {
@@ -178,13 +198,13 @@ const APPLY = { NodeDraining: drain, NodeFailed: fail, NodeRecovered: recover };
 
 /**
  * The topology after the event, its version one higher when `changed`. Looks at nodes and groups only; whether the
- * replication factor holds is `assertDrainable`'s question.
+ * replication factor holds is `assertDrainable`'s question. Without a moment a node that fails is not waited for.
  *
  * Throws `NodeUnknownError`, `NodeConflictError`, `GroupUnknownError`, `LastReplicaError` or `InvalidInputError`, each
  * with field and remedy.
  */
-export function applyEvent(topology: Topology, event: TopologyEvent): Applied {
-  if (event.type !== 'NodeAdded') return APPLY[event.type](topology, event);
+export function applyEvent(topology: Topology, event: TopologyEvent, moment: Moment | null = null): Applied {
+  if (event.type !== 'NodeAdded') return APPLY[event.type](topology, event, moment);
   const node = findNode(topology, event.nodeId);
   return node === undefined ? addNew(topology, event) : addKnown(topology, node, event);
 }

@@ -28,6 +28,8 @@ export interface TopologyEvent {
   readonly url?: string;
   /** Name under which the node's API key is looked up; only with NodeAdded. */
   readonly apiKeyRef?: string;
+  /** The node does not come back: its copies are restored at once; only with NodeFailed. */
+  readonly repairNow?: true;
 }
 
 /** Stands for every index, as leaving `index_uid` out does. */
@@ -81,7 +83,7 @@ const onNode = z.strictObject(fields);
 export const topologyEventSchemas = {
   NodeAdded: z.strictObject({ ...fields, url: nodeUrlSchema.optional(), api_key_ref: apiKeyRefSchema.optional() }),
   NodeDraining: onNode,
-  NodeFailed: onNode,
+  NodeFailed: z.strictObject({ ...fields, repair_now: z.boolean('give true or false').optional() }),
   NodeRecovered: onNode,
 } as const;
 
@@ -118,8 +120,8 @@ function untag(name: string, data: Record<string, unknown>): { type: TopologyEve
 function refuse(type: TopologyEventType, issue: z.core.$ZodIssue): never {
   if (issue.code === 'unrecognized_keys') {
     const [key = ''] = issue.keys;
-    const remedy =
-      key in topologyEventSchemas.NodeAdded.shape ? `${key} goes with NodeAdded only: leave it out` : 'leave it out';
+    const owner = TOPOLOGY_EVENTS.find((name) => key in topologyEventSchemas[name].shape);
+    const remedy = owner === undefined ? 'leave it out' : `${key} goes with ${owner} only: leave it out`;
     throw new InvalidInputError(`${type} has no field ${key}`, { field: key, remedy });
   }
   const field = String(issue.path[0] ?? 'data');
@@ -149,6 +151,7 @@ export function parseTopologyEvent(name: string, data: unknown): TopologyEvent {
   if (!parsed.success) return refuse(type, parsed.error.issues[0]!);
   const { node_id, replica_group, index_uid } = parsed.data;
   const { url, api_key_ref } = parsed.data as z.output<typeof topologyEventSchemas.NodeAdded>;
+  const { repair_now } = parsed.data as z.output<typeof topologyEventSchemas.NodeFailed>;
   return {
     type,
     nodeId: node_id,
@@ -156,11 +159,15 @@ export function parseTopologyEvent(name: string, data: unknown): TopologyEvent {
     ...(index_uid === undefined || index_uid === EVERY_INDEX ? {} : { index: index_uid }),
     ...(url === undefined ? {} : { url }),
     ...(api_key_ref === undefined ? {} : { apiKeyRef: api_key_ref }),
+    ...(repair_now === true ? { repairNow: true } : {}),
   };
 }
 
+/** Fields of all events. */
+type AnyEventData = TopologyEventData<'NodeAdded'> & TopologyEventData<'NodeFailed'>;
+
 /** The job that stands for an event: `parseTopologyEvent(name, data)` gives it back, also after JSON. */
-export function toWire(event: TopologyEvent): { name: TopologyEventType; data: TopologyEventData<'NodeAdded'> } {
+export function toWire(event: TopologyEvent): { name: TopologyEventType; data: AnyEventData } {
   return {
     name: event.type,
     data: {
@@ -170,6 +177,7 @@ export function toWire(event: TopologyEvent): { name: TopologyEventType; data: T
       ...(event.index === undefined ? {} : { index_uid: event.index }),
       ...(event.url === undefined ? {} : { url: event.url }),
       ...(event.apiKeyRef === undefined ? {} : { api_key_ref: event.apiKeyRef }),
+      ...(event.repairNow === undefined ? {} : { repair_now: event.repairNow }),
     },
   };
 }

@@ -5,9 +5,9 @@
  * Current owners come from the routing tables and are never taken for what placement would give: histories differ, and
  * moves may be under way. Cost: the ranking of placement.ts, then about 1 µs per shard.
  */
-import { InvariantError, LastReplicaError } from '../errors.ts';
+import { InvariantError } from '../errors.ts';
 import { MOVE_REASONS, isSwitched, phaseIndex, type Move, type MoveReason, type PlannedMove } from './move.ts';
-import { desiredPlacement, ownersOfGroup, type DesiredPlacement } from './placement.ts';
+import { desiredPlacement, type DesiredPlacement } from './placement.ts';
 import {
   indexTag,
   planId,
@@ -17,15 +17,19 @@ import {
   type PlannerIndex,
   type PlannerInput,
 } from './plan.ts';
+import { absentFrom, awaitedNodes, repairBegins } from './repair.ts';
 import type { IndexEntry, ShardRoute } from './routing.ts';
 import { mayBeSource, type NodeState, type Topology, type TopologyNode } from './topology.ts';
 
+export { assertDrainable } from './drainable.ts';
 export * from './plan.ts';
 
 /** What one run of `planMoves` knows and collects. */
 interface Planning {
   readonly nodes: ReadonlyMap<string, TopologyNode>;
   readonly placement: DesiredPlacement;
+  /** Failed nodes that may come back before their copies are restored elsewhere. */
+  readonly awaited: ReadonlyMap<string, TopologyNode>;
   readonly moves: PlanMove[];
   readonly blocked: BlockedShard[];
   readonly keep: string[];
@@ -124,11 +128,16 @@ function leaversOf(planning: Planning, shard: ShardPlan, group: number, desired:
     .sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
 }
 
+const NO_COPY_REMEDY =
+  'Start one of them again with its data and send NodeRecovered; without it load the documents of the shard again';
+
 interface Wish {
   readonly group: number;
   readonly target: string;
   readonly retires: string | null;
   readonly reason: MoveReason;
+  /** Its copy is what the wish is for, and it may come back with it. */
+  readonly awaited: TopologyNode | undefined;
 }
 
 /** Pairs who arrives in a group with who leaves it. A leaver that nobody replaces stays, so copies never get fewer. */
@@ -160,10 +169,13 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
     const reason = `node ${lost.id} is ${lost.state}, but ${has} ${entry.replicationFactor}`;
     planning.blocked.push({ index: entry.uid, shard: route.shard, group, reason });
   }
+  const absent = absentFrom(route, planning.awaited, group);
   return arrivals.map((target, i) => {
     const retires = leavers[i] ?? null;
     const reason = retires === null ? 'restore' : reasonToLeave(planning.nodes.get(retires)?.state);
-    return { group, target, retires, reason };
+    // Of copies that are just missing the last ones wait: the best candidates take those that nobody brings back.
+    const awaited = retires === null ? absent[arrivals.length - 1 - i] : planning.awaited.get(retires);
+    return { group, target, retires, reason, awaited };
   });
 }
 
@@ -173,7 +185,7 @@ function planShard(planning: Planning, id: string, tag: string, shard: ShardPlan
   const wishes = entry.groups.flatMap((group) => wishesOf(planning, shard, group));
   if (wishes.length > 1) wishes.sort((a, b) => urgency(a.reason) - urgency(b.reason) || a.group - b.group);
   let step = 0;
-  for (const { group, target, retires, reason } of wishes) {
+  for (const { group, target, retires, reason, awaited } of wishes) {
     const source = chooseSource(planning, shard, group, retires);
     if (source === undefined) {
       const owners = [...shard.owners]
@@ -183,8 +195,12 @@ function planShard(planning: Planning, id: string, tag: string, shard: ShardPlan
         index: entry.uid,
         shard: route.shard,
         group,
-        reason: `no healthy copy is left to bring to ${target}; owners: ${owners.join(', ') || 'none'}`,
+        reason: `no healthy copy is left to bring to ${target}; owners: ${owners.join(', ') || 'none'}. ${NO_COPY_REMEDY}`,
       });
+      continue;
+    }
+    if (awaited !== undefined) {
+      planning.blocked.push({ index: entry.uid, shard: route.shard, group, reason: repairBegins(awaited) });
       continue;
     }
     const move: PlannedMove = { index: entry.uid, shard: route.shard, group, source, target, retires, reason };
@@ -226,6 +242,7 @@ export function planMoves(input: PlannerInput): Plan {
       indexes.map(({ entry }) => entry),
       topology,
     ),
+    awaited: awaitedNodes(topology),
     moves: [],
     blocked: [],
     keep: [],
@@ -250,38 +267,6 @@ export function planMoves(input: PlannerInput): Plan {
   planning.moves.sort((a, b) => urgency(a.reason) - urgency(b.reason));
   const { moves, blocked, keep, cancel, finish } = planning;
   return { id, topologyVersion: topology.version, moves, blocked, keep, cancel, finish };
-}
-
-/**
- * Throws `LastReplicaError` when draining the node would leave a replica group with fewer nodes than a shard of some
- * index now has copies in it: those copies would have nowhere to go. Does not look at the node's state.
- */
-export function assertDrainable(topology: Topology, indexes: readonly PlannerIndex[], nodeId: string): void {
-  const nodes = new Map(topology.nodes.map((node) => [node.id, node]));
-  const group = nodes.get(nodeId)?.group;
-  if (group === undefined) return;
-  const remaining = ownersOfGroup(topology, group).filter((id) => id !== nodeId).length;
-  const isCopy = (id: string): boolean => {
-    const node = nodes.get(id);
-    return node !== undefined && node.group === group && !isLost(node.state);
-  };
-  for (const { entry, table } of [...indexes].sort(byUid)) {
-    if (!entry.groups.includes(group)) continue;
-    const copies = table.shards.reduce(
-      (most, { owners }) => (owners.includes(nodeId) ? Math.max(most, owners.filter(isCopy).length) : most),
-      0,
-    );
-    if (copies > remaining) {
-      throw new LastReplicaError(
-        `without ${nodeId} replica group ${group} has ${remaining} node(s) for ${copies} copies of index ${entry.uid}`,
-        {
-          field: 'node_id',
-          remedy: `add a node to replica group ${group} first, or wait until its other nodes have recovered`,
-          details: { node: nodeId, group, index: entry.uid, copies, remaining },
-        },
-      );
-    }
-  }
 }
 
 /** The shards of an index whose wanted owners differ between two topologies, ascending. */

@@ -14,8 +14,8 @@ export interface ShardRoute {
   /** Only in a move: the source stays an owner after it, so writes to one id take turns already (R9). */
   readonly staying?: boolean;
   /**
-   * Nodes that left the shard when they failed; a router that has not acknowledged this may still read them. Gone with
-   * the next change of the route.
+   * Nodes that left the shard when they failed, each until it owns the shard again. It may still have its copy; a router
+   * that has not acknowledged the route may still read it.
    */
   readonly left?: readonly string[];
   /**

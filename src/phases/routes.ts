@@ -5,13 +5,25 @@ import type { MoveAccepted, MoveReply, MoveState, RouteChange, RouteRead } from 
 
 type NewRoute = RouteChange['route'];
 
-const withMove = (route: ShardRoute, move: MoveState, state: ShardRoute['state']): NewRoute => ({
+/** Nodes that left the shard with their copies and have not come back to it. */
+function stillLeft({ left = [] }: ShardRoute, owners: readonly string[]): Pick<NewRoute, 'left'> {
+  const away = left.filter((id) => !owners.includes(id));
+  return away.length === 0 ? {} : { left: away };
+}
+
+const withMove = (
+  route: ShardRoute,
+  move: MoveState,
+  state: ShardRoute['state'],
+  owners: readonly string[] = route.owners,
+): NewRoute => ({
   shard: route.shard,
   state,
-  owners: route.owners,
+  owners,
   readers: route.readers,
   moveId: move.id,
   ...(move.retires === move.source ? {} : { staying: true }),
+  ...stillLeft(route, owners),
 });
 
 /** `delayMs`: how much later writes are answered, when catching up does not win. */
@@ -36,7 +48,7 @@ function newOwners(route: ShardRoute, move: MoveState): string[] {
 
 export const settling = (read: RouteRead, move: MoveState): RouteChange => ({
   expected: read,
-  route: { ...withMove(read.route, move, 'settling'), owners: newOwners(read.route, move) },
+  route: withMove(read.route, move, 'settling', newOwners(read.route, move)),
 });
 
 export const settled = (read: RouteRead, move: MoveState): RouteChange => ({
@@ -53,7 +65,13 @@ export function reverted(read: RouteRead, move: MoveState): RouteChange {
 
 export const stable = (read: RouteRead): RouteChange => ({
   expected: read,
-  route: { shard: read.route.shard, state: 'stable', owners: read.route.owners, readers: read.route.readers },
+  route: {
+    shard: read.route.shard,
+    state: 'stable',
+    owners: read.route.owners,
+    readers: read.route.readers,
+    ...stillLeft(read.route, read.route.owners),
+  },
 });
 
 /** A refusal that means "look again": the record or the route moved on, or a wish came in. */

@@ -41,7 +41,8 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
     });
   }
   const fleet = await readFleet(parts);
-  const { topology, change } = applyEvent(fleet.topology, event);
+  const moment = { nowMs: parts.clock.now(), repairDelayMs: parts.config.repairDelayMs };
+  const { topology, change } = applyEvent(fleet.topology, event, moment);
   const about = {
     nodeId: event.nodeId,
     version: fleet.topology.version,

@@ -26,7 +26,7 @@ export interface PlanningParts {
   readonly runs: Runs;
   readonly turns: Pick<Turns, 'endAllDead'>;
   readonly clock: Clock;
-  readonly config: Pick<Config, 'graceMs' | 'nodeFailedAfterMs'>;
+  readonly config: Pick<Config, 'graceMs' | 'nodeFailedAfterMs' | 'repairDelayMs'>;
   readonly logger: Logger;
   /** The lease under which this planner acts; requests to nodes are bounded by it. */
   readonly permit: Permit;

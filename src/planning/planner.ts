@@ -1,6 +1,7 @@
 /** The planner: one process at a time turns events into plans, and keeps what was planned going. */
 import type { PlannedMove } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
+import { repairBegun } from '../core/repair.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 import { ConflictError } from '../errors.ts';
 import type { EventOutcome, Planner } from '../ports.ts';
@@ -70,6 +71,7 @@ class LeadingPlanner implements Planner {
       this.#each([
         () => takeUpRun(this.#parts),
         () => this.#failNodes(),
+        () => this.#beginRepairs(),
         () => this.#closePlans(),
         async () => {
           if (this.#behind.size > 0) this.#behind = await giveJobs(this.#parts, this.#behind);
@@ -102,6 +104,23 @@ class LeadingPlanner implements Planner {
     }
     const changed = await this.#failures.leave(false);
     if (changed.length > 0) await this.#replan(changed, LEFT);
+  }
+
+  /** Failed nodes that did not come back in time are waited for no more: their copies are restored elsewhere. */
+  async #beginRepairs(): Promise<void> {
+    const { records, writer, clock, logger } = this.#parts;
+    const { version, nodes } = await records.topology();
+    const due = nodes.filter(({ repairAtMs }) => repairAtMs !== undefined && repairAtMs <= clock.now());
+    if (due.length === 0) return;
+    const why = `repair of ${due.map(({ id }) => id).join(', ')} begins`;
+    const changes = due.map((node) => ({ id: node.id, node: repairBegun(node) }));
+    // With the wish to plan in one script: whoever plans next finds it.
+    await writer.commitTopology(version, changes, { why, plan: EVERY_INDEX });
+    logger.warn(
+      { nodes: due.map(({ id }) => id) },
+      'failed nodes did not come back: their copies are restored elsewhere',
+    );
+    await this.#replan([EVERY_INDEX], why);
   }
 
   /** Finishes what was begun: the tables first, since plans read who owns what. */

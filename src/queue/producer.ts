@@ -51,7 +51,8 @@ export interface ResultOptions {
 export interface Producer {
   nodeAdded(node: NewNode): Promise<SentEvent>;
   nodeDraining(node: NodeRef): Promise<SentEvent>;
-  nodeFailed(node: NodeRef): Promise<SentEvent>;
+  /** `repairNow`: it does not come back, so its copies are restored at once. */
+  nodeFailed(node: NodeRef & { readonly repairNow?: true }): Promise<SentEvent>;
   nodeRecovered(node: NodeRef): Promise<SentEvent>;
   send(event: TopologyEvent): Promise<SentEvent>;
   /** An event as `name` and `data` of its job, in either form. */
@@ -123,8 +124,8 @@ class QueueProducer implements Producer {
     return this.#tell('NodeDraining', node);
   }
 
-  nodeFailed(node: NodeRef): Promise<SentEvent> {
-    return this.#tell('NodeFailed', node);
+  nodeFailed({ repairNow, ...node }: NodeRef & { readonly repairNow?: true }): Promise<SentEvent> {
+    return this.#tell('NodeFailed', node, repairNow === undefined ? {} : { repairNow });
   }
 
   nodeRecovered(node: NodeRef): Promise<SentEvent> {

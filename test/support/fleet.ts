@@ -261,6 +261,7 @@ export async function startTestFleet(options: TestFleetOptions = {}): Promise<Te
     MIROIR_LEASE_TTL_SECS: '2',
     MIROIR_LEASE_RENEWAL_INTERVAL_MS: '400',
     MIROIR_GRACE_MS: '0',
+    MIROIR_REPAIR_DELAY_MS: '0',
     MIROIR_MIGRATION_BATCH_DELAY_MS: '0',
     MIROIR_METRICS_PORT: '0',
     MIROIR_LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',

@@ -178,3 +178,43 @@ describe('refusals that concern more than the node', () => {
     },
   );
 });
+
+describe('a node that fails', () => {
+  const moment = { nowMs: 1_000, repairDelayMs: 500 };
+  const failed = (change: Partial<TopologyEvent> = {}): TopologyEvent => ({
+    type: 'NodeFailed',
+    nodeId: 'n1',
+    ...change,
+  });
+  const of = (topology: Topology) => findNode(topology, 'n1');
+  const active = topologyOf({ n1: 'active', n2: 'active' });
+
+  it('is waited for, until an event says that it does not come back', () => {
+    const { topology } = applyEvent(active, failed(), moment);
+    expect(of(topology)).toMatchObject({ state: 'failed', failedAtMs: 1_000, repairAtMs: 1_500 });
+    const later = { ...moment, nowMs: 1_200 };
+    expect(applyEvent(topology, failed(), later)).toEqual({ topology, change: 'repeated' });
+    const sooner = applyEvent(topology, failed({ repairNow: true }), later);
+    expect(sooner.change).toBe('changed');
+    expect(of(sooner.topology)).toMatchObject({ state: 'failed', failedAtMs: 1_000 });
+    expect(of(sooner.topology)).not.toHaveProperty('repairAtMs');
+    expect(applyEvent(sooner.topology, failed({ repairNow: true }), later).change).toBe('repeated');
+  });
+
+  it('is not waited for where the delay is 0, or the event says so at once', () => {
+    for (const [event, repairDelayMs] of [
+      [failed(), 0],
+      [failed({ repairNow: true }), 500],
+    ] as const) {
+      const node = of(applyEvent(active, event, { nowMs: 7, repairDelayMs }).topology);
+      expect(node).toMatchObject({ state: 'failed', failedAtMs: 7 });
+      expect(node).not.toHaveProperty('repairAtMs');
+    }
+  });
+
+  it('has nothing of that left when it is back', () => {
+    const { topology } = applyEvent(active, failed(), moment);
+    const back = of(applyEvent(topology, { type: 'NodeRecovered', nodeId: 'n1' }, moment).topology);
+    expect(back).toEqual({ ...of(active), state: 'restoring' });
+  });
+});

@@ -43,6 +43,7 @@ describe('an event from a job', () => {
     { type: 'NodeAdded', nodeId: 'n4', group: 2, index: 'cities', url: 'https://n4.example:7700', apiKeyRef: 'k_4' },
     { type: 'NodeDraining', nodeId: 'n1', group: 0 },
     { type: 'NodeFailed', nodeId: 'n1' },
+    { type: 'NodeFailed', nodeId: 'n1', repairNow: true },
     { type: 'NodeRecovered', nodeId: 'n1', index: 'cities' },
   ];
   it.each(events)('$type JSON round trip', (event) => {

@@ -140,6 +140,48 @@ describe('a node fails', () => {
     expect(back).toMatchObject({ blocked: [], moves: [{ source: 'n2', target: 'n1', retires: null }] });
   });
 
+  describe('while its return is awaited', () => {
+    const entry = entryOf('idx', 1, 2);
+    const awaitedAt = (topology: Topology, id: string, repairAtMs: number): Topology => ({
+      ...topology,
+      nodes: topology.nodes.map((node) => (node.id === id ? { ...node, repairAtMs } : node)),
+    });
+    const leftBy = (owners: string[], ...left: string[]) => {
+      const index = owned(entry, [owners]);
+      return { ...index, table: { ...index.table, shards: index.table.shards.map((route) => ({ ...route, left })) } };
+    };
+    const waits = expect.stringContaining('node n1 has failed; repair begins at 2026-01-01T00:00:00.000Z');
+    const atMs = Date.UTC(2026, 0, 1);
+
+    it('no copy of it is restored, and the plan says until when', () => {
+      const failed = withState(THREE, 'n1', 'failed');
+      const plan = soundPlan({ topology: awaitedAt(failed, 'n1', atMs), indexes: [leftBy(['n2'], 'n1')] });
+      expect(plan.moves).toEqual([]);
+      expect(plan.blocked).toEqual([{ index: 'idx', shard: 0, group: 0, reason: waits }]);
+      const due = soundPlan({ topology: failed, indexes: [leftBy(['n2'], 'n1')] });
+      expect(due).toMatchObject({ blocked: [], moves: [{ source: 'n2', retires: null, reason: 'restore' }] });
+    });
+
+    it('a copy that another node lost is restored all the same', () => {
+      const topology = awaitedAt(withState(withState(FOUR, 'n1', 'failed'), 'n2', 'failed'), 'n1', atMs);
+      const short = { ...leftBy(['n3'], 'n1', 'n2'), entry: { ...entry, replicationFactor: 3 } };
+      const five = { ...topology, nodes: [...topology.nodes, ...topologyOf({ n5: 'active' }).nodes] };
+      const both = soundPlan({ topology: five, indexes: [short] });
+      expect(both.moves).toMatchObject([{ source: 'n3', retires: null }]);
+      expect(both.blocked).toEqual([{ index: 'idx', shard: 0, group: 0, reason: waits }]);
+    });
+
+    it('where it is the last owner of its group another group is not read yet either', () => {
+      const groups = topologyOf({ n1: 'failed', n2: 'active', x: [1, 'active'] });
+      const index = owned(entryOf('idx', 1, 1, [0, 1]), [['n1', 'x']]);
+      expect(soundPlan({ topology: awaitedAt(groups, 'n1', atMs), indexes: [index] })).toMatchObject({
+        moves: [],
+        blocked: [{ reason: waits }],
+      });
+      expect(soundPlan({ topology: groups, indexes: [index] }).moves).toMatchObject([{ source: 'x', retires: 'n1' }]);
+    });
+  });
+
   it('many owners share the work of being read', () => {
     const topology = withState(FOUR, 'n1', 'failed');
     const index = owned(
@@ -197,8 +239,11 @@ describe('a node fails', () => {
     expect(plan.moves).toEqual([]);
     expect(plan.blocked.map(({ shard, reason }) => [shard, reason])).toEqual([
       [0, 'node c is failed, but no other node lacks a copy of the shard'],
-      [0, 'no healthy copy is left to bring to b; owners: a (failed), c (failed), ghost (not known)'],
-      [1, 'no healthy copy is left to bring to b; owners: none'],
+      [
+        0,
+        expect.stringContaining('is left to bring to b; owners: a (failed), c (failed), ghost (not known). Start one'),
+      ],
+      [1, expect.stringContaining('no healthy copy is left to bring to b; owners: none. ')],
     ]);
   });
 
