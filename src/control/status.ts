@@ -15,6 +15,8 @@ export interface MoveView {
   readonly target: string;
   readonly reason: string;
   readonly phase: Phase;
+  /** The target had a copy that is brought level: `docsMigrated` counts what was sent for that. */
+  readonly level: boolean;
   readonly outcome: Outcome | null;
   readonly docsMigrated: number;
   /** On the source when the copy began; null before. */
@@ -80,7 +82,7 @@ async function allIndexes({ records }: ControlParts): Promise<PlannerIndex[]> {
 }
 
 function viewMove(move: MoveState): MoveView {
-  const { id, planId, index, shard, source, target, reason, phase, outcome, docsMigrated, documents } = move;
+  const { id, planId, index, shard, source, target, reason, phase, outcome, docsMigrated, documents, level } = move;
   return {
     id,
     plan: planId,
@@ -90,6 +92,7 @@ function viewMove(move: MoveState): MoveView {
     target,
     reason,
     phase,
+    level,
     outcome: outcome ?? null,
     docsMigrated,
     documents,

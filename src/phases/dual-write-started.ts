@@ -1,6 +1,7 @@
 /**
  * Enters with: an idle move; the shard is stable, or already tracking for this move.
- * Leaves with: every write that the copy could miss is tracked; nothing of the shard is on the target.
+ * Leaves with: every write that the copy could miss is tracked; nothing of the shard is on the target, or the copy that
+ * it left the shard with, to be brought level.
  * Safe to repeat because: tracking is published once by a compare, leftovers are only ever the target's own copy before
  * it owns anything, and a later watermark is a stricter one.
  * Meanwhile: the old owners are written and read.
@@ -12,6 +13,7 @@ import type { Phase, PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
 import { equalizeSettings } from './index-settings.ts';
 import { deleteShard } from './leftovers.ts';
+import { isLevelable } from './level.ts';
 import { assertNoIndexOperation, preflight } from './preflight.ts';
 import { hasVectors } from './read-window.ts';
 import { accepted, tracking, written } from './routes.ts';
@@ -62,6 +64,7 @@ async function facts(
   source: NodeClient,
   target: NodeClient,
   trackingEpoch: number,
+  level: boolean,
 ): Promise<Record<string, string | number>> {
   const { uid } = context.entry;
   // The source's watermark comes first: what is counted and copied after it contains every write before tracking.
@@ -85,6 +88,7 @@ async function facts(
     takenBy: context.fence,
     takenFloor: targetFloor,
     trackingEpoch,
+    level: level ? 1 : 0,
   };
 }
 
@@ -97,12 +101,13 @@ export const dualWriteStarted: Phase = {
     if (read.route.state === 'stable') await chooseSource(context, read.route.owners);
     const [source, target] = [context.node(move.source), context.node(move.target)];
     await preflight(context, source, target);
-    const leftovers = await deleteShard(context, target);
+    const level = await isLevelable(context, read, target);
+    const leftovers = level ? 0 : await deleteShard(context, target);
     if (leftovers > 0) log.info({ leftovers }, 'leftovers of the shard removed from the target');
     const epoch = await publish(context, read);
     await passBarrier(context, epoch);
     const [fields] = await Promise.all([
-      facts(context, source, target, epoch),
+      facts(context, source, target, epoch, level),
       assertNoIndexOperation(context, source),
       assertNoIndexOperation(context, target),
     ]);

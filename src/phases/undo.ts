@@ -37,7 +37,8 @@ export async function undo(context: PhaseContext, outcome: 'cancelled' | 'failed
     if ((await node.index(move.index)) !== null) {
       await untilSure(context, node);
       await settleWrites(context, node);
-      await deleteShard(context, node);
+      // What a node left with is worth keeping: the next move that brings it the shard brings that level.
+      if (read.route.left?.includes(move.target) !== true) await deleteShard(context, node);
     }
   } else if (ours && gone) {
     // Never seen by readers, and cleared before that node may own or stage the shard again.

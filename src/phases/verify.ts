@@ -11,6 +11,7 @@ import { SLOTS, type Window, adaptWidth, cut, firstWidth, nextWindow } from '../
 import { MoveWaitingError } from '../errors.ts';
 import type { DocumentPage, NodeClient } from '../ports.ts';
 import { type PhaseContext, journalOf } from './context.ts';
+import { type Differences, type OnRepair, tellFault } from './differences.ts';
 import { sendWrite, untilSure } from './late-writes.ts';
 import { readWindow } from './read-window.ts';
 import { settleTask } from './send-window.ts';
@@ -19,13 +20,6 @@ import { assertNodesIntact } from './watermark.ts';
 
 /** Repairs of one window before the move waits and says so: each is a full write and read of what differs. */
 const ROUNDS = 4;
-
-interface Differences {
-  /** JSON texts of documents that the target lacks or has otherwise. */
-  readonly put: readonly string[];
-  /** JSON texts of keys that only the target has. */
-  readonly remove: readonly string[];
-}
 
 const spansByKey = (text: string, primaryKey: string): Map<string, { start: number; end: number }> =>
   new Map(
@@ -147,8 +141,8 @@ async function lookAt(context: PhaseContext, source: NodeClient, window: Window)
 }
 
 /** Compares one window until it is equal; null when it does not fit a page and has to be cut. */
-async function verifyWindow(context: PhaseContext, window: Window): Promise<Verified | null> {
-  const { move, settings, loads, permit, observer, log } = context;
+async function verifyWindow(context: PhaseContext, window: Window, onRepair: OnRepair): Promise<Verified | null> {
+  const { move, settings, loads, permit, observer } = context;
   const [source, target] = [context.node(move.source), context.node(move.target)];
   let differences = 0;
   for (let round = 1; round <= ROUNDS; round += 1) {
@@ -166,18 +160,10 @@ async function verifyWindow(context: PhaseContext, window: Window): Promise<Veri
       if (count === 0) return verified();
       // A source that lost its data must not empty the target by its word.
       await assertNodesIntact(context);
-      if (!counts) {
-        await repair(context, target, rest);
-        return verified();
-      }
-      differences += count;
-      observer.differences(count);
-      observer.window('repaired');
-      log.warn(
-        { window, put: rest.put.length, remove: rest.remove.length, round },
-        'source and target differ: repairing',
-      );
+      onRepair(rest, { window, round, isFault: counts });
       await repair(context, target, rest);
+      if (!counts) return verified();
+      differences += count;
     } finally {
       room.release();
     }
@@ -241,12 +227,14 @@ export interface VerifyProgress {
 /** Verifies upward from an offset as far as it is told to; one at a time per move. */
 export class Verifier {
   readonly #context: PhaseContext;
+  readonly #onRepair: OnRepair;
   #width: number;
   #progress: VerifyProgress;
 
-  constructor(context: PhaseContext) {
+  constructor(context: PhaseContext, onRepair: OnRepair = tellFault(context)) {
     const { move, settings } = context;
     this.#context = context;
+    this.#onRepair = onRepair;
     this.#width = firstWidth(move.documents ?? 0, settings.verifyWindowDocs);
     this.#progress = {
       verifiedOffset: move.verifiedOffset,
@@ -276,7 +264,7 @@ export class Verifier {
       if (next === null) return;
       let windows: Window[] = [{ from: next.from, to: Math.min(next.to, end - 1) }];
       for (let window = windows.shift(); window !== undefined; window = windows.shift()) {
-        const result = await verifyWindow(this.#context, window);
+        const result = await verifyWindow(this.#context, window, this.#onRepair);
         if (result === null) {
           windows = [...(cut(window) ?? []), ...windows];
           continue;

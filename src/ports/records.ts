@@ -63,6 +63,8 @@ export interface MoveState extends Move {
   readonly deletingAtMs: number | null;
   /** The source that the plan named: its place is taken, whoever is read later. */
   readonly plannedSource: string;
+  /** Whether the target's own copy is brought level instead of copying all. */
+  readonly level: boolean;
   /** Whether the index stores vectors, so that reads have to ask for them. */
   readonly vectors: boolean;
   /** Generation of the move's queue jobs: raised when they had to be made anew. */

@@ -86,6 +86,7 @@ function toMove(id: string, fields: Fields): MoveState | null {
     lost: count('lost'),
     lostIds: parseJson(fields['lostIds'] ?? '[]', `lost documents of move ${id}`) as string[],
     deletingAtMs: numberOrNull(fields['deletingAt']),
+    level: fields['level'] === '1',
     vectors: fields['vectors'] === '1',
     flow: count('flow'),
     waiting: waiting === undefined ? null : { reason: waiting, sinceMs: count('waitingSince') },
