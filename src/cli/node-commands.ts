@@ -116,9 +116,11 @@ export function addNodeCommands(program: Command): void {
     });
 }
 
-/** A node's state; for one that has failed also until when it may come back. */
-export const stateText = ({ state, repairAtMs }: Pick<NodeView, 'state' | 'repairAtMs'>): string =>
-  repairAtMs === null ? state : `${state}, repair begins at ${new Date(repairAtMs).toISOString()}`;
+/** A node's state; for one that has failed also until when it may come back, for one that is back what it has lost. */
+export function stateText({ state, repairAtMs, lost }: Pick<NodeView, 'state' | 'repairAtMs' | 'lost'>): string {
+  const repair = repairAtMs === null ? '' : `, repair begins at ${new Date(repairAtMs).toISOString()}`;
+  return `${state}${repair}${lost === null ? '' : `, has lost data (${lost})`}`;
+}
 
 /** Sends the event, says what was planned, and follows when asked to. */
 async function planned(command: Command, flags: WaitFlags, name: string, data: object): Promise<void> {

@@ -50,6 +50,8 @@ export interface NodeView {
   readonly state: NodeState;
   /** Failed: until then (ms) its copies are not restored elsewhere, since it may come back; null otherwise. */
   readonly repairAtMs: number | null;
+  /** What it had lost when it came back, until it is restored; null when nothing tells so. */
+  readonly lost: string | null;
   readonly url: string;
   /** Copies of shards over all indexes. */
   readonly shards: number;
@@ -64,7 +66,10 @@ export async function listNodes({ records }: ControlParts): Promise<NodeView[]> 
   const { nodes } = await records.topology();
   const moves = await records.unfinishedMoves();
   const shards = new Map<string, number>();
+  const lost = new Map<string, string>();
   for (const { uid } of await records.indexes()) {
+    for (const [id, { sighting }] of await records.sightings(uid))
+      if (sighting.lost !== undefined) lost.set(id, `index ${uid}: ${sighting.lost}`);
     const table = await records.table(uid);
     for (const { owners } of table?.shards ?? []) for (const id of owners) shards.set(id, (shards.get(id) ?? 0) + 1);
   }
@@ -76,6 +81,7 @@ export async function listNodes({ records }: ControlParts): Promise<NodeView[]> 
       group,
       state,
       repairAtMs,
+      lost: lost.get(id) ?? null,
       url,
       shards: shards.get(id) ?? 0,
       movesIn: open.filter((move) => move.target === id).length,

@@ -2,7 +2,10 @@
  * Bringing a shard level on a node that left it with its copy: source and target are compared window by window, and only
  * what differs is sent, or deleted there. The target's copy may be as old as it likes: what counts is that nothing which
  * was queued in it lands later, and that clients' writes since are in the journal, so the rest of the move is any move's.
+ * A node that has less than it had is not built on all the same: what it kept may be of any time, and costs more to compare
+ * than it saves.
  */
+import { lookAt, lossOf } from '../core/sightings.ts';
 import { SLOTS } from '../core/windows.ts';
 import type { NodeClient, RouteRead } from '../ports.ts';
 import { takeUp } from './audit.ts';
@@ -11,13 +14,25 @@ import { shardFilter } from './filters.ts';
 import { Verifier } from './verify.ts';
 import { assertNodesIntact, settleWrites } from './watermark.ts';
 
-/** Whether the target left the shard when it failed and still has documents of it. */
-export async function isLevelable(
-  { move, entry }: PhaseContext,
-  { route }: RouteRead,
-  target: NodeClient,
-): Promise<boolean> {
+/** Why what the node holds is not to be built on; null when nothing speaks against it. */
+async function doubtOf({ records, entry }: PhaseContext, target: NodeClient): Promise<string | null> {
+  const seen = (await records.sightings(entry.uid)).get(target.node.id)?.sighting ?? null;
+  if (seen === null) return 'nobody had looked at it before it failed';
+  return lossOf(seen, await lookAt(target, entry.uid, seen));
+}
+
+/** Whether the target left the shard when it failed, and still has the data that it had then. */
+export async function isLevelable(context: PhaseContext, { route }: RouteRead, target: NodeClient): Promise<boolean> {
+  const { move, entry, log } = context;
   if (route.left?.includes(move.target) !== true) return false;
+  const doubt = await doubtOf(context, target);
+  if (doubt !== null) {
+    log.warn(
+      { node: move.target, doubt },
+      'what the node still has is not trusted: it is cleared, and the shard copied anew',
+    );
+    return false;
+  }
   return (await target.count(entry.uid, shardFilter(move.shard))) > 0;
 }
 

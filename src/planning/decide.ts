@@ -18,6 +18,7 @@ import {
 } from '../errors.ts';
 import { inspectSources, type Source } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
+import { sightReturned } from './sightings.ts';
 
 export interface Decision {
   /** Null: repeated, the node stays as it is. */
@@ -57,6 +58,7 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
   const node = findNode(topology, event.nodeId);
   if (node === undefined) throw new InvariantError(`${event.type} left no node ${event.nodeId}`);
   if (event.type === 'NodeAdded') await assertAnswers(parts, node);
+  if (event.type === 'NodeRecovered') await sightReturned(parts, node);
   if (event.type === 'NodeDraining') assertDrainable(fleet.topology, fleet.indexes, event.nodeId);
   const look = (): Promise<void> => inspect(parts, fleet, topology, event);
   // Clients' writes wait for a failed node to leave, and nodes may be slow to answer.

@@ -10,6 +10,7 @@ import { Failures } from './failures.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { takeUpRun } from './new-run.ts';
 import { finishPlanning, replan } from './replan.ts';
+import { forgetSightings, sightNodes } from './sightings.ts';
 import { brings, claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
 /** Times an event is decided anew because somebody changed the topology meanwhile. */
@@ -42,11 +43,12 @@ class LeadingPlanner implements Planner {
     return this.#serial(() => this.#handle(name, data));
   }
 
-  resume(): Promise<void> {
-    return this.sweep();
+  async sweep(): Promise<void> {
+    await this.resume();
+    await this.#replaceLost();
   }
 
-  sweep(): Promise<void> {
+  resume(): Promise<void> {
     const { records, writer } = this.#parts;
     return this.#serial(() =>
       this.#each([
@@ -121,6 +123,23 @@ class LeadingPlanner implements Planner {
       'failed nodes did not come back: their copies are restored elsewhere',
     );
     await this.#replan([EVERY_INDEX], why);
+  }
+
+  /**
+   * A node that has lost data is restored like one that failed: only so it leaves the shards that have another copy. The
+   * looks themselves hold up no event.
+   */
+  async #replaceLost(): Promise<void> {
+    const { logger } = this.#parts;
+    for (const [id, loss] of await sightNodes(this.#parts)) {
+      const remedy = 'shards of which it has the only copy: bring its data back, or load their documents again';
+      logger.error({ node: id, loss, remedy }, 'a node has less than it had: it is restored from the other copies');
+      await this.#serial(async () => {
+        const { change } = await this.#handle('NodeFailed', { node_id: id }, loss);
+        // Failed by somebody else meanwhile, it is not ours to take back.
+        if (change === 'changed') await this.#handle('NodeRecovered', { node_id: id }, loss);
+      });
+    }
   }
 
   /** Finishes what was begun: the tables first, since plans read who owns what. */
@@ -246,6 +265,11 @@ class LeadingPlanner implements Planner {
     if (arrived.length === 0) return;
     const ids = arrived.map(({ id }) => id).join(', ');
     const changes = arrived.map((node) => ({ id: node.id, node: { ...node, state: 'active' } satisfies TopologyNode }));
+    // While they were on their way nobody looked; what was seen before that is no measure any more.
+    await forgetSightings(
+      this.#parts,
+      arrived.map((node) => node.id),
+    );
     // A restored node may be read from now on, so what was blocked for want of a source can be planned.
     const mayUnblock = arrived.some(({ state }) => state === 'restoring');
     const why = `${ids} arrived`;

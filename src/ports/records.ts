@@ -2,6 +2,7 @@
 import type { Move, Outcome, Phase } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
 import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
+import type { Sighting } from '../core/sightings.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 
 /** What anybody may ask of a move, and the lease holder carries out. */
@@ -92,6 +93,12 @@ export interface RouteRead {
   readonly text: string;
 }
 
+/** A sighting together with the text it was read as. */
+export interface SightingRead {
+  readonly sighting: Sighting;
+  readonly text: string;
+}
+
 /** Reading the records. Throws `RecordTooNewError` on what a newer version wrote. */
 export interface Records {
   topology(): Promise<Topology>;
@@ -101,6 +108,8 @@ export interface Records {
   isBeingDeleted(index: string): Promise<boolean>;
   table(index: string): Promise<RoutingTable | null>;
   route(index: string, shard: number): Promise<RouteRead>;
+  /** By node: what it had of the index when it was last looked at. */
+  sightings(index: string): Promise<ReadonlyMap<string, SightingRead>>;
   move(id: string): Promise<MoveState | null>;
   moves(ids: readonly string[]): Promise<readonly MoveState[]>;
   unfinishedMoves(): Promise<readonly MoveState[]>;
@@ -220,6 +229,15 @@ export interface PlanWriter {
     index: string,
     changes: readonly { readonly change: RouteChange; readonly nodes: readonly string[] }[],
   ): Promise<number>;
+  /** `expected`: the text that is replaced, null for none; one that changed meanwhile stays. `sighting`: null forgets it. */
+  noteSightings(
+    index: string,
+    changes: readonly {
+      readonly node: string;
+      readonly expected: string | null;
+      readonly sighting: Sighting | null;
+    }[],
+  ): Promise<void>;
   /** What was asked for and not planned yet. */
   unplanned(): Promise<readonly { index: string; why: string }[]>;
   openPlan(plan: Plan, why: string): Promise<void>;

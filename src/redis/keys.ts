@@ -49,6 +49,8 @@ export const keys = {
   routers: `${PREFIX}:routers`,
   /** Hash of observers: which nodes do not answer them, each with its end. */
   observations: `${PREFIX}:observations`,
+  /** Hash by node: what it had of the index when it was last looked at. */
+  sightings: (index: string): string => `${PREFIX}:sightings:${index}`,
   /** Channel on which an index is named when its table changed. */
   nudge: `${PREFIX}:nudge`,
   /** Hash index → the newest table that a router has served by and Redis has lost; gone once its owners are restored. */

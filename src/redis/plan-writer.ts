@@ -52,7 +52,7 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
     async deleteIndex(uid) {
       const reply = await scripts.try(
         'index-delete',
-        [keys.indexes, keys.routing(uid), keys.audit, keys.moves, keys.deleting(uid)],
+        [keys.indexes, keys.routing(uid), keys.audit, keys.moves, keys.deleting(uid), keys.sightings(uid)],
         [uid, auditMaxEntries, keys.movePrefix, DELETION_MS],
       );
       if (!('refused' in reply)) return reply.values[1] ?? '';
@@ -109,6 +109,14 @@ export function createPlanWriter(options: {
         changed += Number(count);
       }
       return changed;
+    },
+    async noteSightings(index, changes) {
+      const args = changes.flatMap(({ node, expected, sighting }) => [
+        node,
+        expected ?? '',
+        sighting === null ? '' : JSON.stringify({ v: RECORD_VERSION, ...sighting }),
+      ]);
+      await scripts.run('sightings-note', [leaseKey, keys.sightings(index)], [lease.fence, ...args]);
     },
     async unplanned() {
       const fields = await reading('unplanned', () => redis.hgetall(keys.topology));

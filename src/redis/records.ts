@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import type { MoveReason, Outcome, Phase } from '../core/move.ts';
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
+import type { Sighting } from '../core/sightings.ts';
 import type { TopologyNode } from '../core/topology.ts';
 import { assertReadable } from '../core/version.ts';
 import { InvariantError } from '../errors.ts';
@@ -199,6 +200,15 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       const text = await redis.hget(keys.routing(index), routeField(shard));
       if (text === null) throw new InvariantError(`index ${index} has no shard ${shard}`);
       return { route: parseRoute(shard, text), text };
+    },
+    async sightings(index) {
+      const fields = await redis.hgetall(keys.sightings(index));
+      return new Map(
+        Object.entries(fields).map(([node, text]) => {
+          const { v: _v, ...sighting } = versioned(text, `sighting of ${index} on ${node}`) as Sighting & { v: number };
+          return [node, { sighting, text }];
+        }),
+      );
     },
     async move(id) {
       return toMove(id, await redis.hgetall(keys.move(id)));

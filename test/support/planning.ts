@@ -223,7 +223,7 @@ export class PlanningFleet {
   async snapshot(): Promise<string> {
     const { redis } = this.base;
     const names = (await redis.keys('{miroir}:*')).filter(
-      (name) => !/bull|topology-events|lease|planner|:audit|:run/.test(name),
+      (name) => !/bull|topology-events|lease|planner|:audit|:run|:sightings/.test(name),
     );
     const values = await Promise.all(
       names.sort().map(async (name) => {

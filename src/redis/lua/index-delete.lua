@@ -3,7 +3,7 @@
 -- Until whoever deletes has told the nodes, or its time is over, nobody creates an index of this name: a node's deletion
 -- that comes later would take along what has been written since.
 -- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
--- KEYS[5] mark of the deletion
+-- KEYS[5] mark of the deletion, KEYS[6] sightings of the index: one of that name that comes after it is another one
 -- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves (all of one hash slot), ARGV[4] time of the mark (ms)
 -- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict', move}
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
@@ -27,6 +27,7 @@ for i = 1, #fields, 2 do
   end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[6])
 for _, field in ipairs(routes) do
   redis.call('HDEL', KEYS[2], field)
 end
