@@ -75,8 +75,8 @@ const lostBy = async ({ base }: TestFleet, id: string): Promise<number> =>
   (await base.records.table('docs'))?.shards.filter(({ left }) => left?.includes(id) === true).length ?? 0;
 
 /** A planner that takes over: it has nothing but the records. */
-const successor = ({ base, config, planWriter: writer, moveQueue: queue }: TestFleet) =>
-  createPlanner({ ...base, config, writer, queue, permit: openPermit(10_000) });
+const successor = ({ base, config, planWriter: writer, moveQueue: queue, runs }: TestFleet) =>
+  createPlanner({ ...base, config, writer, runs, queue, permit: openPermit(10_000) });
 
 describe('the copies of a failed node', () => {
   it('wait for its return; when that time is over any planner has them restored elsewhere', async () => {
@@ -224,7 +224,7 @@ describe('a node that is back with its data', () => {
     await running.client('n1').deleteDocuments('docs', [], 'a client');
     await running.startWorker();
     const moves = await running.base.records.unfinishedMoves();
-    const move = await running.untilMove(moves[0]?.id ?? '', ({ level }) => level);
+    const move = await running.untilMove(moves[0]?.id ?? '', ({ level }) => level, 30_000);
     await running.base.records.wish(move.id, 'cancel');
     await running.moveQueue.promote(move);
     await at.resume();

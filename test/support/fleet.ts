@@ -12,7 +12,7 @@ import type { RedisProcess } from '../../src/fleet/redis.ts';
 import type { PlanMove } from '../../src/core/planner.ts';
 import { openPermit } from '../../src/nodes/open-permit.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
-import type { EventOutcome, MoveQueue, MoveState, NodeClient, PlanWriter, Planner } from '../../src/ports.ts';
+import type { EventOutcome, MoveQueue, MoveState, NodeClient, PlanWriter, Planner, Runs } from '../../src/ports.ts';
 import { createMoveQueue } from '../../src/queue/flows.ts';
 import { connect } from '../../src/redis/connection.ts';
 import { PLANNER_SCOPE } from '../../src/redis/keys.ts';
@@ -70,12 +70,16 @@ export class TestFleet {
   /** The planner's own writer and queue, for moves that no event asks for. */
   readonly planWriter: PlanWriter;
   readonly moveQueue: MoveQueue;
+  readonly runs: Runs;
   #orders = 0;
   readonly #nodeOptions: DevNodeOptions;
   readonly #stop: () => Promise<void>;
 
   constructor(
-    parts: Pick<TestFleet, 'redis' | 'nodes' | 'config' | 'env' | 'base' | 'planner' | 'planWriter' | 'moveQueue'> & {
+    parts: Pick<
+      TestFleet,
+      'redis' | 'nodes' | 'config' | 'env' | 'base' | 'planner' | 'planWriter' | 'moveQueue' | 'runs'
+    > & {
       nodeOptions: DevNodeOptions;
       stop: () => Promise<void>;
     },
@@ -88,6 +92,7 @@ export class TestFleet {
     this.planner = parts.planner;
     this.planWriter = parts.planWriter;
     this.moveQueue = parts.moveQueue;
+    this.runs = parts.runs;
     this.#nodeOptions = parts.nodeOptions;
     this.#stop = parts.stop;
   }
@@ -293,6 +298,7 @@ export async function startTestFleet(options: TestFleetOptions = {}): Promise<Te
     planner,
     planWriter: writer,
     moveQueue: queue,
+    runs,
     nodeOptions,
     async stop() {
       watch.stop();
