@@ -104,6 +104,22 @@ describe('the doctor', () => {
     ]);
   });
 
+  it('tells of shards that are frozen, with the way out', async () => {
+    const fleet = await makeFleet();
+    const { redis } = fleet.base;
+    const text = (await redis.hget(keys.routing('docs'), 's:2')) ?? '';
+    const table = { ...(JSON.parse(text) as object), frozen: true };
+    await redis.hset(keys.routing('docs'), 's:2', JSON.stringify(table));
+    expect(await bad(fleet)).toEqual([
+      {
+        level: 'fail',
+        subject: 'index docs',
+        found: '1 shards are frozen since Redis lost writes (2)',
+        remedy: expect.stringContaining('miroir index thaw docs'),
+      },
+    ]);
+  });
+
   it('tells of what an owner missed, of jobs without a move, and of a router ahead of Redis', async () => {
     const fleet = await makeFleet();
     const { base } = fleet;

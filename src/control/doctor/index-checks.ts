@@ -40,6 +40,7 @@ export async function indexChecks(
   const owners = new Set(table.shards.flatMap((route) => route.owners));
   const findings = [
     ...copiesOf(entry, table, nodes, subject),
+    ...frozenOf(table, subject),
     ...settingsOf(
       seen.filter(({ node }) => owners.has(node.id)),
       subject,
@@ -72,6 +73,10 @@ async function look(
   }
 }
 
+/** The first few, by number. */
+const named = (routes: readonly { readonly shard: number }[]): string =>
+  [...routes.slice(0, NAMED).map(({ shard }) => shard), ...(routes.length > NAMED ? ['…'] : [])].join(', ');
+
 function copiesOf(
   { replicationFactor, groups }: IndexEntry,
   table: RoutingTable,
@@ -86,11 +91,6 @@ function copiesOf(
   }));
   const lost = counts.filter(({ copies }) => copies === 0);
   const short = counts.filter(({ copies }) => copies > 0 && copies < wanted);
-  const named = (list: readonly { shard: number }[]): string =>
-    `${list
-      .slice(0, NAMED)
-      .map(({ shard }) => shard)
-      .join(', ')}${list.length > NAMED ? ', …' : ''}`;
   return [
     ...(lost.length === 0
       ? []
@@ -105,6 +105,14 @@ function copiesOf(
           ),
         ]),
   ];
+}
+
+/** Shards of which Redis lost what a mover needs to know (decision 0016). */
+function frozenOf({ index, shards }: RoutingTable, subject: string): Finding[] {
+  const frozen = shards.filter((route) => route.frozen !== undefined);
+  if (frozen.length === 0) return [];
+  const found = `${frozen.length} shards are frozen since Redis lost writes (${named(frozen)})`;
+  return [fail(subject, found, `compare their copies, then \`miroir index thaw ${index} <shard>\``)];
 }
 
 function settingsOf(seen: readonly Looked[], subject: string): Finding[] {
