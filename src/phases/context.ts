@@ -65,6 +65,15 @@ export interface PhaseContext {
   hurry(move: MoveState): Promise<void>;
 }
 
+/** As much of it as looking at one shard on a node takes; repair, which has no move, has this of its own. */
+export interface ShardAt {
+  readonly entry: Pick<IndexEntry, 'uid'>;
+  readonly move: Pick<MoveState, 'shard' | 'vectors'>;
+  readonly settings: Pick<PhaseSettings, 'windowBytes'>;
+  readonly permit: Pick<Permit, 'signal'>;
+  readonly clock: Clock;
+}
+
 /** Which journal a move has. */
 export const journalOf = ({ index, shard, id }: MoveState): JournalRef => ({ index, shard, move: id });
 

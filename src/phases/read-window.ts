@@ -2,7 +2,7 @@
 import type { Window } from '../core/windows.ts';
 import { MoveWaitingError, PageTooLargeError } from '../errors.ts';
 import type { DocumentPage, NodeClient } from '../ports.ts';
-import type { PhaseContext } from './context.ts';
+import type { ShardAt } from './context.ts';
 import { windowFilter } from './filters.ts';
 
 /** A single slot cannot be cut: 65,536 slots a shard make more than this in one of them a skewed or broken hash. */
@@ -11,7 +11,7 @@ const SLOT_BYTES_MAX = 64_000_000;
 
 /** Throws `MoveWaitingError` where a slot holds more documents than one page may: nothing smaller can be read. */
 export function assertSlotFits(
-  { move }: PhaseContext,
+  { move }: ShardAt,
   { node }: NodeClient,
   { from }: Window,
   documents: number,
@@ -25,7 +25,7 @@ export function assertSlotFits(
 
 /** The window's documents, or null when they do not fit and the window has to be cut. */
 export async function readWindow(
-  context: PhaseContext,
+  context: ShardAt,
   node: NodeClient,
   window: Window,
   limits: { readonly docs: number; readonly bytes: number; readonly vectors: boolean },
@@ -49,7 +49,7 @@ export async function readWindow(
 
 /** Documents of these ids, those that exist; null when they do not fit and the ids have to be read in parts. */
 export async function readIds(
-  context: PhaseContext,
+  context: ShardAt,
   node: NodeClient,
   ids: readonly string[],
 ): Promise<DocumentPage | null> {

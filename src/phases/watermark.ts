@@ -4,7 +4,7 @@
  */
 import { MoveWaitingError, NodeRegressedError } from '../errors.ts';
 import type { NodeClient, NodeTask } from '../ports.ts';
-import type { PhaseContext } from './context.ts';
+import type { PhaseContext, ShardAt } from './context.ts';
 import { shardsOf } from './tags.ts';
 
 /**
@@ -41,7 +41,7 @@ function unapplied(unfinished: readonly NodeTask[], shard: number, watermark: nu
  * Waits until what the node has accepted so far and may concern the move's shard is applied; returns the watermark.
  * Windows of other moves, which wait there all the time, are not waited for. Throws `MoveWaitingError`.
  */
-export async function settleWrites(context: PhaseContext, node: NodeClient): Promise<number> {
+export async function settleWrites(context: ShardAt, node: NodeClient): Promise<number> {
   const index = context.entry.uid;
   const [newest] = await node.tasks({ index, limit: 1 });
   // Tasks of an index end in the order of their uids, so the newest speaks for all before it; a cancelled one does not.
@@ -51,7 +51,7 @@ export async function settleWrites(context: PhaseContext, node: NodeClient): Pro
 }
 
 /** The same for a watermark that was taken before. */
-export async function appliedUpTo(context: PhaseContext, node: NodeClient, watermark: number): Promise<void> {
+export async function appliedUpTo(context: ShardAt, node: NodeClient, watermark: number): Promise<void> {
   const index = context.entry.uid;
   const startedMs = context.clock.monotonic();
   let head = '';

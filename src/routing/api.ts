@@ -1,3 +1,7 @@
+import type { IndexEntry } from '../core/routing.ts';
+import type { TopologyNode } from '../core/topology.ts';
+import type { TurnIds } from '../ports.ts';
+
 /**
  * What the edges (gateway, library) get from a router. Every call answers as a node would: status and JSON text, errors
  * included (`{message, code, type, link}`), so an edge has only to pass it on. A call rejects only with its own signal's
@@ -49,6 +53,42 @@ export interface DocumentsToWrite {
   readonly primaryKey?: string;
 }
 
+/** Ids of one shard that are worked on while nobody else writes them. */
+export interface TurnWork {
+  readonly index: string;
+  readonly shard: number;
+  readonly ids: TurnIds;
+  /** How long others that write them are waited for. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** What one owner lacks: whole documents as another owner has them, and ids of those that are gone. */
+export interface OwnerWrite {
+  /** Id → the document's text. */
+  readonly put: ReadonlyMap<string, string>;
+  readonly remove: readonly string[];
+}
+
+/** Owner → its tasks, accepted and not applied; owner → why it did not take all of its part. */
+export interface Sent {
+  readonly tasks: ReadonlyMap<string, readonly number[]>;
+  readonly failed: ReadonlyMap<string, string>;
+}
+
+/** A turn (R9) that is held: all writes before it have been answered, and none comes until it ends. */
+export interface HeldTurn {
+  readonly entry: IndexEntry;
+  /** In the routing table's order. */
+  readonly owners: readonly TopologyNode[];
+  /** `moved`: the shard's route or this registration is another now, and nothing was sent. */
+  send(writes: ReadonlyMap<string, OwnerWrite>): Promise<Sent | 'moved'>;
+  /** The ids go on this owner's repair list when the turn ends. One that did not take what was sent is there unasked. */
+  missed(owner: string): void;
+}
+
+export type TurnOutcome<T> = { readonly value: T } | { readonly refused: string };
+
 /** `documents`, `filter` and `body` are JSON texts as the client sent them: nothing is parsed and written again. */
 export interface Router {
   writeDocuments(index: string, write: DocumentsToWrite, options: WriteOptions): Promise<ClientAnswer>;
@@ -84,4 +124,13 @@ export interface Router {
   readiness(): true | string;
   /** Lets what is in flight end, then leaves the registry. */
   close(): Promise<void>;
+}
+
+/** What repair and anti-entropy need of a router besides. */
+export interface TurnTaker {
+  /**
+   * Does the work under the turn of these ids. Refused while the shard changes owners, while its writes take no turns, or
+   * when the turn does not come in time. Rejects with what the work throws, or the signal's reason.
+   */
+  underTurn<T>(request: TurnWork, work: (turn: HeldTurn) => Promise<T>): Promise<TurnOutcome<T>>;
 }

@@ -54,6 +54,10 @@ export function withMiroirSettings(settings: Settings, { searchableAttributes }:
   };
 }
 
+/** Whether shards can be told apart there; an index that a node made by itself, for a write, has no such rule. */
+export const hasMiroirRule = ({ filterableAttributes }: Settings): boolean =>
+  JSON.stringify(filterableAttributes ?? []).includes(JSON.stringify(SHARD_FIELD));
+
 /** The settings as a client set them: without our rule. */
 export function withoutMiroirSettings(settings: Settings): Settings {
   const { filterableAttributes } = settings;

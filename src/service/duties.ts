@@ -2,14 +2,14 @@
 import type { Duty } from '../ports.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
-import type { Router } from '../routing/api.ts';
+import type { Router, TurnTaker } from '../routing/api.ts';
 import type { Base } from './base.ts';
 
 export interface DutyParts extends Base {
   /** Of the duties' queue. */
   readonly connection: Base['redis'];
   /** What a duty changes in documents goes through a router, by the rules for routers. */
-  readonly router: Router;
+  readonly router: Router & TurnTaker;
 }
 
 /** In the order in which their rounds are scheduled. */

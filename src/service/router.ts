@@ -8,7 +8,7 @@ import { createJournal } from '../redis/journal.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createRegistry } from '../redis/registry.ts';
 import { createRepairLists } from '../redis/repairs.ts';
-import type { Router } from '../routing/api.ts';
+import type { Router, TurnTaker } from '../routing/api.ts';
 import { createRouter } from '../routing/router/index.ts';
 import type { RouterLimits } from '../routing/router/index.ts';
 import { createRouterObserver } from '../telemetry/observer.ts';
@@ -24,7 +24,7 @@ export interface RouterOptions {
 const REQUEST_MS = 30_000;
 
 /** To be closed before the base is. */
-export function openRouter(base: Base, { role, limits }: RouterOptions): Router {
+export function openRouter(base: Base, { role, limits }: RouterOptions): Router & TurnTaker {
   const { config, redis, scripts, records, clock, logger, timings, nodes, failpoint, metrics, holder } = base;
   const { observations, turns } = base;
   const entryMs = timings.routerEntryMs;

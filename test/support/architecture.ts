@@ -28,7 +28,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   failpoint: { own: ['ports', 'errors'], npm: [] },
   phases: { own: ['core', 'ports', 'errors'] },
   planning: { own: ['core', 'ports', 'errors', 'config'] },
-  reconcile: { own: ['core', 'ports', 'errors', 'config', 'routing'] },
+  reconcile: { own: ['core', 'ports', 'errors', 'config', 'routing', 'phases'] },
   redis: ADAPTER,
   queue: { own: [...ADAPTER.own, 'clock'] },
   nodes: ADAPTER,

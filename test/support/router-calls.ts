@@ -1,5 +1,5 @@
 // A router as tests speak to it: parsed answers, and documents as nodes hold them.
-import type { ClientAnswer, Router } from '../../src/routing/api.ts';
+import type { ClientAnswer, Router, TurnTaker } from '../../src/routing/api.ts';
 import { openRouter } from '../../src/service/router.ts';
 import type { RouterOptions } from '../../src/service/router.ts';
 import type { Base } from '../../src/service.ts';
@@ -22,9 +22,9 @@ export interface TaskAnswer {
 const NEVER = new AbortController().signal;
 
 export class RouterCalls {
-  readonly router: Router;
+  readonly router: Router & TurnTaker;
 
-  constructor(router: Router) {
+  constructor(router: Router & TurnTaker) {
     this.router = router;
   }
 

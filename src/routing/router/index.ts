@@ -3,7 +3,7 @@
  * only; whoever wires it gives it Redis, nodes and time.
  */
 import { messageOf } from '../../errors.ts';
-import type { ClientAnswer, Router } from '../api.ts';
+import type { ClientAnswer, Router, TurnTaker } from '../api.ts';
 import { createReads } from '../search/reads.ts';
 import { answerOf } from './answers.ts';
 import { Bell } from './bell.ts';
@@ -26,13 +26,14 @@ import { TaskFollower } from './task-follower.ts';
 import { TaskQueries } from './task-queries.ts';
 import { TaskSweep } from './task-sweep.ts';
 import { TaskWriter } from './task-writer.ts';
+import { UnderTurn } from './under-turn.ts';
 import { WaitingRoom } from './waits.ts';
 import type { WriteParts } from './write.ts';
 
 export type { RouterLimits, RouterParts } from './parts.ts';
 
 /** Registers in the background: `readiness` says when it serves. To be closed. */
-export function createRouter(parts: RouterParts): Router {
+export function createRouter(parts: RouterParts): Router & TurnTaker {
   const router = assemble(parts);
   router.registration.start();
   router.watch.start();
@@ -66,6 +67,7 @@ export function createRouter(parts: RouterParts): Router {
     settings: (index, part, options) => guarded(options.signal, () => settings.read(index, part, options)),
     changeSettings: (index, part, body, options) =>
       guarded(options.signal, () => settings.change(index, part, body, options)),
+    underTurn: (request, work) => router.repairing.run(request, work),
     readiness: () => registration.problem() ?? true,
     async close() {
       await router.inFlight.drained();
@@ -157,6 +159,7 @@ function assemble(parts: RouterParts) {
     }),
     settings: new SettingsCalls({ records, registration, tables, tasks, clientOf }),
     queries: new TaskQueries(clientTasks, book, follower),
+    repairing: new UnderTurn({ registration, tables, inFlight, turns, journal, traffic, bell, clock, logger, limits }),
     reads: createReads({
       tables: readTables(registration, tables, inFlight),
       traffic,

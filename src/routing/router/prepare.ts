@@ -38,7 +38,7 @@ export interface PreparationOptions {
 }
 
 /** Woken by the end of a turn; the others ask again by themselves. */
-const NEXT_IN_LINE = 4;
+export const NEXT_IN_LINE = 4;
 
 export const turnBell = (index: string, shard: number): string => `turn:${index}:${shard}`;
 
