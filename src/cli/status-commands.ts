@@ -2,8 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import type { ControlParts } from '../control/parts.ts';
-import { status, type MoveView, type Status } from '../control/status.ts';
+import { status, type MoveView, type Status, type StatusParts } from '../control/status.ts';
 import { globalsOf, untilInterrupted, withControl } from './context.ts';
 import { stateText } from './node-commands.ts';
 import { print, say, tableText, type OutputFormat } from './output.ts';
@@ -31,13 +30,13 @@ export function addStatusCommands(program: Command): void {
     });
 }
 
-async function once(control: ControlParts, output: OutputFormat): Promise<void> {
+async function once(control: StatusParts, output: OutputFormat): Promise<void> {
   const seen = await status(control);
   print(output, seen, () => statusText(seen));
 }
 
 /** Redraws a terminal; elsewhere prints again what has changed, JSON as one line each. */
-async function watch(control: ControlParts, output: OutputFormat): Promise<void> {
+async function watch(control: StatusParts, output: OutputFormat): Promise<void> {
   const { signal, stop } = untilInterrupted();
   let last = '';
   while (!signal.aborted) {
@@ -56,7 +55,7 @@ async function watch(control: ControlParts, output: OutputFormat): Promise<void>
   say('detached; the work goes on');
 }
 
-function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, moves }: Status): string {
+function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, moves, missed }: Status): string {
   const parts = [
     colors.bold(`topology version ${topologyVersion}`),
     tableText(
@@ -97,6 +96,10 @@ function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, mov
     const shown = moves.slice(0, MOVES_SHOWN);
     parts.push('', tableText(['move', 'from', 'to', 'why', 'phase', 'documents', 'note'], shown.map(moveRow)));
     if (moves.length > shown.length) parts.push(`… and ${moves.length - shown.length} more; -o json has them all`);
+  }
+  if (missed.length > 0) {
+    const rows = missed.map(({ index, node, shards, entries }) => [index, node, shards, entries]);
+    parts.push('', tableText(['missed', 'by', 'shards', 'entries'], rows));
   }
   return parts.join('\n');
 }

@@ -137,6 +137,13 @@ export const CONFIG_KEYS = {
     'tasks',
     'of duties that one reconciler runs at a time: it must not crowd nodes',
   ),
+  repair_lists: key(flag, true, 'boolean', 'whether reconcilers bring owners level with what they missed'),
+  repair_lists_interval_ms: key(
+    whole(100, 3_600_000),
+    2_000,
+    'ms',
+    'how often lists are looked at: an owner that is back is level within seconds; with none a look is one read an index',
+  ),
   sweep_interval_ms: key(whole(100, 3_600_000), 30_000, 'ms', 'how often moves without a job are looked for'),
   journal_max_ids: key(
     whole(1, 1_000_000),

@@ -1,7 +1,7 @@
 /** What goes on: nodes, plans, moves. */
 import type { Outcome, Phase } from '../core/move.ts';
 import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
-import type { MoveState, PlanRecord } from '../ports.ts';
+import type { MoveState, PlanRecord, RepairLists } from '../ports.ts';
 import { listNodes, type NodeView } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
 import { progressOf, type PlanProgress } from './progress.ts';
@@ -35,6 +35,19 @@ export type PlanStatus = Pick<PlanRecord, 'id' | 'why' | 'state' | 'createdAtMs'
   readonly progress: PlanProgress;
 };
 
+/** What a node missed of an index, or nobody knows whether it did; worked off while the node answers. */
+export interface MissedView {
+  readonly index: string;
+  readonly node: string;
+  readonly shards: number;
+  /** Ids, and one for a shard of which too many or unknown ones were missed. */
+  readonly entries: number;
+}
+
+export interface StatusParts extends ControlParts {
+  readonly repairs: Pick<RepairLists, 'sizes'>;
+}
+
 export interface Status {
   readonly topologyVersion: number;
   readonly nodes: readonly NodeView[];
@@ -43,12 +56,13 @@ export interface Status {
   readonly blocked: readonly BlockedShard[];
   /** Unfinished ones, those that run first. */
   readonly moves: readonly MoveView[];
+  readonly missed: readonly MissedView[];
 }
 
 /** Ended plans shown beside those that run. */
 const ENDED_PLANS = 5;
 
-export async function status(parts: ControlParts): Promise<Status> {
+export async function status(parts: StatusParts): Promise<Status> {
   const { records } = parts;
   const topology = await records.topology();
   const moves = await records.unfinishedMoves();
@@ -68,6 +82,7 @@ export async function status(parts: ControlParts): Promise<Status> {
     plans,
     blocked: planMoves({ topology, indexes: await allIndexes(parts), pending: moves }).blocked,
     moves: [...moves].sort(runningFirst).map(viewMove),
+    missed: await missedOf(parts),
   };
 }
 
@@ -79,6 +94,19 @@ async function allIndexes({ records }: ControlParts): Promise<PlannerIndex[]> {
     if (table !== null) indexes.push({ entry, table });
   }
   return indexes;
+}
+
+async function missedOf({ records, repairs }: StatusParts): Promise<readonly MissedView[]> {
+  const missed: MissedView[] = [];
+  for (const { uid } of await records.indexes()) {
+    const byNode = new Map<string, { shards: number; entries: number }>();
+    for (const { owner, ids } of await repairs.sizes(uid)) {
+      const { shards, entries } = byNode.get(owner) ?? { shards: 0, entries: 0 };
+      byNode.set(owner, { shards: shards + 1, entries: entries + ids });
+    }
+    for (const [node, sizes] of byNode) missed.push({ index: uid, node, ...sizes });
+  }
+  return missed;
 }
 
 function viewMove(move: MoveState): MoveView {

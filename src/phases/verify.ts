@@ -75,7 +75,7 @@ function unequalTexts(source: string, target: string): [string, string] {
 }
 
 /** Null when both pages hold the same documents, by count and order-free digest of their canonical form. */
-function differencesOf(source: DocumentPage, target: DocumentPage, primaryKey: string): Differences | null {
+export function differencesOf(source: DocumentPage, target: DocumentPage, primaryKey: string): Differences | null {
   const [left, right] = unequalTexts(source.documents.toString('utf8'), target.documents.toString('utf8'));
   if (source.total === target.total && digestPage(left).equals(digestPage(right))) return null;
   const differences = compareDocuments(left, right, primaryKey);

@@ -28,6 +28,8 @@ export interface Observer {
   event(type: string, result: 'planned' | 'repeated' | 'failed'): void;
   /** Documents on a node that neither owns nor is being given their shard. */
   leftovers(index: string, node: string, documents: number): void;
+  /** Documents that owners had missed were written there, and entries taken off repair lists. */
+  repaired(documents: number, cleared: number): void;
   /** A task of a duty ended. */
   duty(duty: string, result: 'done' | 'failed', seconds: number): void;
 }

@@ -37,12 +37,28 @@ export interface Turns {
   endAllDead(index: string, shards: number): Promise<number>;
 }
 
+/** What one owner has on its list of some ids; a score is opaque but for its order: until when the copy was good. */
+export interface MissedBy {
+  /** Of the entry that stands for the whole shard; null when there is none. */
+  readonly whole: string | null;
+  readonly ids: ReadonlyMap<string, string>;
+}
+
 export interface RepairLists {
   /** Lists ids that owners missed. */
   add(index: string, shard: number, ids: TurnIds, owners: readonly string[]): Promise<void>;
   size(index: string, shard: number, owner: string): Promise<number>;
   /** Oldest first; `'*'` is the whole shard. */
   list(index: string, shard: number, owner: string, limit: number): Promise<readonly string[]>;
+  /** Of these ids and of the whole shard, for each owner. */
+  scores(
+    index: string,
+    shard: number,
+    owners: readonly string[],
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, MissedBy>>;
+  /** Takes entries (id, or `*`, → score as read) off; what was missed again since stays. Returns how many went. */
+  clear(index: string, shard: number, owner: string, entries: ReadonlyMap<string, string>): Promise<number>;
   /** Sizes over all shards of an index, for people and metrics. */
   sizes(index: string): Promise<readonly { readonly shard: number; readonly owner: string; readonly ids: number }[]>;
 }

@@ -103,7 +103,7 @@ async function levelBatch(parts: LevelParts, request: LevelRequest): Promise<Lev
         stopTimer = clock.timer(TURN_KEPT_MS, () =>
           over.abort(new MoveWaitingError('node_busy: the turn lasts too long')),
         );
-        return underTurn(parts, { ...request, permit: kept }, turn);
+        return underTurn(parts, { ...request, permit: kept }, turn, unread);
       },
     );
     return 'refused' in outcome ? allLeft(ids, outcome.refused) : outcome.value;
@@ -116,11 +116,20 @@ async function levelBatch(parts: LevelParts, request: LevelRequest): Promise<Lev
   }
 }
 
-async function underTurn(parts: LevelParts, request: LevelRequest, turn: HeldTurn): Promise<Levelled | null> {
+async function underTurn(
+  parts: LevelParts,
+  request: LevelRequest,
+  turn: HeldTurn,
+  silent: ReadonlyMap<string, string>,
+): Promise<Levelled | null> {
   const { ids, permit, shard } = request;
   const { entry } = turn;
   // What was accepted before the turn is applied now, so these copies are what all writes so far have made of them.
-  const { open, unread } = await openOwners(parts, turn.owners, { entry, shard, permit });
+  // One that was silent a moment ago is not asked again while others wait.
+  const asked = turn.owners.filter(({ id }) => !silent.has(id));
+  const opened = await openOwners(parts, asked, { entry, shard, permit });
+  const { open } = opened;
+  const unread = new Map([...silent, ...opened.unread]);
   if (open.size < 2) return allLeft(ids, wordsOf(unread));
   const copies = await readCopies(open, entry.primaryKey, ids);
   if (copies === null) return null;

@@ -1,6 +1,6 @@
 /** What each owner of a shard missed: bounded lists that a move carries along and that repair works off. */
 import type { Redis } from 'ioredis';
-import type { RepairLists, TurnIds } from '../ports.ts';
+import type { MissedBy, RepairLists, TurnIds } from '../ports.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import type { Scripts } from './scripts.ts';
@@ -8,8 +8,11 @@ import type { Scripts } from './scripts.ts';
 /** A list's name in the set of an index's lists. */
 export const repairName = (shard: number, owner: string): string => `${shard}:${owner}`;
 
+/** The entry that stands for the whole shard. */
+const WHOLE = '*';
+
 /** Ids as scripts read them. */
-export const idsText = (ids: TurnIds): string => (ids === 'shard' ? '*' : JSON.stringify([...new Set(ids)]));
+export const idsText = (ids: TurnIds): string => (ids === 'shard' ? WHOLE : JSON.stringify([...new Set(ids)]));
 
 export function createRepairLists({ redis, scripts }: { redis: Redis; scripts: Scripts }): RepairLists {
   return {
@@ -27,6 +30,28 @@ export function createRepairLists({ redis, scripts }: { redis: Redis; scripts: S
       return limit <= 0
         ? []
         : reading('a repair list', () => redis.zrange(keys.repair(index, shard, owner), '0', String(limit - 1)));
+    },
+    async scores(index, shard, owners, ids) {
+      return reading('repair lists', async () => {
+        const missed = owners.map(async (owner): Promise<[string, MissedBy]> => {
+          const [whole = null, ...scores] = await redis.zmscore(keys.repair(index, shard, owner), WHOLE, ...ids);
+          const listed = ids.flatMap((id, at): [string, string][] => {
+            const score = scores[at] ?? null;
+            return score === null ? [] : [[id, score]];
+          });
+          return [owner, { whole, ids: new Map(listed) }];
+        });
+        return new Map(await Promise.all(missed));
+      });
+    },
+    async clear(index, shard, owner, entries) {
+      if (entries.size === 0) return 0;
+      const [, cleared] = await scripts.run(
+        'repairs-clear',
+        [keys.repairs(index), keys.repair(index, shard, owner)],
+        [repairName(shard, owner), ...[...entries].flatMap(([id, score]) => [score, id])],
+      );
+      return Number(cleared);
     },
     async sizes(index) {
       return reading('repair lists', async () => {

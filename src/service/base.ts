@@ -11,6 +11,7 @@ import { watchLeases } from '../redis/lease-watch.ts';
 import { createLeases } from '../redis/lease.ts';
 import { createObservations } from '../redis/observations.ts';
 import { createRecords } from '../redis/records.ts';
+import { createRepairLists } from '../redis/repairs.ts';
 import { createScripts } from '../redis/scripts.ts';
 import { createTurns } from '../redis/turns.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -53,6 +54,7 @@ export async function openBase(
   const nodes = createNodes({ config, clock: systemClock, logger, metrics, failpoint });
   const observations = createObservations({ scripts, reportMs: timings.reportMs });
   const turns = createTurns({ scripts, clock: systemClock, entryMs: timings.routerEntryMs });
+  const repairs = createRepairLists({ redis, scripts });
   const holder = `${hostname()}/${process.pid}`;
   return {
     config,
@@ -67,6 +69,7 @@ export async function openBase(
     nodes,
     observations,
     turns,
+    repairs,
     holder,
     clock: systemClock,
   };
@@ -90,13 +93,13 @@ export const readiness =
 
 /** Metrics server of a process; the gauges from records are read at each scrape. Null when its port is taken. */
 export async function serveMetrics(base: Base, serving: ReadonlySet<string>): Promise<MetricsServer | null> {
-  const { config, metrics, logger, records } = base;
+  const { config, metrics, logger } = base;
   return startMetricsServer({
     host: config.metricsHost,
     port: config.metricsPort,
     metrics,
     logger,
-    beforeScrape: () => setGauges(metrics, records, serving),
+    beforeScrape: () => setGauges(metrics, base, serving),
     readiness: readiness(base),
   });
 }

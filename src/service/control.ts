@@ -10,7 +10,6 @@ import { createRedisHealth } from '../redis/health.ts';
 import { keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createRegistry } from '../redis/registry.ts';
-import { createRepairLists } from '../redis/repairs.ts';
 import { closeBase, openBase } from './base.ts';
 
 export interface Control extends DoctorParts {
@@ -27,7 +26,7 @@ const REQUEST_MS = 30_000;
 /** Commands tell of trouble themselves; their connection's own log lines would come between. */
 export async function openControl(config: Config, options: { readonly anyRedis?: boolean } = {}): Promise<Control> {
   const base = await openBase({ ...config, logLevel: 'silent' }, 'cli', options);
-  const { redis, records, scripts, nodes, clock, failpoint, timings, logger } = base;
+  const { redis, records, repairs, scripts, nodes, clock, failpoint, timings, logger } = base;
   const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
   const registry = createRegistry({
     redis,
@@ -43,6 +42,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
   return {
     config,
     records,
+    repairs,
     fleet: createFleetWriter(scripts, config.auditMaxEntries),
     producer,
     clock,
@@ -51,7 +51,6 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     scopeHolder,
     redisHealth: createRedisHealth(redis),
     registry,
-    repairs: createRepairLists({ redis, scripts }),
     queue: {
       // Opened when asked only: most commands have no use for it.
       async inspect(moves) {

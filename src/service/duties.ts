@@ -2,6 +2,7 @@
 import type { Duty } from '../ports.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
+import { repairListsDuty } from '../reconcile/repair-lists.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
 import type { Base } from './base.ts';
 
@@ -20,5 +21,11 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     isOn: parts.config.orphansEnabled,
     strays: createStrayJobs(parts.connection),
     clientOf: (node, { lease }) => parts.nodes.client(node, lease),
+  }),
+  repairListsDuty({
+    ...parts,
+    limits: parts.config,
+    isOn: parts.config.repairLists,
+    everyMs: parts.config.repairListsIntervalMs,
   }),
 ];

@@ -20,7 +20,6 @@ import { connect } from '../redis/connection.ts';
 import { createJournalWriter } from '../redis/journal-writer.ts';
 import { rebalanceScope } from '../redis/keys.ts';
 import { createMoveWriter } from '../redis/move-writer.ts';
-import { createRepairLists } from '../redis/repairs.ts';
 import { type Base, type Running, closeBase, openBase, openLeases, serveMetrics } from './base.ts';
 
 /** Exit code of a process that cannot be sure that its requests have ended. */
@@ -35,8 +34,7 @@ function phaseWork(
   stopping: () => AbortSignal,
   hurry: (move: MoveState) => Promise<void>,
 ): PhaseWork {
-  const { config, records, nodes, clock, observer, timings, failpoint, logger } = base;
-  const repairs = createRepairLists(base);
+  const { config, records, repairs, nodes, clock, observer, timings, failpoint, logger } = base;
   const late = new LateWrites(clock, timings.residueMs);
   const watches = new Map<string, TaskWatch>();
   let entry: IndexEntry | null = null;

@@ -7,7 +7,6 @@ import { connect } from '../redis/connection.ts';
 import { createJournal } from '../redis/journal.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createRegistry } from '../redis/registry.ts';
-import { createRepairLists } from '../redis/repairs.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
 import { createRouter } from '../routing/router/index.ts';
 import type { RouterLimits } from '../routing/router/index.ts';
@@ -26,7 +25,7 @@ const REQUEST_MS = 30_000;
 /** To be closed before the base is. */
 export function openRouter(base: Base, { role, limits }: RouterOptions): Router & TurnTaker {
   const { config, redis, scripts, records, clock, logger, timings, nodes, failpoint, metrics, holder } = base;
-  const { observations, turns } = base;
+  const { observations, turns, repairs } = base;
   const entryMs = timings.routerEntryMs;
   const fleet = createFleetWriter(scripts, config.auditMaxEntries);
   const traffic = createTraffic({ config, clock, logger, metrics, failpoint });
@@ -43,7 +42,7 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
     }),
     journal: createJournal({ scripts, clock, maxIds: config.journalMaxIds, entryMs }),
     turns,
-    repairs: createRepairLists({ redis, scripts }),
+    repairs,
     clientTasks: createClientTasks({
       redis,
       scripts,

@@ -179,6 +179,24 @@ export const METRICS = {
     help: 'Documents on a node that neither owns nor is being given their shard, when this process last counted',
     labels: { index: null, node_id: null },
   },
+  repairEntries: {
+    name: 'miroir_repair_entries',
+    type: 'gauge',
+    help: 'Entries on the repair lists of an index, from the records: ids that an owner missed, or one for a whole shard',
+    labels: { index: null },
+  },
+  repairedDocuments: {
+    name: 'miroir_repaired_documents_total',
+    type: 'counter',
+    help: 'Documents put or deleted on an owner that had missed them',
+    labels: NONE,
+  },
+  repairsCleared: {
+    name: 'miroir_repair_entries_cleared_total',
+    type: 'counter',
+    help: 'Entries taken off repair lists, since their documents were found level',
+    labels: NONE,
+  },
   dutyTasks: {
     name: 'miroir_duty_tasks_total',
     type: 'counter',

@@ -1,5 +1,5 @@
 /** What the engine tells, as metrics. Gauges that come from records are set from them before each scrape. */
-import type { Observer, Records, RouterObserver } from '../ports.ts';
+import type { Observer, Records, RepairLists, RouterObserver } from '../ports.ts';
 import { PHASES } from '../core/move.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -53,6 +53,10 @@ export function createObserver(metrics: Metrics): Observer {
     leftovers(index, node, documents) {
       metrics.leftoverDocuments.set({ index, node_id: node }, documents);
     },
+    repaired(documents, cleared) {
+      metrics.repairedDocuments.inc(documents);
+      metrics.repairsCleared.inc(cleared);
+    },
     duty(duty, result, seconds) {
       metrics.dutyTasks.inc({ duty, result });
       metrics.dutyDuration.observe({ duty }, seconds);
@@ -81,7 +85,11 @@ export function createRouterObserver(metrics: Metrics): RouterObserver {
 }
 
 /** Sets the gauges that tell how things are, not what this process did. `serving`: indexes it holds the lease of. */
-export async function setGauges(metrics: Metrics, records: Records, serving: ReadonlySet<string>): Promise<void> {
+export async function setGauges(
+  metrics: Metrics,
+  { records, repairs }: { readonly records: Records; readonly repairs: Pick<RepairLists, 'sizes'> },
+  serving: ReadonlySet<string>,
+): Promise<void> {
   const moves = await records.unfinishedMoves();
   const inGrace = moves.filter((move) => move.phase === 'DualWriteStopped');
   for (const phase of PHASES) metrics.moves.set({ phase }, moves.filter((move) => move.phase === phase).length);
@@ -92,4 +100,12 @@ export async function setGauges(metrics: Metrics, records: Records, serving: Rea
   }
   const running = moves.some((move) => serving.has(move.index) && move.phase !== 'DualWriteStopped');
   metrics.rebalanceInProgress.set(running ? 1 : 0);
+  metrics.repairEntries.reset();
+  for (const { uid } of await records.indexes()) {
+    const lists = await repairs.sizes(uid);
+    metrics.repairEntries.set(
+      { index: uid },
+      lists.reduce((sum, { ids }) => sum + ids, 0),
+    );
+  }
 }

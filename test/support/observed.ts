@@ -28,6 +28,7 @@ export function observed(): Observed {
     target: note('target'),
     event: note('event'),
     leftovers: note('leftovers'),
+    repaired: note('repaired'),
     duty: note('duty'),
   };
   return { observer, told };

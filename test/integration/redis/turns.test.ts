@@ -392,4 +392,31 @@ describe('a repair list', () => {
     ]);
     expect(await repairs.size('books', 1, 'n1')).toBe(0);
   });
+
+  it('says until when a copy was good, however often something is missed', async () => {
+    await repairs.add('books', 0, ['a'], ['n1']);
+    const first = (await repairs.scores('books', 0, ['n1'], ['a'])).get('n1')?.ids.get('a');
+    await repairs.add('books', 0, ['a', 'b'], ['n1', 'n2']);
+    const scores = await repairs.scores('books', 0, ['n1', 'n2'], ['a', 'b', 'c']);
+    expect(Number(scores.get('n1')?.ids.get('a'))).toBe(Number(first) + 1);
+    expect(Number(scores.get('n2')?.ids.get('a'))).toBeGreaterThan(Number(first) + 1);
+    expect([...(scores.get('n1')?.ids.keys() ?? [])]).toEqual(['a', 'b']);
+    expect(scores.get('n1')?.whole).toBeNull();
+    await repairs.add('books', 0, 'shard', ['n1']);
+    // Of a shard it is the oldest of all that was on the list.
+    expect(Number((await repairs.scores('books', 0, ['n1'], [])).get('n1')?.whole)).toBe(Number(first) + 1);
+  });
+
+  it('gives up entries only as they were read, and its name with the last one', async () => {
+    await repairs.add('books', 0, ['a', 'b'], ['n1']);
+    const { ids } = (await repairs.scores('books', 0, ['n1'], ['a', 'b'])).get('n1')!;
+    await repairs.add('books', 0, ['a'], ['n1']);
+    expect(await repairs.clear('books', 0, 'n1', ids)).toBe(1);
+    expect(await listed('n1')).toEqual(['a']);
+    expect(await repairs.clear('books', 0, 'n1', ids)).toBe(0);
+    expect(await repairs.clear('books', 0, 'n1', new Map())).toBe(0);
+    const again = (await repairs.scores('books', 0, ['n1'], ['a'])).get('n1')!;
+    expect(await repairs.clear('books', 0, 'n1', again.ids)).toBe(1);
+    expect(await world.everything()).not.toHaveProperty([keys.repairs('books')]);
+  });
 });

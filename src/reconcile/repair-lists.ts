@@ -1,0 +1,220 @@
+/**
+ * Works off what owners missed (R9, R10). A task is a shard with entries on the list of an owner that answers: some of the
+ * oldest ids at a time are brought level, and exactly those entries go that nobody has added to since. An owner that
+ * missed more than a list holds is compared with another one, window by window.
+ *
+ * Safe to repeat because: an entry goes only after its document was found level, and only as it was read under the turn.
+ */
+import type { IndexEntry } from '../core/routing.ts';
+import type { Topology, TopologyNode } from '../core/topology.ts';
+import { mayBeSource, mayOwn } from '../core/topology.ts';
+import { InvariantError } from '../errors.ts';
+import type {
+  Duty,
+  DutyResult,
+  DutyRun,
+  Logger,
+  MissedBy,
+  Observations,
+  Observer,
+  Permit,
+  Records,
+  RepairLists,
+} from '../ports.ts';
+import { bestCopy } from './best-copy.ts';
+import type { Copies } from './copies.ts';
+import { LEVEL_IDS_MAX, type LevelParts, type LevelRequest, type Verdict, levelIds } from './level.ts';
+import { type WindowLimits, compareShard } from './whole-shard.ts';
+
+export interface RepairListsParts extends LevelParts {
+  readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route'>;
+  readonly repairs: RepairLists;
+  readonly observations: Pick<Observations, 'read'>;
+  readonly observer: Pick<Observer, 'repaired'>;
+  readonly logger: Logger;
+  readonly limits: WindowLimits;
+  readonly isOn: boolean;
+  readonly everyMs: number;
+}
+
+const NAME = 'repair-lists';
+/** The entry that stands for the whole shard. */
+const WHOLE = '*';
+/** Shards of one round; the next one begins elsewhere. */
+const TASKS_MAX = 200;
+/** Steps of one task, `LEVEL_IDS_MAX` ids each: more than a list holds. */
+const STEPS_MAX = 60;
+/** Steps one after the other in which nothing came off a list: the next round tries again. */
+const IDLE_STEPS_MAX = 2;
+
+/** One shard, and how its task is getting on. */
+interface Shard {
+  readonly entry: IndexEntry;
+  readonly shard: number;
+  readonly owners: readonly TopologyNode[];
+  /** Owners that answer. */
+  readonly alive: readonly string[];
+  readonly permit: Permit;
+  /** Ids that were not brought level: the next step passes them by. */
+  readonly stuck: Map<string, string>;
+  repaired: number;
+  cleared: number;
+}
+
+const isAlive = ({ state }: TopologyNode): boolean => mayOwn(state) || mayBeSource(state);
+
+export function repairListsDuty(parts: RepairListsParts): Duty {
+  const { records, repairs, observations, logger, clock, isOn, everyMs } = parts;
+  let told = '';
+
+  /** Nodes that hold their shards and answer, as far as anybody knows. */
+  const answering = async ({ nodes }: Topology): Promise<ReadonlySet<string>> => {
+    const { reports } = await observations.read();
+    const silent = new Set(reports.flatMap((report) => [...report.nodes.keys()]));
+    return new Set(nodes.filter((node) => isAlive(node) && !silent.has(node.id)).map(({ id }) => id));
+  };
+
+  /** Said once, and again when it is about others. */
+  const tellSkipped = (skipped: ReadonlySet<string>): void => {
+    const nodes = [...skipped].sort();
+    if (told === nodes.join()) return;
+    told = nodes.join();
+    if (nodes.length > 0) logger.warn({ nodes }, 'what these nodes missed waits until they answer again');
+  };
+
+  const tasks = async (): Promise<readonly string[]> => {
+    const listed = new Map<string, Awaited<ReturnType<RepairLists['sizes']>>>();
+    for (const { uid } of await records.indexes()) {
+      const lists = await repairs.sizes(uid);
+      if (lists.length > 0) listed.set(uid, lists);
+    }
+    // At rest that is all there is to read.
+    const alive: ReadonlySet<string> = listed.size === 0 ? new Set() : await answering(await records.topology());
+    const found = new Set<string>();
+    const skipped = new Set<string>();
+    for (const [uid, lists] of listed) {
+      const table = await records.table(uid);
+      for (const { shard, owner } of lists) {
+        // The list of a node that left the shard goes when it comes back, as the target of a move.
+        if (table?.shards[shard]?.owners.includes(owner) !== true) continue;
+        if (alive.has(owner)) found.add(`${uid}/${shard}`);
+        else skipped.add(owner);
+      }
+    }
+    tellSkipped(skipped);
+    const all = [...found];
+    const from = Math.floor(clock.random() * all.length);
+    return [...all.slice(from), ...all.slice(0, from)].slice(0, TASKS_MAX);
+  };
+
+  const run = async (task: string, { lease, signal }: DutyRun): Promise<DutyResult> => {
+    const at = task.lastIndexOf('/');
+    const [uid, number] = [task.slice(0, at), Number(task.slice(at + 1))];
+    if (at < 1 || !Number.isInteger(number)) throw new InvariantError(`${task} names no shard`);
+    const [entry, topology] = await Promise.all([records.index(uid), records.topology()]);
+    if (entry === null || number >= entry.shards) return { skipped: 'gone' };
+    const { route } = await records.route(uid, number);
+    const alive = await answering(topology);
+    const shard: Shard = {
+      entry,
+      shard: number,
+      owners: topology.nodes.filter(({ id }) => route.owners.includes(id)),
+      alive: route.owners.filter((id) => alive.has(id)),
+      permit: { signal, budgetMs: () => lease.budgetMs() },
+      stuck: new Map(),
+      repaired: 0,
+      cleared: 0,
+    };
+    if (shard.owners.length < 2) return { skipped: 'one owner' };
+    if (shard.alive.length < 2) return { skipped: 'owners do not answer' };
+    await workOff(parts, shard);
+    const { repaired, cleared, stuck } = shard;
+    const [why = null] = stuck.values();
+    if (why !== null) logger.warn({ index: uid, shard: number, ids: stuck.size, why }, 'not brought level yet');
+    return { repaired, cleared, left: stuck.size, why };
+  };
+
+  return { name: NAME, everyMs, isOn, tasks, run };
+}
+
+async function workOff(parts: RepairListsParts, shard: Shard): Promise<void> {
+  const { repairs } = parts;
+  const { entry, alive, stuck, permit } = shard;
+  const whole = new Set<string>();
+  let idle = 0;
+  for (let step = 1; step <= STEPS_MAX && idle < IDLE_STEPS_MAX; step += 1) {
+    permit.signal.throwIfAborted();
+    const ids = new Set<string>();
+    for (const owner of alive) {
+      for (const id of await repairs.list(entry.uid, shard.shard, owner, LEVEL_IDS_MAX + stuck.size)) {
+        if (id === WHOLE) whole.add(owner);
+        else if (!stuck.has(id) && ids.size < LEVEL_IDS_MAX) ids.add(id);
+      }
+    }
+    if (ids.size === 0) break;
+    const before = shard.cleared;
+    await bringLevel(parts, shard, [...ids]);
+    idle = shard.cleared === before ? idle + 1 : 0;
+  }
+  for (const owner of whole) await workOffWhole(parts, shard, owner);
+}
+
+/** Brings the ids level and takes them off the lists of owners that have them so. */
+async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly string[]): Promise<void> {
+  const { repairs, observer } = parts;
+  const { entry, owners, permit, stuck } = shard;
+  const names = owners.map(({ id }) => id);
+  const listed = new Map(names.map((owner) => [owner, new Map<string, string>()]));
+  const decide: LevelRequest['decide'] = async (copies) => {
+    // Under the turn: what is added from here on makes another score, and is not taken off below.
+    const missed = await repairs.scores(entry.uid, shard.shard, names, [...copies.keys()]);
+    for (const [owner, by] of missed) for (const [id, score] of by.ids) listed.get(owner)?.set(id, score);
+    return verdicts(copies, names, missed);
+  };
+  const { level, left, repaired } = await levelIds(parts, { entry, shard: shard.shard, owners, ids, decide, permit });
+  let cleared = 0;
+  for (const [owner, scores] of listed) {
+    const isLevel = (id: string): boolean => level.get(id)?.includes(owner) === true;
+    for (const id of scores.keys()) if (!isLevel(id)) stuck.set(id, left.get(id) ?? `${owner} cannot be read`);
+    const entries = new Map([...scores].filter(([id]) => isLevel(id)));
+    cleared += await repairs.clear(entry.uid, shard.shard, owner, entries);
+  }
+  for (const [id, why] of left) stuck.set(id, why);
+  shard.repaired += repaired;
+  shard.cleared += cleared;
+  observer.repaired(repaired, cleared);
+}
+
+function verdicts(
+  copies: ReadonlyMap<string, Copies>,
+  owners: readonly string[],
+  missed: ReadonlyMap<string, MissedBy>,
+): ReadonlyMap<string, Verdict> {
+  return new Map([...copies].map(([id, found]) => [id, bestCopy(id, found, owners, missed)]));
+}
+
+/** The owner's windows are compared with those of another; what differs is brought level, and its one entry goes. */
+async function workOffWhole(parts: RepairListsParts, shard: Shard, owner: string): Promise<void> {
+  const { repairs, observer } = parts;
+  const { entry, owners } = shard;
+  const names = owners.map(({ id }) => id);
+  // Before anything is compared: what is missed from here on makes another score.
+  const missed = await repairs.scores(entry.uid, shard.shard, names, []);
+  const score = missed.get(owner)?.whole ?? null;
+  if (score === null) return;
+  const isGood = ({ id }: TopologyNode): boolean => id !== owner && shard.alive.includes(id);
+  const other = owners.find((node) => isGood(node) && missed.get(node.id)?.whole == null) ?? owners.find(isGood);
+  const own = owners.find(({ id }) => id === owner);
+  if (other === undefined || own === undefined) return;
+  const before = shard.stuck.size;
+  const why = await compareShard(parts, shard, [other, own], async (ids) => {
+    for (let at = 0; at < ids.length; at += LEVEL_IDS_MAX) {
+      await bringLevel(parts, shard, ids.slice(at, at + LEVEL_IDS_MAX));
+    }
+  });
+  if (why !== null) shard.stuck.set(WHOLE, why);
+  if (shard.stuck.size > before) return;
+  const cleared = await repairs.clear(entry.uid, shard.shard, owner, new Map([[WHOLE, score]]));
+  shard.cleared += cleared;
+  observer.repaired(0, cleared);
+}

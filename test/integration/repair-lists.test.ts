@@ -1,0 +1,242 @@
+// What owners missed, worked off: they are the same again within seconds of an owner's return.
+import { isDeepStrictEqual } from 'node:util';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type MissedView, status } from '../../src/control/status.ts';
+import { startWorker } from '../../src/fleet/processes.ts';
+import type { Duty, DutyResult, Logger, RepairLists } from '../../src/ports.ts';
+import { repairListsDuty } from '../../src/reconcile/repair-lists.ts';
+import { dutyScope } from '../../src/redis/keys.ts';
+import { openControl, openLeases, startReconciler } from '../../src/service.ts';
+import { setGauges } from '../../src/telemetry/observer.ts';
+import { startTestFleet, type TestFleet } from '../support/fleet.ts';
+import { said } from '../support/observed.ts';
+import { RouterCalls } from '../support/router-calls.ts';
+import { type NodeSwitches, switchesOf } from '../support/switches.ts';
+import { untilTrue } from '../support/until.ts';
+
+const UID = 'books';
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** One copy on each of two nodes, in groups of their own: a write is accepted while one of them is down. */
+async function stage(shards = 2, documents = 60) {
+  const fleet = await startTestFleet({ nodes: 2, groups: [0, 1], config: { repair_lists_interval_ms: 300 } });
+  closers.push(() => fleet.stop());
+  const texts = Array.from({ length: documents }, (_, id) => `{"id":${id},"name":"first","real":1.0}`);
+  await fleet.createIndex({ uid: UID, shards, groups: [0, 1], documents: texts });
+  const calls = await RouterCalls.open(fleet.base);
+  closers.push(() => calls.close());
+  await untilTrue(async () => (await calls.search(UID)).status === 200);
+  return { fleet, calls };
+}
+
+const node = (fleet: TestFleet, id: string): NodeSwitches =>
+  switchesOf(fleet.nodes.find((one) => one.id === id) ?? { url: '' });
+
+async function reconcile(fleet: TestFleet): Promise<void> {
+  const reconciler = await startReconciler(fleet.config);
+  closers.push(() => reconciler.close());
+}
+
+const listed = async ({ base }: TestFleet): Promise<string> => JSON.stringify(await base.repairs.sizes(UID));
+
+async function untilLevel(fleet: TestFleet, deadlineMs = 15_000): Promise<void> {
+  await untilTrue(
+    async () => (await listed(fleet)) === '[]',
+    deadlineMs,
+    () => listed(fleet),
+  );
+  expect(await node(fleet, 'n2').texts(UID)).toEqual(await node(fleet, 'n1').texts(UID));
+}
+
+/** The duty by itself, run by hand. */
+function duty(fleet: TestFleet, calls: RouterCalls, parts: { repairs?: RepairLists; logger?: Logger } = {}): Duty {
+  const { base } = fleet;
+  return repairListsDuty({ ...base, router: calls.router, limits: base.config, isOn: true, everyMs: 300, ...parts });
+}
+async function runOnce({ base }: TestFleet, one: Duty, task: string): Promise<DutyResult> {
+  const { watch, leases } = openLeases(base);
+  const answer = await leases.acquire(dutyScope(one.name, task));
+  watch.stop();
+  if (!('lease' in answer)) throw new Error('the lease is busy');
+  const { lease } = answer;
+  try {
+    return await one.run(task, { lease, signal: lease.signal });
+  } finally {
+    await lease.release(true);
+  }
+}
+
+/** What `miroir status` says of it. */
+async function shown({ config }: TestFleet): Promise<readonly MissedView[]> {
+  const control = await openControl(config);
+  try {
+    return (await status(control)).missed;
+  } finally {
+    await control.close();
+  }
+}
+
+describe('what an owner missed', () => {
+  it('is there within seconds of its return, while clients go on writing the same documents', async () => {
+    const { fleet, calls } = await stage();
+    await reconcile(fleet);
+    const told = new Map<number, string | null>();
+    const over = new AbortController();
+    const writing = (async () => {
+      for (let n = 0; !over.signal.aborted; n += 1) {
+        const id = n % 25;
+        const isDelete = n % 7 === 3;
+        const answer = isDelete
+          ? await calls.remove(UID, [id])
+          : await calls.put(UID, [{ id, name: `write ${n}`, real: 1.5 }]);
+        if (answer.status === 202) told.set(id, isDelete ? null : `write ${n}`);
+        else told.delete(id);
+      }
+    })();
+    await fleet.base.clock.sleep(300);
+    fleet.nodes[1]?.kill('SIGKILL');
+    await untilTrue(async () => (await listed(fleet)) !== '[]');
+    await fleet.base.clock.sleep(1_500);
+    await fleet.nodes[1]?.restart();
+    const startedMs = performance.now();
+    await untilTrue(
+      async () => (await listed(fleet)) === '[]',
+      10_000,
+      () => listed(fleet),
+    );
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    over.abort();
+    await writing;
+    await untilTrue(async () => {
+      const [a, b] = await Promise.all([node(fleet, 'n1').texts(UID), node(fleet, 'n2').texts(UID)]);
+      return isDeepStrictEqual(a, b);
+    });
+    await untilLevel(fleet);
+    const texts = await node(fleet, 'n2').texts(UID);
+    expect(told.size).toBeGreaterThan(10);
+    for (const [id, name] of told) {
+      const text = texts.get(String(id)) ?? null;
+      expect([id, text === null ? null : (JSON.parse(text) as { name: string }).name]).toEqual([id, name]);
+    }
+  });
+
+  it('is worked off by another process where one is killed in the middle, and nothing is older for it', async () => {
+    const { fleet, calls } = await stage(1);
+    await node(fleet, 'n2').fault({ match: { path: `^/indexes/${UID}/documents` }, do: 'drop-before', times: 1 });
+    expect((await calls.put(UID, [{ id: 7, name: 'newer' }])).status).toBe(202);
+    await node(fleet, 'n2').fault({ match: { path: `^/indexes/${UID}/documents` }, do: 'drop-before', times: 1 });
+    expect((await calls.remove(UID, [8])).status).toBe(202);
+    const env = { ...fleet.env, MIROIR_FAILPOINT: '-/traffic:writeDocuments@after#1=kill' };
+    const { child } = await startWorker('reconciler', env);
+    await child.exited;
+    await reconcile(fleet);
+    await untilLevel(fleet, 25_000);
+    expect((await node(fleet, 'n2').texts(UID)).get('7')).toContain('newer');
+    expect((await node(fleet, 'n2').texts(UID)).has('8')).toBe(false);
+  });
+
+  it('and is not known by its ids is found by comparing the whole shard', async () => {
+    const { fleet, calls } = await stage(1, 300);
+    const n2 = node(fleet, 'n2');
+    await n2.remove(UID, 1);
+    await n2.put(UID, { id: 2, name: 'stale', _miroir_shard: 0, _miroir_slot: 5 });
+    await n2.put(UID, { id: 9_999, name: 'gone elsewhere', _miroir_shard: 0, _miroir_slot: 6 });
+    await fleet.base.repairs.add(UID, 0, 'shard', ['n2']);
+    expect(await shown(fleet)).toEqual([{ index: UID, node: 'n2', shards: 1, entries: 1 }]);
+    const result = await runOnce(fleet, duty(fleet, calls), `${UID}/0`);
+    expect(result).toEqual({ repaired: 3, cleared: 1, left: 0, why: null });
+    expect(await shown(fleet)).toEqual([]);
+    await setGauges(fleet.base.metrics, fleet.base, new Set());
+    const scraped = await fleet.base.metrics.scrape();
+    expect(scraped).toContain('miroir_repaired_documents_total 3');
+    expect(scraped).toContain('miroir_repair_entries_cleared_total 1');
+    expect(scraped).toContain(`miroir_repair_entries{index="${UID}"} 0`);
+    await untilLevel(fleet);
+  });
+
+  it('by every owner is made equal: newest where it was missed at one moment, and what is deleted stays it', async () => {
+    const { fleet, calls } = await stage(1);
+    await node(fleet, 'n1').put(UID, { id: 1, name: 'old', _miroir_shard: 0, _miroir_updated_at: 5 });
+    await node(fleet, 'n2').put(UID, { id: 1, name: 'new', _miroir_shard: 0, _miroir_updated_at: 6 });
+    await fleet.base.repairs.add(UID, 0, ['1'], ['n1', 'n2']);
+    // Deleted on n1; n2 missed that, and a router died with a later write.
+    await node(fleet, 'n1').remove(UID, 2);
+    await fleet.base.repairs.add(UID, 0, ['2'], ['n2']);
+    await fleet.base.repairs.add(UID, 0, ['2'], ['n1', 'n2']);
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 2, cleared: 4, left: 0 });
+    await untilLevel(fleet);
+    expect((await node(fleet, 'n1').texts(UID)).get('1')).toContain('new');
+    expect((await node(fleet, 'n2').texts(UID)).has('2')).toBe(false);
+  });
+
+  it('is read from an owner when that has applied it, not before', async () => {
+    const { fleet, calls } = await stage(1);
+    await node(fleet, 'n1').pause();
+    await node(fleet, 'n2').fault({ match: { path: `^/indexes/${UID}/documents` }, do: 'drop-before', times: 1 });
+    expect((await calls.put(UID, [{ id: 1, name: 'newer' }])).status).toBe(202);
+    const running = runOnce(fleet, duty(fleet, calls), `${UID}/0`);
+    await fleet.base.clock.sleep(500);
+    await node(fleet, 'n1').resume();
+    expect(await running).toMatchObject({ repaired: 1, cleared: 1 });
+    expect((await node(fleet, 'n2').texts(UID)).get('1')).toContain('newer');
+  });
+
+  it('never takes the place of a write that comes meanwhile', async () => {
+    const { fleet, calls } = await stage(1);
+    const match = { path: `^/indexes/${UID}/documents\\?` };
+    await node(fleet, 'n2').fault({ match, do: 'drop-before', times: 1 });
+    expect((await calls.put(UID, [{ id: 1, name: 'newer' }])).status).toBe(202);
+    await node(fleet, 'n2').fault({ match, do: 'delay', ms: 700, times: 1 });
+    const before = (await node(fleet, 'n2').asked(match.path)).length;
+    const running = runOnce(fleet, duty(fleet, calls), `${UID}/0`);
+    await untilTrue(async () => (await node(fleet, 'n2').asked(match.path)).length > before);
+    const answer = await calls.put(UID, [{ id: 1, name: 'newest' }]);
+    expect(await running).toMatchObject({ repaired: 1 });
+    await calls.ended(answer);
+    await untilLevel(fleet);
+    expect((await node(fleet, 'n2').texts(UID)).get('1')).toContain('newest');
+  });
+
+  it('again, while it was brought level, stays on the list', async () => {
+    const { fleet, calls } = await stage(1);
+    const { repairs } = fleet.base;
+    await node(fleet, 'n2').remove(UID, 1);
+    await repairs.add(UID, 0, ['1', '2'], ['n2']);
+    let isFirst = true;
+    const late: RepairLists = {
+      ...repairs,
+      async clear(...args) {
+        if (isFirst) await repairs.add(UID, 0, ['1'], ['n2']);
+        isFirst = false;
+        return repairs.clear(...args);
+      },
+    };
+    const once = {
+      ...late,
+      list: async (...args: Parameters<RepairLists['list']>) => (isFirst ? late.list(...args) : []),
+    };
+    expect(await runOnce(fleet, duty(fleet, calls, { repairs: once }), `${UID}/0`)).toMatchObject({ cleared: 1 });
+    expect(await repairs.list(UID, 0, 'n2', 10)).toEqual(['1']);
+    await runOnce(fleet, duty(fleet, calls), `${UID}/0`);
+    await untilLevel(fleet);
+  });
+
+  it('waits while it does not answer: said once, and nothing fails', async () => {
+    const { fleet, calls } = await stage(1);
+    const { base } = fleet;
+    await base.repairs.add(UID, 0, ['1'], ['n2']);
+    const { logger, lines } = said();
+    const one = duty(fleet, calls, { logger });
+    expect(await one.tasks(new AbortController().signal)).toEqual([`${UID}/0`]);
+    await base.observations.report({ id: 'somebody', name: 'somebody' }, new Map([['n2', 500]]));
+    for (let round = 1; round <= 3; round += 1) expect(await one.tasks(new AbortController().signal)).toEqual([]);
+    expect(lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields['nodes'])).toEqual([['n2']]);
+    expect(await runOnce(fleet, one, `${UID}/0`)).toEqual({ skipped: 'owners do not answer' });
+    expect(await runOnce(fleet, one, 'nothing/0')).toEqual({ skipped: 'gone' });
+    await base.observations.report({ id: 'somebody', name: 'somebody' }, new Map());
+    expect(await one.tasks(new AbortController().signal)).toEqual([`${UID}/0`]);
+  });
+});
