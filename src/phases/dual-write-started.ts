@@ -12,6 +12,7 @@ import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
 import { equalizeSettings } from './index-settings.ts';
+import { waitForRepair } from './last-holder.ts';
 import { deleteShard } from './leftovers.ts';
 import { isLevelable } from './level.ts';
 import { assertNoIndexOperation, preflight } from './preflight.ts';
@@ -101,6 +102,9 @@ export const dualWriteStarted: Phase = {
     if (read.route.state === 'stable') await chooseSource(context, read.route.owners);
     const [source, target] = [context.node(move.source), context.node(move.target)];
     await preflight(context, source, target);
+    await waitForRepair(context, read.route.owners, target, async () =>
+      passBarrier(context, await publish(context, read)),
+    );
     const level = await isLevelable(context, read, target);
     const leftovers = level ? 0 : await deleteShard(context, target);
     if (leftovers > 0) log.info({ leftovers }, 'leftovers of the shard removed from the target');

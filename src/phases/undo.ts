@@ -34,7 +34,8 @@ export async function undo(context: PhaseContext, outcome: 'cancelled' | 'failed
   let note = why;
   if (ours && !owns && !gone) {
     const node = context.node(move.target);
-    if ((await node.index(move.index)) !== null) {
+    // Before the copy it has nothing of this move: what it has may be the last copy of something (`last-holder.ts`).
+    if (move.phase !== 'Idle' && (await node.index(move.index)) !== null) {
       await untilSure(context, node);
       await settleWrites(context, node);
       // What a node left with is worth keeping: the next move that brings it the shard brings that level.

@@ -37,7 +37,10 @@ export interface Turns {
   endAllDead(index: string, shards: number): Promise<number>;
 }
 
-/** What one owner has on its list of some ids; a score is opaque but for its order: until when the copy was good. */
+/**
+ * What one owner has on its list of some ids. Of a score (Redis time of the last miss, us) it is known here only that the
+ * owner with the lowest has the latest of what was acknowledged, and that another miss makes another score.
+ */
 export interface MissedBy {
   /** Of the entry that stands for the whole shard; null when there is none. */
   readonly whole: string | null;
@@ -45,8 +48,8 @@ export interface MissedBy {
 }
 
 export interface RepairLists {
-  /** Lists ids that owners missed. */
-  add(index: string, shard: number, ids: TurnIds, owners: readonly string[]): Promise<void>;
+  /** Lists ids that owners missed; `unknown`: of a write that nobody was told is written, whoever has it. */
+  add(index: string, shard: number, ids: TurnIds, owners: readonly string[], how?: 'missed' | 'unknown'): Promise<void>;
   size(index: string, shard: number, owner: string): Promise<number>;
   /** Oldest first; `'*'` is the whole shard. */
   list(index: string, shard: number, owner: string, limit: number): Promise<readonly string[]>;

@@ -1,14 +1,24 @@
 /**
- * Which copy of a document is the one that all owners shall have, by what each owner is known to have missed. Lists decide
- * before stamps do: an owner that missed nothing has what clients were told, and of those that missed something the one
- * whose first miss came last has all that was acknowledged until then.
+ * Which copy of a document is the one that all owners shall have, by what each of them is known to have missed. Lists
+ * decide before stamps do: an owner that missed nothing has what clients were told, and of those that missed something the
+ * one whose last miss came first has the latest of it.
  */
 import { canonicalDocument, documentDigest } from '../core/digest.ts';
 import { fieldSpan } from '../core/json-text.ts';
+import { missedAcknowledged } from '../core/missed.ts';
 import type { MissedBy } from '../ports.ts';
 import { UPDATED_AT_FIELD } from '../routing/fields.ts';
 import { type Copies, isSame } from './copies.ts';
 import type { Verdict } from './level.ts';
+
+/** Who decides about a document. */
+export interface Holders {
+  /** All owners of the shard, those that could not be read too. */
+  readonly owners: readonly string[];
+  readonly missed: ReadonlyMap<string, MissedBy>;
+  /** Node that owned the shard and still has its copy → until when (Redis time, us). */
+  readonly former: ReadonlyMap<string, number>;
+}
 
 /** When the document was written, as it says itself (ms); 0 where it does not. */
 function stampOf(text: string): number {
@@ -24,39 +34,55 @@ function newerOf(a: string | null, b: string | null): string | null {
   return documentDigest(canonicalDocument(a)) >= documentDigest(canonicalDocument(b)) ? a : b;
 }
 
-/** The first miss of each owner; null for one that is on no list. */
-function firstMisses(id: string, owners: readonly string[], missed: ReadonlyMap<string, MissedBy>) {
-  return owners.map((owner) => {
+export function bestCopy(id: string, copies: Copies, holders: Holders): Verdict {
+  const { owners, missed } = holders;
+  const misses = owners.map((owner) => {
     const by = missed.get(owner);
     const score = by?.ids.get(id) ?? by?.whole ?? null;
     return { owner, atUs: score === null ? null : Number(score), isWhole: by?.whole != null };
   });
-}
-
-/** `owners`: all that the shard has, those that could not be read too. */
-export function bestCopy(
-  id: string,
-  copies: Copies,
-  owners: readonly string[],
-  missed: ReadonlyMap<string, MissedBy>,
-): Verdict {
-  const misses = firstMisses(id, owners, missed);
   const unlisted = misses.filter(({ atUs }) => atUs === null).map(({ owner }) => owner);
-  if (unlisted.length > 0) {
-    const texts = unlisted.filter((owner) => copies.has(owner)).map((owner) => copies.get(owner) ?? null);
-    const [first] = texts;
-    if (first === undefined)
-      return { leave: `only ${unlisted.join(', ')} missed nothing of it, and cannot be read now` };
-    // No list says why, so no list says who is right.
-    if (!texts.every((text) => isSame(text, first))) return { leave: 'owners that missed nothing of it differ' };
-    return { text: first };
-  }
-  const latestUs = Math.max(...misses.map(({ atUs }) => atUs ?? 0));
+  if (unlisted.length > 0) return ofUnlisted(unlisted, copies);
+  const firstUs = Math.min(...misses.map(({ atUs }) => atUs ?? 0));
   // Of a whole shard nobody knows when each document of it was missed; where all have it, it says so itself.
-  const isVague = misses.some(({ isWhole }) => isWhole) && [...copies.values()].every((text) => text !== null);
-  const good = misses.filter(({ atUs }) => isVague || atUs === latestUs).map(({ owner }) => owner);
+  const isVague = misses.some(({ isWhole }) => isWhole) && owners.every((owner) => copies.get(owner) !== null);
+  const good = misses.filter(({ atUs }) => isVague || atUs === firstUs).map(({ owner }) => owner);
   if (!good.every((owner) => copies.has(owner))) {
     return { leave: `every owner missed something of it, and not all of ${good.join(', ')} can be read now` };
   }
-  return { text: good.map((owner) => copies.get(owner) ?? null).reduce(newerOf) };
+  const text = good.map((owner) => copies.get(owner) ?? null).reduce(newerOf);
+  return missedAcknowledged(firstUs) ? withFormer(id, text, firstUs, copies, holders) : { text };
+}
+
+function ofUnlisted(unlisted: readonly string[], copies: Copies): Verdict {
+  const texts = unlisted.filter((owner) => copies.has(owner)).map((owner) => copies.get(owner) ?? null);
+  const [first] = texts;
+  if (first === undefined) return { leave: `only ${unlisted.join(', ')} missed nothing of it, and cannot be read now` };
+  // No list says why, so no list says who is right.
+  return texts.every((text) => isSame(text, first))
+    ? { text: first }
+    : { leave: 'owners that missed nothing of it differ' };
+}
+
+/**
+ * Every owner missed something that was acknowledged: a node that owned the shard then may be the only one that has it. It
+ * has nothing of what came after it left, so a document that owners were given since stands.
+ */
+function withFormer(
+  id: string,
+  ownersText: string | null,
+  missedUs: number,
+  copies: Copies,
+  { former, missed }: Holders,
+): Verdict {
+  let text = ownersText;
+  for (const [node, leftUs] of former) {
+    if (leftUs < missedUs || missed.get(node)?.ids.has(id) === true) continue;
+    const copy = copies.get(node);
+    if (copy === undefined)
+      return { leave: `every owner missed something of it, ${node} may have it and cannot be read now` };
+    const isNewer = ownersText !== null && stampOf(ownersText) * 1_000 > missedUs;
+    if (copy !== null || !isNewer) text = copy === null ? null : newerOf(text, copy);
+  }
+  return { text };
 }

@@ -28,6 +28,8 @@ export interface LevelRequest {
   readonly shard: number;
   /** As the caller has read them; when the turn is taken the router's newest table counts. */
   readonly owners: readonly TopologyNode[];
+  /** Nodes that own the shard no more and have a copy: read as owners are, and never written. */
+  readonly former?: readonly TopologyNode[];
   /** As texts, as journal and repair lists have them; those beyond `LEVEL_IDS_MAX` are not looked at. */
   readonly ids: readonly string[];
   /** Asked under the turn, with the copies of every owner that was read. An id without a verdict is left alone. */
@@ -88,9 +90,9 @@ const wordsOf = (unread: ReadonlyMap<string, string>): string =>
 /** One turn; null when its documents do not fit a page, so that it has to be cut. */
 async function levelBatch(parts: LevelParts, request: LevelRequest): Promise<Levelled | null> {
   const { router, clock } = parts;
-  const { entry, shard, ids, owners, permit } = request;
+  const { entry, shard, ids, owners, former = [], permit } = request;
   // Before the turn: an owner that has much to index keeps no client waiting on our account.
-  const { open, unread } = await openOwners(parts, owners, { entry, shard, permit });
+  const { open, unread } = await openOwners(parts, [...owners, ...former], { entry, shard, permit });
   if (open.size < 2) return allLeft(ids, wordsOf(unread));
   const over = new AbortController();
   const signal = AbortSignal.any([permit.signal, over.signal]);
@@ -122,19 +124,20 @@ async function underTurn(
   turn: HeldTurn,
   silent: ReadonlyMap<string, string>,
 ): Promise<Levelled | null> {
-  const { ids, permit, shard } = request;
+  const { ids, permit, shard, former = [] } = request;
   const { entry } = turn;
   // What was accepted before the turn is applied now, so these copies are what all writes so far have made of them.
   // One that was silent a moment ago is not asked again while others wait.
-  const asked = turn.owners.filter(({ id }) => !silent.has(id));
+  const asked = [...turn.owners, ...former].filter(({ id }) => !silent.has(id));
   const opened = await openOwners(parts, asked, { entry, shard, permit });
-  const { open } = opened;
-  const unread = new Map([...silent, ...opened.unread]);
-  if (open.size < 2) return allLeft(ids, wordsOf(unread));
-  const copies = await readCopies(open, entry.primaryKey, ids);
+  const isOwner = ([node]: readonly [string, unknown]): boolean => turn.owners.some(({ id }) => id === node);
+  const open = new Map([...opened.open].filter(isOwner));
+  const unread = new Map([...silent, ...opened.unread].filter(isOwner));
+  if (open.size === 0 || opened.open.size < 2) return allLeft(ids, wordsOf(new Map([...silent, ...opened.unread])));
+  const copies = await readCopies(opened.open, entry.primaryKey, ids);
   if (copies === null) return null;
   const { wanted, left } = sorted(ids, await request.decide(copies));
-  const writes = writesOf(copies, wanted);
+  const writes = writesOf(copies, wanted, open);
   const changed = new Set([...writes.values()].flatMap(({ put, remove }) => [...put.keys(), ...remove]));
   const level = new Map([...wanted.keys()].map((id) => [id, [...open.keys()]]));
   if (changed.size === 0) return { level, left, repaired: 0 };
@@ -178,11 +181,12 @@ function sorted(ids: readonly string[], verdicts: ReadonlyMap<string, Verdict>) 
 function writesOf(
   copies: ReadonlyMap<string, Copies>,
   wanted: ReadonlyMap<string, string | null>,
+  owners: ReadonlyMap<string, OpenOwner>,
 ): ReadonlyMap<string, OwnerWrite> {
   const writes = new Map<string, { readonly put: Map<string, string>; readonly remove: string[] }>();
   for (const [id, text] of wanted) {
     for (const [owner, copy] of copies.get(id) ?? []) {
-      if (isSame(copy, text)) continue;
+      if (!owners.has(owner) || isSame(copy, text)) continue;
       const write = writes.get(owner) ?? { put: new Map<string, string>(), remove: [] };
       writes.set(owner, write);
       if (text === null) write.remove.push(id);

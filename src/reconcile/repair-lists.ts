@@ -5,7 +5,8 @@
  *
  * Safe to repeat because: an entry goes only after its document was found level, and only as it was read under the turn.
  */
-import type { IndexEntry } from '../core/routing.ts';
+import { missedAcknowledged } from '../core/missed.ts';
+import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 import { mayBeSource, mayOwn } from '../core/topology.ts';
 import { InvariantError } from '../errors.ts';
@@ -14,20 +15,19 @@ import type {
   DutyResult,
   DutyRun,
   Logger,
-  MissedBy,
   Observations,
   Observer,
   Permit,
   Records,
   RepairLists,
 } from '../ports.ts';
-import { bestCopy } from './best-copy.ts';
+import { type Holders, bestCopy } from './best-copy.ts';
 import type { Copies } from './copies.ts';
 import { LEVEL_IDS_MAX, type LevelParts, type LevelRequest, type Verdict, levelIds } from './level.ts';
 import { type WindowLimits, compareShard } from './whole-shard.ts';
 
 export interface RepairListsParts extends LevelParts {
-  readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route'>;
+  readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route' | 'move'>;
   readonly repairs: RepairLists;
   readonly observations: Pick<Observations, 'read'>;
   readonly observer: Pick<Observer, 'repaired'>;
@@ -52,6 +52,9 @@ interface Shard {
   readonly entry: IndexEntry;
   readonly shard: number;
   readonly owners: readonly TopologyNode[];
+  /** Nodes that owned the shard and still have a copy, and until when. */
+  readonly former: readonly TopologyNode[];
+  readonly formerUs: ReadonlyMap<string, number>;
   /** Owners that answer. */
   readonly alive: readonly string[];
   readonly permit: Permit;
@@ -115,9 +118,12 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
     if (entry === null || number >= entry.shards) return { skipped: 'gone' };
     const { route } = await records.route(uid, number);
     const alive = await answering(topology);
+    const formerUs = await formerOwners(parts, uid, route);
     const shard: Shard = {
       entry,
       shard: number,
+      former: topology.nodes.filter(({ id }) => formerUs.has(id) && alive.has(id)),
+      formerUs: new Map([...formerUs].filter(([id]) => isThere(topology, id))),
       owners: topology.nodes.filter(({ id }) => route.owners.includes(id)),
       alive: route.owners.filter((id) => alive.has(id)),
       permit: { signal, budgetMs: () => lease.budgetMs() },
@@ -125,8 +131,8 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
       repaired: 0,
       cleared: 0,
     };
-    if (shard.owners.length < 2) return { skipped: 'one owner' };
-    if (shard.alive.length < 2) return { skipped: 'owners do not answer' };
+    if (shard.owners.length + shard.former.length < 2) return { skipped: 'one owner' };
+    if (shard.alive.length + shard.former.length < 2) return { skipped: 'owners do not answer' };
     await workOff(parts, shard);
     const { repaired, cleared, stuck } = shard;
     const [why = null] = stuck.values();
@@ -135,6 +141,34 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
   };
 
   return { name: NAME, everyMs, isOn, tasks, run };
+}
+
+const isThere = ({ nodes }: Topology, id: string): boolean =>
+  nodes.some((node) => node.id === id && node.state !== 'removed');
+
+/**
+ * Nodes that left the shard when they failed, and the one that a move took it from and that still keeps it: until when
+ * each had what was written (Redis time, us).
+ */
+async function formerOwners(
+  { records, repairs }: RepairListsParts,
+  index: string,
+  { shard, owners, state, moveId }: ShardRoute,
+): Promise<ReadonlyMap<string, number>> {
+  const lists = (await repairs.sizes(index)).filter((list) => list.shard === shard && !owners.includes(list.owner));
+  const missed = await repairs.scores(
+    index,
+    shard,
+    lists.map(({ owner }) => owner),
+    [],
+  );
+  const former = new Map<string, number>();
+  for (const [node, { whole }] of missed) if (whole !== null) former.set(node, Number(whole));
+  const move = state === 'settled' && moveId !== undefined ? await records.move(moveId) : null;
+  const retires = move?.retires ?? null;
+  if (move !== null && retires !== null && !owners.includes(retires) && !former.has(retires))
+    former.set(retires, (move.switchedAtMs ?? 0) * 1_000);
+  return former;
 }
 
 async function workOff(parts: RepairListsParts, shard: Shard): Promise<void> {
@@ -162,16 +196,24 @@ async function workOff(parts: RepairListsParts, shard: Shard): Promise<void> {
 /** Brings the ids level and takes them off the lists of owners that have them so. */
 async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly string[]): Promise<void> {
   const { repairs, observer } = parts;
-  const { entry, owners, permit, stuck } = shard;
+  const { entry, owners, former, formerUs, permit, stuck } = shard;
   const names = owners.map(({ id }) => id);
   const listed = new Map(names.map((owner) => [owner, new Map<string, string>()]));
   const decide: LevelRequest['decide'] = async (copies) => {
     // Under the turn: what is added from here on makes another score, and is not taken off below.
-    const missed = await repairs.scores(entry.uid, shard.shard, names, [...copies.keys()]);
+    const missed = await repairs.scores(entry.uid, shard.shard, [...names, ...formerUs.keys()], [...copies.keys()]);
     for (const [owner, by] of missed) for (const [id, score] of by.ids) listed.get(owner)?.set(id, score);
-    return verdicts(copies, names, missed);
+    return verdicts(copies, { owners: names, missed, former: formerUs });
   };
-  const { level, left, repaired } = await levelIds(parts, { entry, shard: shard.shard, owners, ids, decide, permit });
+  const { level, left, repaired } = await levelIds(parts, {
+    entry,
+    shard: shard.shard,
+    owners,
+    former,
+    ids,
+    decide,
+    permit,
+  });
   let cleared = 0;
   for (const [owner, scores] of listed) {
     const isLevel = (id: string): boolean => level.get(id)?.includes(owner) === true;
@@ -185,35 +227,34 @@ async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly s
   observer.repaired(repaired, cleared);
 }
 
-function verdicts(
-  copies: ReadonlyMap<string, Copies>,
-  owners: readonly string[],
-  missed: ReadonlyMap<string, MissedBy>,
-): ReadonlyMap<string, Verdict> {
-  return new Map([...copies].map(([id, found]) => [id, bestCopy(id, found, owners, missed)]));
-}
+const verdicts = (copies: ReadonlyMap<string, Copies>, holders: Holders): ReadonlyMap<string, Verdict> =>
+  new Map([...copies].map(([id, found]) => [id, bestCopy(id, found, holders)]));
 
 /** The owner's windows are compared with those of another; what differs is brought level, and its one entry goes. */
 async function workOffWhole(parts: RepairListsParts, shard: Shard, owner: string): Promise<void> {
   const { repairs, observer } = parts;
-  const { entry, owners } = shard;
+  const { entry, owners, formerUs, stuck } = shard;
   const names = owners.map(({ id }) => id);
   // Before anything is compared: what is missed from here on makes another score.
   const missed = await repairs.scores(entry.uid, shard.shard, names, []);
   const score = missed.get(owner)?.whole ?? null;
   if (score === null) return;
   const isGood = ({ id }: TopologyNode): boolean => id !== owner && shard.alive.includes(id);
+  if (formerUs.size > 0 && owners.every(({ id }) => missedAcknowledged(missed.get(id)?.whole ?? 0))) {
+    stuck.set(WHOLE, `every owner missed something of the shard, and ${[...formerUs.keys()].join(', ')} may have it`);
+    return;
+  }
   const other = owners.find((node) => isGood(node) && missed.get(node.id)?.whole == null) ?? owners.find(isGood);
   const own = owners.find(({ id }) => id === owner);
   if (other === undefined || own === undefined) return;
-  const before = shard.stuck.size;
+  const before = stuck.size;
   const why = await compareShard(parts, shard, [other, own], async (ids) => {
     for (let at = 0; at < ids.length; at += LEVEL_IDS_MAX) {
       await bringLevel(parts, shard, ids.slice(at, at + LEVEL_IDS_MAX));
     }
   });
-  if (why !== null) shard.stuck.set(WHOLE, why);
-  if (shard.stuck.size > before) return;
+  if (why !== null) stuck.set(WHOLE, why);
+  if (stuck.size > before) return;
   const cleared = await repairs.clear(entry.uid, shard.shard, owner, new Map([[WHOLE, score]]));
   shard.cleared += cleared;
   observer.repaired(0, cleared);

@@ -16,11 +16,11 @@ export const idsText = (ids: TurnIds): string => (ids === 'shard' ? WHOLE : JSON
 
 export function createRepairLists({ redis, scripts }: { redis: Redis; scripts: Scripts }): RepairLists {
   return {
-    async add(index, shard, ids, owners) {
+    async add(index, shard, ids, owners, how = 'missed') {
       await scripts.run(
         'repairs-add',
         [keys.repairs(index)],
-        [shard, keys.repair(index, shard, ''), JSON.stringify(owners), idsText(ids)],
+        [shard, keys.repair(index, shard, ''), JSON.stringify(owners), idsText(ids), how === 'unknown' ? '1' : '0'],
       );
     },
     async size(index, shard, owner) {

@@ -10,6 +10,7 @@ import { openControl, openLeases, startReconciler } from '../../src/service.ts';
 import { setGauges } from '../../src/telemetry/observer.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { said } from '../support/observed.ts';
+import { isInGrace } from '../support/scene.ts';
 import { RouterCalls } from '../support/router-calls.ts';
 import { type NodeSwitches, switchesOf } from '../support/switches.ts';
 import { untilTrue } from '../support/until.ts';
@@ -21,8 +22,12 @@ afterEach(async () => {
 });
 
 /** One copy on each of two nodes, in groups of their own: a write is accepted while one of them is down. */
-async function stage(shards = 2, documents = 60) {
-  const fleet = await startTestFleet({ nodes: 2, groups: [0, 1], config: { repair_lists_interval_ms: 300 } });
+async function stage(shards = 2, documents = 60, groups = [0, 1], config: Record<string, number> = {}) {
+  const fleet = await startTestFleet({
+    nodes: groups.length,
+    groups,
+    config: { repair_lists_interval_ms: 300, ...config },
+  });
   closers.push(() => fleet.stop());
   const texts = Array.from({ length: documents }, (_, id) => `{"id":${id},"name":"first","real":1.0}`);
   await fleet.createIndex({ uid: UID, shards, groups: [0, 1], documents: texts });
@@ -161,11 +166,11 @@ describe('what an owner missed', () => {
     const { fleet, calls } = await stage(1);
     await node(fleet, 'n1').put(UID, { id: 1, name: 'old', _miroir_shard: 0, _miroir_updated_at: 5 });
     await node(fleet, 'n2').put(UID, { id: 1, name: 'new', _miroir_shard: 0, _miroir_updated_at: 6 });
-    await fleet.base.repairs.add(UID, 0, ['1'], ['n1', 'n2']);
+    await fleet.base.repairs.add(UID, 0, ['1'], ['n1', 'n2'], 'unknown');
     // Deleted on n1; n2 missed that, and a router died with a later write.
     await node(fleet, 'n1').remove(UID, 2);
     await fleet.base.repairs.add(UID, 0, ['2'], ['n2']);
-    await fleet.base.repairs.add(UID, 0, ['2'], ['n1', 'n2']);
+    await fleet.base.repairs.add(UID, 0, ['2'], ['n1', 'n2'], 'unknown');
     expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 2, cleared: 4, left: 0 });
     await untilLevel(fleet);
     expect((await node(fleet, 'n1').texts(UID)).get('1')).toContain('new');
@@ -238,5 +243,65 @@ describe('what an owner missed', () => {
     expect(await runOnce(fleet, one, 'nothing/0')).toEqual({ skipped: 'gone' });
     await base.observations.report({ id: 'somebody', name: 'somebody' }, new Map());
     expect(await one.tasks(new AbortController().signal)).toEqual([`${UID}/0`]);
+  });
+
+  it('and only a node has that failed since is taken from it before its copy is cleared', async () => {
+    const { fleet, calls } = await stage(1);
+    const match = { path: `^/indexes/${UID}/documents` };
+    for (const write of [
+      () => calls.put(UID, [{ id: 7, name: 'only on n1' }]),
+      () => calls.put(UID, [{ id: 9, name: 'older' }]),
+      () => calls.remove(UID, [8]),
+    ]) {
+      await node(fleet, 'n2').fault({ match, do: 'drop-before', times: 1 });
+      expect((await write()).status).toBe(202);
+    }
+    await untilTrue(async () => (await node(fleet, 'n1').texts(UID)).get('9')?.includes('older') === true);
+    await fleet.planner.handle('NodeFailed', { node_id: 'n1' });
+    expect((await fleet.base.records.route(UID, 0)).route.owners).toEqual(['n2']);
+    await untilTrue(
+      async () => (await calls.put(UID, [{ id: 9, name: 'after n1' }])).headers['x-miroir-degraded'] === undefined,
+    );
+    await fleet.planner.handle('NodeRecovered', { node_id: 'n1' });
+    await fleet.startWorker();
+    const moves = async () => {
+      await fleet.planner.tick();
+      return fleet.base.records.unfinishedMoves();
+    };
+    // Nobody repairs yet: the copy is kept, whatever comes.
+    await untilTrue(async () =>
+      (await moves()).some(({ waiting }) => waiting?.reason.startsWith('last_copy') === true),
+    );
+    const [first] = await moves();
+    await fleet.base.records.wish(first?.id ?? '', 'cancel');
+    await fleet.untilEnded(first?.id ?? '');
+    expect((await node(fleet, 'n1').texts(UID)).get('7')).toContain('only on n1');
+    await reconcile(fleet);
+    await fleet.planner.handle('NodeRecovered', { node_id: 'n1' });
+    await fleet.untilQuiet(30_000);
+    await untilTrue(async () => (await fleet.base.records.route(UID, 0)).route.owners.length === 2);
+    await untilLevel(fleet);
+    const texts = await node(fleet, 'n2').texts(UID);
+    expect(texts.get('7')).toContain('only on n1');
+    expect(texts.get('9')).toContain('after n1');
+    expect(texts.has('8')).toBe(false);
+  }, 60_000);
+
+  it('and only the retiring copy of a move has is taken from it while it is kept', async () => {
+    const { fleet, calls } = await stage(1, 60, [0, 1, 0], { grace_ms: 60_000 });
+    const { redis } = fleet.base;
+    const { route } = await fleet.base.records.route(UID, 0);
+    const retires = route.owners.find((id) => id !== 'n2') ?? '';
+    const target = retires === 'n1' ? 'n3' : 'n1';
+    await fleet.startWorker();
+    const { id } = await fleet.orderMove({ index: UID, target, retires });
+    const { switchedAtMs } = await fleet.untilMove(id, isInGrace, 20_000);
+    for (const owner of ['n2', target]) {
+      await node(fleet, owner).remove(UID, 7);
+      await redis.zadd(`{miroir}:repair:${UID}:0:${owner}`, ((switchedAtMs ?? 0) - 1_000) * 1_000, '7');
+      await redis.sadd(`{miroir}:repairs:${UID}`, `0:${owner}`);
+    }
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 2, cleared: 2, left: 0 });
+    for (const owner of ['n2', target]) expect((await node(fleet, owner).texts(UID)).get('7')).toContain('first');
   });
 });

@@ -4,7 +4,13 @@ import type { MissedBy } from '../../src/ports.ts';
 import { bestCopy } from '../../src/reconcile/best-copy.ts';
 
 const doc = (stamp: number, name = 'a'): string => `{"id":1,"name":"${name}","_miroir_updated_at":${stamp}}`;
-const missed = (lists: Record<string, string | null | { whole: string }>): ReadonlyMap<string, MissedBy> =>
+/** A score of a miss at this time (ms), and one of a write that nobody was told is written. */
+const at = (ms: number): string => `${1_700_000_000_000_000 + ms * 1_000}`;
+const unknownAt = (ms: number): string => `${700_000_000_000_000 + ms * 1_000}`;
+const stamp = (ms: number): number => 1_700_000_000_000 + ms;
+
+type List = string | null | { readonly whole: string };
+const missed = (lists: Readonly<Record<string, List>>): ReadonlyMap<string, MissedBy> =>
   new Map(
     Object.entries(lists).map(([owner, list]) => [
       owner,
@@ -13,32 +19,44 @@ const missed = (lists: Record<string, string | null | { whole: string }>): Reado
         : { whole: null, ids: new Map(list === null ? [] : [['1', list]]) },
     ]),
   );
-const best = (copies: Record<string, string | null>, lists: Parameters<typeof missed>[0]) =>
-  bestCopy('1', new Map(Object.entries(copies)), Object.keys(lists), missed(lists));
+const best = (
+  copies: Record<string, string | null>,
+  lists: Readonly<Record<string, List>>,
+  former: [string, string][] = [],
+) =>
+  bestCopy('1', new Map(Object.entries(copies)), {
+    owners: Object.keys(lists),
+    missed: missed(lists),
+    former: new Map(former.map(([node, us]) => [node, Number(us)])),
+  });
 
 describe('the best copy', () => {
   it('is that of an owner that missed nothing, whatever the stamps say', () => {
-    expect(best({ n1: doc(1), n2: doc(9) }, { n1: null, n2: '100' })).toEqual({ text: doc(1) });
-    expect(best({ n1: null, n2: doc(9) }, { n1: null, n2: '100' })).toEqual({ text: null });
-    expect(best({ n1: doc(1), n2: doc(1), n3: null }, { n1: null, n2: null, n3: { whole: '5' } })).toEqual({
-      text: doc(1),
-    });
+    expect(best({ n1: doc(1), n2: doc(9) }, { n1: null, n2: at(1) })).toEqual({ text: doc(1) });
+    expect(best({ n1: null, n2: doc(9) }, { n1: null, n2: at(1) })).toEqual({ text: null });
+    const lists = { n1: null, n2: null, n3: { whole: at(5) } };
+    expect(best({ n1: doc(1), n2: doc(1), n3: null }, lists)).toEqual({ text: doc(1) });
   });
 
   it('is nobody’s where those that missed nothing differ, or cannot be read', () => {
-    const owners = { n1: null, n2: null, n3: '5' };
+    const owners = { n1: null, n2: null, n3: at(5) };
     expect(best({ n1: doc(1), n2: doc(2), n3: null }, owners)).toHaveProperty('leave');
     expect(best({ n3: doc(2) }, owners)).toHaveProperty('leave');
   });
 
-  it('where all missed something is that whose first miss came last: what was deleted stays deleted', () => {
-    expect(best({ n1: null, n2: doc(3) }, { n1: '200', n2: '100' })).toEqual({ text: null });
-    expect(best({ n1: null, n2: doc(3) }, { n1: '100', n2: '200' })).toEqual({ text: doc(3) });
-    expect(best({ n1: doc(9) }, { n1: '100', n2: '200' })).toHaveProperty('leave');
+  it('where all missed something is that whose last miss came first: the others missed what it has', () => {
+    expect(best({ n1: null, n2: doc(3) }, { n1: at(1), n2: at(2) })).toEqual({ text: null });
+    expect(best({ n1: null, n2: doc(3) }, { n1: at(2), n2: at(1) })).toEqual({ text: doc(3) });
+    expect(best({ n2: doc(9) }, { n1: at(1), n2: at(2) })).toHaveProperty('leave');
+  });
+
+  it('is not changed by a write that nobody was told is written: what was deleted stays deleted', () => {
+    expect(best({ n1: null, n2: doc(3) }, { n1: unknownAt(9), n2: at(1) })).toEqual({ text: null });
+    expect(best({ n1: doc(3), n2: null }, { n1: unknownAt(9), n2: at(1) })).toEqual({ text: doc(3) });
   });
 
   it('of one moment is the newest, then the one with the larger hash, whoever asks', () => {
-    const same = { n1: '100', n2: '100' };
+    const same = { n1: unknownAt(1), n2: unknownAt(1) };
     expect(best({ n1: doc(3), n2: doc(7) }, same)).toEqual({ text: doc(7) });
     expect(best({ n1: null, n2: doc(7) }, same)).toEqual({ text: doc(7) });
     const [one, other] = [best({ n1: doc(7), n2: doc(7, 'b') }, same), best({ n2: doc(7), n1: doc(7, 'b') }, same)];
@@ -47,8 +65,23 @@ describe('the best copy', () => {
   });
 
   it('where somebody missed the whole shard is the newest of those that all have it', () => {
-    const lists = { n1: { whole: '300' }, n2: '100' };
+    const lists = { n1: { whole: at(3) }, n2: at(4) };
     expect(best({ n1: doc(3), n2: doc(7) }, lists)).toEqual({ text: doc(7) });
     expect(best({ n1: null, n2: doc(7) }, lists)).toEqual({ text: null });
+  });
+
+  it('may be on a node that owned the shard then, unless owners were given a later one', () => {
+    const lists = { n1: at(10) };
+    const left: [string, string][] = [['n2', at(20)]];
+    expect(best({ n1: doc(stamp(5)), n2: doc(stamp(9), 'b') }, lists, left)).toEqual({ text: doc(stamp(9), 'b') });
+    expect(best({ n1: null, n2: doc(stamp(9)) }, lists, left)).toEqual({ text: doc(stamp(9)) });
+    // A delete that the owner missed, and a write that it got after that.
+    expect(best({ n1: doc(stamp(5)), n2: null }, lists, left)).toEqual({ text: null });
+    expect(best({ n1: doc(stamp(30)), n2: null }, lists, left)).toEqual({ text: doc(stamp(30)) });
+    expect(best({ n1: doc(stamp(30)), n2: doc(stamp(9)) }, lists, left)).toEqual({ text: doc(stamp(30)) });
+    // It cannot be read, left before the miss, missed it as well, or nothing acknowledged was missed.
+    expect(best({ n1: doc(stamp(5)) }, lists, left)).toHaveProperty('leave');
+    expect(best({ n1: doc(stamp(5)) }, lists, [['n2', at(5)]])).toEqual({ text: doc(stamp(5)) });
+    expect(best({ n1: doc(stamp(5)) }, { n1: unknownAt(10) }, left)).toEqual({ text: doc(stamp(5)) });
   });
 });

@@ -12,6 +12,8 @@ local turn = text and cjson.decode(text)
 if not turn or turn.registration ~= ARGV[4] or redis.call('ZSCORE', KEYS[4], ARGV[5]) then
   return { 'lost' }
 end
-list_missed(ARGV[2], KEYS[6], ARGV[1], cjson.decode(ARGV[6]), ids_of(ARGV[5]), now_us)
+-- Where none answered nobody is told that it is written.
+local missed = cjson.decode(ARGV[6])
+list_missed(ARGV[2], KEYS[6], ARGV[1], missed, ids_of(ARGV[5]), now_us, #missed == #turn.owners)
 drop(ARGV[5], turn)
 return { 'ok' }

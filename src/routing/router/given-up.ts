@@ -46,7 +46,8 @@ async function listSent(
         const owners = (tables.route(payload.index, part.shard)?.owners ?? []).filter((owner) => sentTo.has(owner));
         if (owners.length === 0) return;
         observer.missed(owners.length);
-        await repairs.add(payload.index, part.shard, turnIdsOf(payload.kind, part), owners).catch((error: unknown) => {
+        const ids = turnIdsOf(payload.kind, part);
+        await repairs.add(payload.index, part.shard, ids, owners, 'unknown').catch((error: unknown) => {
           logger.warn({ index: payload.index, shard: part.shard, problem: messageOf(error) }, 'owners not listed');
         });
       }),

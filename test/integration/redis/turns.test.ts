@@ -393,18 +393,42 @@ describe('a repair list', () => {
     expect(await repairs.size('books', 1, 'n1')).toBe(0);
   });
 
-  it('says until when a copy was good, however often something is missed', async () => {
+  it('tells the last miss of what was acknowledged from a write that nobody was told is written', async () => {
+    const scoreOf = async (owner: string, id: string): Promise<number> =>
+      Number((await repairs.scores('books', 0, [owner], [id])).get(owner)?.ids.get(id));
     await repairs.add('books', 0, ['a'], ['n1']);
-    const first = (await repairs.scores('books', 0, ['n1'], ['a'])).get('n1')?.ids.get('a');
-    await repairs.add('books', 0, ['a', 'b'], ['n1', 'n2']);
+    const first = await scoreOf('n1', 'a');
+    await repairs.add('books', 0, ['a', 'b'], ['n1', 'n2'], 'unknown');
+    // Both lists have changed, and their order has not: n2 still has what n1 missed.
+    expect(await scoreOf('n1', 'a')).toBe(first + 1);
+    expect(await scoreOf('n2', 'a')).toBeLessThan(first);
+    await repairs.add('books', 0, ['a'], ['n2']);
+    expect(await scoreOf('n2', 'a')).toBeGreaterThan(first + 1);
+    const { ids, whole } = (await repairs.scores('books', 0, ['n1'], ['a', 'b', 'c'])).get('n1')!;
+    expect([[...ids.keys()], whole]).toEqual([['a', 'b'], null]);
+    await repairs.add('books', 0, 'shard', ['n1'], 'unknown');
+    // Of a shard it is the latest of all that was on the list.
+    expect(Number((await repairs.scores('books', 0, ['n1'], [])).get('n1')?.whole)).toBe(first + 1);
+  });
+
+  it('takes a turn that died for a write that nobody was told is written, and one that no owner answered', async () => {
+    await repairs.add('books', 0, ['a'], ['n2']);
+    const turn = await ask('r1', ['a', 'b'], ['n1', 'n2']);
+    await turn.end(['n1', 'n2']);
+    await ask('r1', ['c'], ['n1', 'n2']);
+    await lapse(world, 'r1');
+    expect(await turns.endDead('books', 0)).toBe(1);
     const scores = await repairs.scores('books', 0, ['n1', 'n2'], ['a', 'b', 'c']);
-    expect(Number(scores.get('n1')?.ids.get('a'))).toBe(Number(first) + 1);
-    expect(Number(scores.get('n2')?.ids.get('a'))).toBeGreaterThan(Number(first) + 1);
-    expect([...(scores.get('n1')?.ids.keys() ?? [])]).toEqual(['a', 'b']);
-    expect(scores.get('n1')?.whole).toBeNull();
-    await repairs.add('books', 0, 'shard', ['n1']);
-    // Of a shard it is the oldest of all that was on the list.
-    expect(Number((await repairs.scores('books', 0, ['n1'], [])).get('n1')?.whole)).toBe(Number(first) + 1);
+    const below = ['n1', 'n2'].map((owner) =>
+      [...scores.get(owner)!.ids.values()].map((score) => Number(score) < 1e15),
+    );
+    expect(below).toEqual([
+      [true, true, true],
+      [false, true, true],
+    ]);
+    const next = await ask('r2', ['d'], ['n1', 'n2']);
+    await next.end(['n2']);
+    expect(Number((await repairs.scores('books', 0, ['n2'], ['d'])).get('n2')?.ids.get('d'))).toBeGreaterThan(1e15);
   });
 
   it('gives up entries only as they were read, and its name with the last one', async () => {

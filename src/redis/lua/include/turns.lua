@@ -62,7 +62,7 @@ local function drop(number, turn)
   redis.call('ZREM', KEYS[4], number)
 end
 -- Ends a turn that nobody stands behind any more: true when it did. One that was taken may have been sent to its owners,
--- who knows to which: all of them missed its ids. `ended` counts those.
+-- who knows to which, and was never acknowledged: its ids are listed for all of them. `ended` counts those.
 local ended = 0
 local function evict(number)
   local turn = cjson.decode(redis.call('HGET', KEYS[1], number))
@@ -72,7 +72,7 @@ local function evict(number)
       return false
     end
   elseif not asked then
-    list_missed(ARGV[2], KEYS[6], ARGV[1], turn.owners, ids_of(number), now_us)
+    list_missed(ARGV[2], KEYS[6], ARGV[1], turn.owners, ids_of(number), now_us, true)
     ended = ended + 1
   end
   drop(number, turn)
