@@ -12,7 +12,7 @@ import { MoveWaitingError, isMiroirError, messageOf } from '../errors.ts';
 import { watchTasks } from '../phases/task-watch.ts';
 import type { Clock, Nodes, Permit } from '../ports.ts';
 import type { HeldTurn, OwnerWrite, TurnTaker } from '../routing/api.ts';
-import { type Copies, type OpenOwner, isSame, openOwners, readCopies } from './copies.ts';
+import { type Copies, type OpenOwner, type OwnersOpened, isSame, openOwners, readCopies } from './copies.ts';
 
 export interface LevelParts {
   readonly router: TurnTaker;
@@ -26,7 +26,7 @@ export type Verdict = { readonly text: string | null } | { readonly leave: strin
 export interface LevelRequest {
   readonly entry: IndexEntry;
   readonly shard: number;
-  /** As the caller has read them; when the turn is taken the router's newest table counts. */
+  /** Those to be asked; when the turn is taken the router's newest table says who is written. */
   readonly owners: readonly TopologyNode[];
   /** Nodes that own the shard no more and have a copy: read as owners are, and never written. */
   readonly former?: readonly TopologyNode[];
@@ -105,7 +105,7 @@ async function levelBatch(parts: LevelParts, request: LevelRequest): Promise<Lev
         stopTimer = clock.timer(TURN_KEPT_MS, () =>
           over.abort(new MoveWaitingError('node_busy: the turn lasts too long')),
         );
-        return underTurn(parts, { ...request, permit: kept }, turn, unread);
+        return underTurn(parts, { ...request, permit: kept }, turn, { open, unread });
       },
     );
     return 'refused' in outcome ? allLeft(ids, outcome.refused) : outcome.value;
@@ -122,18 +122,17 @@ async function underTurn(
   parts: LevelParts,
   request: LevelRequest,
   turn: HeldTurn,
-  silent: ReadonlyMap<string, string>,
+  before: OwnersOpened,
 ): Promise<Levelled | null> {
   const { ids, permit, shard, former = [] } = request;
   const { entry } = turn;
   // What was accepted before the turn is applied now, so these copies are what all writes so far have made of them.
-  // One that was silent a moment ago is not asked again while others wait.
-  const asked = [...turn.owners, ...former].filter(({ id }) => !silent.has(id));
+  // One that was silent a moment ago, or was left out by the caller, is not asked while others wait.
+  const asked = [...turn.owners, ...former].filter(({ id }) => before.open.has(id));
   const opened = await openOwners(parts, asked, { entry, shard, permit });
-  const isOwner = ([node]: readonly [string, unknown]): boolean => turn.owners.some(({ id }) => id === node);
-  const open = new Map([...opened.open].filter(isOwner));
-  const unread = new Map([...silent, ...opened.unread].filter(isOwner));
-  if (open.size === 0 || opened.open.size < 2) return allLeft(ids, wordsOf(new Map([...silent, ...opened.unread])));
+  const open = new Map([...opened.open].filter(([node]) => turn.owners.some(({ id }) => id === node)));
+  if (open.size === 0 || opened.open.size < 2)
+    return allLeft(ids, wordsOf(new Map([...before.unread, ...opened.unread])));
   const copies = await readCopies(opened.open, entry.primaryKey, ids);
   if (copies === null) return null;
   const { wanted, left } = sorted(ids, await request.decide(copies));
@@ -143,7 +142,7 @@ async function underTurn(
   if (changed.size === 0) return { level, left, repaired: 0 };
   const sent = await turn.send(writes);
   if (sent === 'moved') return allLeft(ids, 'the shard changes owners');
-  for (const owner of unread.keys()) turn.missed(owner);
+  for (const { id } of turn.owners) if (!open.has(id)) turn.missed(id);
   await untilApplied(parts, open, sent.tasks, permit, (owner) => turn.missed(owner));
   const again = await readCopies(open, entry.primaryKey, [...changed]);
   // They fitted a page a moment ago: what has come to them is looked at next time.

@@ -69,6 +69,8 @@ const isAlive = ({ state }: TopologyNode): boolean => mayOwn(state) || mayBeSour
 export function repairListsDuty(parts: RepairListsParts): Duty {
   const { records, repairs, observations, logger, clock, isOn, everyMs } = parts;
   let told = '';
+  /** Task → why it was not done, as it was said last. */
+  const toldStuck = new Map<string, string>();
 
   /** Nodes that hold their shards and answer, as far as anybody knows. */
   const answering = async ({ nodes }: Topology): Promise<ReadonlySet<string>> => {
@@ -83,6 +85,12 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
     if (told === nodes.join()) return;
     told = nodes.join();
     if (nodes.length > 0) logger.warn({ nodes }, 'what these nodes missed waits until they answer again');
+  };
+
+  const tellStuck = (task: string, ids: number, why: string | null): void => {
+    if (why !== null && toldStuck.get(task) !== why) logger.warn({ task, ids, why }, 'not brought level yet');
+    if (why === null) toldStuck.delete(task);
+    else toldStuck.set(task, why);
   };
 
   const tasks = async (): Promise<readonly string[]> => {
@@ -136,7 +144,7 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
     await workOff(parts, shard);
     const { repaired, cleared, stuck } = shard;
     const [why = null] = stuck.values();
-    if (why !== null) logger.warn({ index: uid, shard: number, ids: stuck.size, why }, 'not brought level yet');
+    tellStuck(task, stuck.size, why);
     return { repaired, cleared, left: stuck.size, why };
   };
 
@@ -196,7 +204,7 @@ async function workOff(parts: RepairListsParts, shard: Shard): Promise<void> {
 /** Brings the ids level and takes them off the lists of owners that have them so. */
 async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly string[]): Promise<void> {
   const { repairs, observer } = parts;
-  const { entry, owners, former, formerUs, permit, stuck } = shard;
+  const { entry, owners, alive, former, formerUs, permit, stuck } = shard;
   const names = owners.map(({ id }) => id);
   const listed = new Map(names.map((owner) => [owner, new Map<string, string>()]));
   const decide: LevelRequest['decide'] = async (copies) => {
@@ -208,7 +216,8 @@ async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly s
   const { level, left, repaired } = await levelIds(parts, {
     entry,
     shard: shard.shard,
-    owners,
+    // One that is known to be silent would keep the others waiting.
+    owners: owners.filter(({ id }) => alive.includes(id)),
     former,
     ids,
     decide,

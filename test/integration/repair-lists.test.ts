@@ -128,13 +128,18 @@ describe('what an owner missed', () => {
     }
   });
 
-  it('is worked off by another process where one is killed in the middle, and nothing is older for it', async () => {
+  it.each([
+    'script:turn-take@after',
+    'traffic:writeDocuments@after',
+    'script:turn-end@before',
+    'script:repairs-clear@before',
+  ])('is worked off by another process where one is killed at %s, and nothing is older for it', async (point) => {
     const { fleet, calls } = await stage(1);
     await node(fleet, 'n2').fault({ match: { path: `^/indexes/${UID}/documents` }, do: 'drop-before', times: 1 });
     expect((await calls.put(UID, [{ id: 7, name: 'newer' }])).status).toBe(202);
     await node(fleet, 'n2').fault({ match: { path: `^/indexes/${UID}/documents` }, do: 'drop-before', times: 1 });
     expect((await calls.remove(UID, [8])).status).toBe(202);
-    const env = { ...fleet.env, MIROIR_FAILPOINT: '-/traffic:writeDocuments@after#1=kill' };
+    const env = { ...fleet.env, MIROIR_FAILPOINT: `-/${point}#1=kill` };
     const { child } = await startWorker('reconciler', env);
     await child.exited;
     await reconcile(fleet);
@@ -242,6 +247,12 @@ describe('what an owner missed', () => {
     expect(await runOnce(fleet, one, `${UID}/0`)).toEqual({ skipped: 'owners do not answer' });
     expect(await runOnce(fleet, one, 'nothing/0')).toEqual({ skipped: 'gone' });
     await base.observations.report({ id: 'somebody', name: 'somebody' }, new Map());
+    // Nor is it said again and again why something is not level.
+    await node(fleet, 'n2').wipe();
+    for (let round = 1; round <= 2; round += 1) {
+      expect(await runOnce(fleet, one, `${UID}/0`)).toMatchObject({ repaired: 0, left: 1 });
+    }
+    expect(lines.filter(({ message }) => message === 'not brought level yet')).toHaveLength(1);
     expect(await one.tasks(new AbortController().signal)).toEqual([`${UID}/0`]);
   });
 
