@@ -41,7 +41,7 @@ interface DutyJob {
   readonly task?: string;
 }
 
-/** Ended jobs that stay for people to look at. */
+/** Ended tasks that stay for people to look at; rounds do not: one every two seconds would push everything else out. */
 const KEEP_ENDED = { count: 200 };
 /** Schedulers that somebody deleted with the queue, or that an older configuration has left, are put right this often. */
 const SCHEDULES_MS = 30_000;
@@ -117,7 +117,11 @@ class QueueDuties implements Duties {
       if (isOn && known?.every !== everyMs) {
         const data: DutyJob = { v: RECORD_VERSION, duty: name };
         await addJobs(failpoint, 'duty', () =>
-          this.#queue.upsertJobScheduler(name, { every: everyMs }, { name: `${name} round`, data }),
+          this.#queue.upsertJobScheduler(
+            name,
+            { every: everyMs },
+            { name: `${name} round`, data, opts: { removeOnComplete: true } },
+          ),
         );
       }
       if (!isOn && known !== undefined) await this.#queue.removeJobScheduler(name);

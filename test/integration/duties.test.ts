@@ -81,7 +81,7 @@ describe('duties', () => {
     await untilTrue(() => duty.ran.filter((task) => task === 'cities/1').length >= 3);
     const done = await queue.getCompleted();
     const values = done.map(({ name, returnvalue }) => [name, returnvalue as unknown]);
-    expect(values).toContainEqual(['looking round', { tasks: 2 }]);
+    expect(values.some(([name]) => name === 'looking round')).toBe(false);
     expect(values).toContainEqual(['looking cities/0', { looked: 1 }]);
   });
 
