@@ -6,39 +6,44 @@
 export interface Sighting {
   /** `createdAt` of the index, as the node told it. */
   readonly created: string;
-  /** The node's newest task, of whatever index, and when that was enqueued by the node's own clock; -1 and '' without one. */
+  /** The node's newest task, of whatever index, and when that was enqueued by the node's own clock. */
   readonly uid: number;
   readonly enqueuedAt: string;
   /** What the node has lost since; what it has now is compared with the rest as long as this stands. */
   readonly lost?: string;
 }
 
+/** A node's newest task, of whatever index; uid -1 and '' where it never had one. */
+export type Newest = Pick<Sighting, 'uid' | 'enqueuedAt'>;
+
 /** What the node has now. */
-export interface Present {
+export interface Present extends Newest {
   /** Null: no such index. */
   readonly created: string | null;
-  readonly uid: number;
-  readonly enqueuedAt: string;
-  /** When the task that was the newest then was enqueued; null when the node does not know that number. */
+  /** When the task that was the newest as it was seen was enqueued; null when the node does not know that number. */
   readonly seenAt: string | null;
 }
 
 /** The part of a node's client that a look takes. */
 export interface Asked {
   index(uid: string): Promise<{ readonly createdAt: string } | null>;
-  tasks(query: {
-    readonly uids?: readonly number[];
-    readonly limit: number;
-  }): Promise<readonly { readonly uid: number; readonly enqueuedAt: string }[]>;
+  tasks(query: { readonly uids?: readonly number[]; readonly limit: number }): Promise<readonly Newest[]>;
 }
 
-/** Two small requests; a third where tasks have come since. */
-export async function lookAt(node: Asked, index: string, seen: Sighting | null): Promise<Present> {
-  const [found, [newest]] = await Promise.all([node.index(index), node.tasks({ limit: 1 })]);
-  const { uid, enqueuedAt } = newest ?? { uid: -1, enqueuedAt: '' };
-  const [same] =
-    seen === null || seen.uid < 0 || seen.uid === uid ? [newest] : await node.tasks({ uids: [seen.uid], limit: 1 });
-  return { created: found?.createdAt ?? null, uid, enqueuedAt, seenAt: same?.enqueuedAt ?? null };
+export async function newestTask(node: Asked): Promise<Newest> {
+  const [newest] = await node.tasks({ limit: 1 });
+  return newest === undefined ? { uid: -1, enqueuedAt: '' } : { uid: newest.uid, enqueuedAt: newest.enqueuedAt };
+}
+
+/** Whether the node has had no task since: then it has what it had, and no index of it needs a look. */
+export const isUnchanged = ({ uid, enqueuedAt, lost }: Sighting, newest: Newest): boolean =>
+  lost === undefined && uid === newest.uid && enqueuedAt === newest.enqueuedAt;
+
+export async function lookAt(node: Asked, index: string, seen: Sighting | null, newest: Newest): Promise<Present> {
+  const found = await node.index(index);
+  const isNewest = seen === null || seen.uid < 0 || seen.uid === newest.uid;
+  const [same] = isNewest ? [newest] : await node.tasks({ uids: [seen.uid], limit: 1 });
+  return { ...newest, created: found?.createdAt ?? null, seenAt: same?.enqueuedAt ?? null };
 }
 
 /** What the node has lost since it was seen; null when nothing tells so. Tasks that somebody deleted are no loss. */
@@ -52,9 +57,6 @@ export function lossOf(seen: Sighting, now: Present): string | null {
   return null;
 }
 
-/** What is to be remembered of a look; null when there is nothing, or nothing new. */
-export function sightingOf(seen: Sighting | null, { created, uid, enqueuedAt }: Present): Sighting | null {
-  if (created === null) return null;
-  const isKnown = seen?.created === created && seen.uid === uid && seen.enqueuedAt === enqueuedAt;
-  return isKnown && seen.lost === undefined ? null : { created, uid, enqueuedAt };
-}
+/** What is to be remembered of a look; null when the node has no such index. */
+export const sightingOf = ({ created, uid, enqueuedAt }: Present): Sighting | null =>
+  created === null ? null : { created, uid, enqueuedAt };

@@ -4,11 +4,11 @@
  * have another copy, and moves restore them.
  */
 import pLimit from 'p-limit';
-import { lookAt, lossOf, sightingOf, type Present } from '../core/sightings.ts';
-import { findNode, type NodeState, type TopologyNode } from '../core/topology.ts';
+import { isUnchanged, lookAt, lossOf, newestTask, sightingOf, type Newest, type Present } from '../core/sightings.ts';
+import type { NodeState, TopologyNode } from '../core/topology.ts';
 import { isMiroirError } from '../errors.ts';
-import type { Permit, SightingRead } from '../ports.ts';
-import { readFleet, type PlanningParts } from './parts.ts';
+import type { NodeClient, SightingRead } from '../ports.ts';
+import type { PlanningParts } from './parts.ts';
 
 /** Nodes asked at a time. */
 const AT_A_TIME = 8;
@@ -25,21 +25,36 @@ interface Look {
 }
 
 /** Null when the node gives no answer: nothing is known of it then. */
-async function lookOnce(
-  { nodes, permit, logger }: PlanningParts,
+async function answer<T>(
+  { logger, permit }: PlanningParts,
   node: TopologyNode,
-  index: string,
-  seen: SightingRead | null,
-): Promise<Look | null> {
-  const brief: Permit = { signal: permit.signal, budgetMs: () => Math.min(LOOK_MS, permit.budgetMs()) };
+  ask: () => Promise<T>,
+): Promise<T | null> {
   try {
-    const now = await lookAt(nodes.client(node, brief), index, seen?.sighting ?? null);
-    return { node: node.id, seen, now, loss: seen === null ? null : lossOf(seen.sighting, now) };
+    return await ask();
   } catch (error) {
     if (!isMiroirError(error) || permit.signal.aborted) throw error;
-    logger.debug({ node: node.id, index, problem: error.message }, 'a node was not looked at');
+    logger.debug({ node: node.id, problem: error.message }, 'a node was not looked at');
     return null;
   }
+}
+
+/** A client that gives up soon. */
+const brief = ({ nodes, permit }: PlanningParts, node: TopologyNode): NodeClient =>
+  nodes.client(node, { signal: permit.signal, budgetMs: () => Math.min(LOOK_MS, permit.budgetMs()) });
+
+async function lookOnce(
+  parts: PlanningParts,
+  node: TopologyNode,
+  index: string,
+  { seen, newest }: { readonly seen: SightingRead | null; readonly newest: Newest },
+): Promise<Look> {
+  const sighting = seen?.sighting ?? null;
+  if (sighting !== null && isUnchanged(sighting, newest)) {
+    return { node: node.id, seen, now: { ...sighting, seenAt: newest.enqueuedAt }, loss: null };
+  }
+  const now = await lookAt(brief(parts, node), index, sighting, newest);
+  return { node: node.id, seen, now, loss: sighting === null ? null : lossOf(sighting, now) };
 }
 
 /** Notes what each node of the index has, or has lost. Where most have, somebody made the index itself anew. */
@@ -57,42 +72,61 @@ async function noteIndex(parts: PlanningParts, index: string, looks: readonly Lo
   }
   const changes = looks.flatMap(({ node, seen, now, loss }) => {
     const expected = seen?.text ?? null;
-    if (loss === null || seen === null) {
-      const sighting = sightingOf(seen?.sighting ?? null, now);
-      return sighting === null ? [] : [{ node, expected, sighting }];
+    if (loss !== null && seen !== null && !isAnew) {
+      return seen.sighting.lost === undefined ? [{ node, expected, sighting: { ...seen.sighting, lost: loss } }] : [];
     }
-    if (isAnew) return [{ node, expected, sighting: sightingOf(null, now) }];
-    return seen.sighting.lost === undefined ? [{ node, expected, sighting: { ...seen.sighting, lost: loss } }] : [];
+    const sighting = sightingOf(now);
+    const isKnown = seen === null ? sighting === null : loss === null && isUnchanged(seen.sighting, now);
+    return isKnown ? [] : [{ node, expected, sighting }];
   });
   if (changes.length > 0) await writer.noteSightings(index, changes);
 }
 
-/** Looks at every node that serves shards. Returns those that have lost data, each with what. */
+/** The newest tasks of nodes that serve and answer; one request each. */
+async function newestOf(parts: PlanningParts): Promise<ReadonlyMap<TopologyNode, Newest>> {
+  const { nodes } = await parts.records.topology();
+  const { reports } = await parts.observations.read();
+  const silent = new Set(reports.flatMap((report) => [...report.nodes.keys()]));
+  const limit = pLimit(AT_A_TIME);
+  const serving = nodes.filter(({ id, state }) => SERVING.has(state) && !silent.has(id));
+  const found = await Promise.all(
+    serving.map((node) =>
+      limit(async () => [node, await answer(parts, node, () => newestTask(brief(parts, node)))] as const),
+    ),
+  );
+  return new Map(found.flatMap(([node, newest]) => (newest === null ? [] : [[node, newest] as const])));
+}
+
+/**
+ * Looks at every node that serves shards. Returns those that have lost data, each with what. A node that had no task since
+ * costs one small request, another one two more for each index.
+ */
 export async function sightNodes(parts: PlanningParts): Promise<ReadonlyMap<string, string>> {
-  const { records, observations } = parts;
-  const { topology, indexes } = await readFleet(parts);
-  const { reports } = await observations.read();
-  const silent = new Set(reports.flatMap(({ nodes }) => [...nodes.keys()]));
+  const { records } = parts;
   const limit = pLimit(AT_A_TIME);
   const losses = new Map<string, string>();
   await forgetSightings(parts, []);
-  for (const { entry, table } of indexes) {
-    const seen = await records.sightings(entry.uid);
-    const owners = [...new Set(table.shards.flatMap((route) => route.owners))].flatMap((id) => {
-      const node = findNode(topology, id);
-      return node !== undefined && SERVING.has(node.state) && !silent.has(id) ? [node] : [];
-    });
+  const newest = await newestOf(parts);
+  for (const { uid } of await records.indexes()) {
+    const owners = new Set((await records.table(uid))?.shards.flatMap((route) => route.owners));
+    const seen = await records.sightings(uid);
+    const asked = [...newest].filter(([{ id }]) => owners.has(id));
     const looks = await Promise.all(
-      owners.map((node) => limit(() => lookOnce(parts, node, entry.uid, seen.get(node.id) ?? null))),
+      asked.map(([node, task]) =>
+        limit(() =>
+          answer(parts, node, () => lookOnce(parts, node, uid, { seen: seen.get(node.id) ?? null, newest: task })),
+        ),
+      ),
     );
     await noteIndex(
       parts,
-      entry.uid,
+      uid,
       looks.flatMap((look) => look ?? []),
     );
-    for (const [id, { sighting }] of await records.sightings(entry.uid)) {
-      if (sighting.lost !== undefined && owners.some((node) => node.id === id))
-        losses.set(id, `index ${entry.uid}: ${sighting.lost}`);
+    const noted = await records.sightings(uid);
+    for (const [{ id }] of asked) {
+      const lost = noted.get(id)?.sighting.lost;
+      if (lost !== undefined) losses.set(id, `index ${uid}: ${lost}`);
     }
   }
   return losses;
@@ -101,10 +135,12 @@ export async function sightNodes(parts: PlanningParts): Promise<ReadonlyMap<stri
 /** A node that says it is back: what it has lost is noted, so that nothing is built on the rest. */
 export async function sightReturned(parts: PlanningParts, node: TopologyNode): Promise<void> {
   const { records, writer, logger } = parts;
+  const newest = await answer(parts, node, () => newestTask(brief(parts, node)));
+  if (newest === null) return;
   for (const { uid } of await records.indexes()) {
     const seen = (await records.sightings(uid)).get(node.id);
     if (seen === undefined || seen.sighting.lost !== undefined) continue;
-    const loss = (await lookOnce(parts, node, uid, seen))?.loss ?? null;
+    const loss = (await answer(parts, node, () => lookOnce(parts, node, uid, { seen, newest })))?.loss ?? null;
     if (loss === null) continue;
     logger.warn(
       { node: node.id, index: uid, loss },

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { lookAt, lossOf, sightingOf, type Asked, type Present, type Sighting } from '../../../src/core/sightings.ts';
+import {
+  isUnchanged,
+  lookAt,
+  lossOf,
+  newestTask,
+  sightingOf,
+  type Asked,
+  type Present,
+  type Sighting,
+} from '../../../src/core/sightings.ts';
 
 const seen: Sighting = { created: 'then', uid: 7, enqueuedAt: 't7' };
 const now = (change: Partial<Present> = {}): Present => ({
@@ -46,22 +55,25 @@ describe('a look', () => {
   ];
 
   it('asks for the task seen last only where another one is the newest', async () => {
-    expect(await lookAt(node(two, 'then'), 'docs', seen)).toEqual(now());
+    const look = async (asking: Asked, before: Sighting | null): Promise<Present> =>
+      lookAt(asking, 'docs', before, await newestTask(asking));
+    expect(await look(node(two, 'then'), seen)).toEqual(now());
     expect(asked.splice(0)).toEqual([[], [7]]);
-    expect(await lookAt(node(two, 'then'), 'docs', { ...seen, uid: 9 })).toEqual(now({ seenAt: 't9' }));
+    expect(await look(node(two, 'then'), { ...seen, uid: 9 })).toEqual(now({ seenAt: 't9' }));
     expect(asked.splice(0)).toEqual([[]]);
-    expect(await lookAt(node([], null), 'docs', null)).toEqual({
-      created: null,
-      uid: -1,
-      enqueuedAt: '',
-      seenAt: null,
-    });
+    expect(await look(node([], null), null)).toEqual({ created: null, uid: -1, enqueuedAt: '', seenAt: '' });
+    expect(await look(node([], null), seen)).toEqual({ created: null, uid: -1, enqueuedAt: '', seenAt: null });
   });
 
-  it('is remembered when it tells something new', () => {
-    expect(sightingOf(null, now())).toEqual({ created: 'then', uid: 9, enqueuedAt: 't9' });
-    expect(sightingOf(seen, now())).toEqual({ created: 'then', uid: 9, enqueuedAt: 't9' });
-    expect(sightingOf({ ...seen, uid: 9, enqueuedAt: 't9' }, now())).toBeNull();
-    expect(sightingOf(null, now({ created: null }))).toBeNull();
+  it('is spared where the node had no task since, unless it is known to have lost something', () => {
+    expect(isUnchanged(seen, { uid: 7, enqueuedAt: 't7' })).toBe(true);
+    expect(isUnchanged(seen, { uid: 7, enqueuedAt: 'another time' })).toBe(false);
+    expect(isUnchanged(seen, { uid: 8, enqueuedAt: 't8' })).toBe(false);
+    expect(isUnchanged({ ...seen, lost: 'something' }, { uid: 7, enqueuedAt: 't7' })).toBe(false);
+  });
+
+  it('is remembered where the node has the index', () => {
+    expect(sightingOf(now())).toEqual({ created: 'then', uid: 9, enqueuedAt: 't9' });
+    expect(sightingOf(now({ created: null }))).toBeNull();
   });
 });
