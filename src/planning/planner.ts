@@ -135,9 +135,9 @@ class LeadingPlanner implements Planner {
       const remedy = 'shards of which it has the only copy: bring its data back, or load their documents again';
       logger.error({ node: id, loss, remedy }, 'a node has less than it had: it is restored from the other copies');
       await this.#serial(async () => {
-        const { change } = await this.#handle('NodeFailed', { node_id: id }, loss);
+        const { change } = await this.#handle('NodeFailed', { node_id: id });
         // Failed by somebody else meanwhile, it is not ours to take back.
-        if (change === 'changed') await this.#handle('NodeRecovered', { node_id: id }, loss);
+        if (change === 'changed') await this.#handle('NodeRecovered', { node_id: id });
       });
     }
   }

@@ -85,10 +85,8 @@ async function noteIndex(parts: PlanningParts, index: string, looks: readonly Lo
 /** The newest tasks of nodes that serve and answer; one request each. */
 async function newestOf(parts: PlanningParts): Promise<ReadonlyMap<TopologyNode, Newest>> {
   const { nodes } = await parts.records.topology();
-  const { reports } = await parts.observations.read();
-  const silent = new Set(reports.flatMap((report) => [...report.nodes.keys()]));
   const limit = pLimit(AT_A_TIME);
-  const serving = nodes.filter(({ id, state }) => SERVING.has(state) && !silent.has(id));
+  const serving = nodes.filter(({ state }) => SERVING.has(state));
   const found = await Promise.all(
     serving.map((node) =>
       limit(async () => [node, await answer(parts, node, () => newestTask(brief(parts, node)))] as const),
