@@ -17,7 +17,7 @@ import {
   type PlannerIndex,
   type PlannerInput,
 } from './plan.ts';
-import { absentFrom, awaitedNodes, repairBegins } from './repair.ts';
+import { absentFrom, isAwaited, repairBegins } from './repair.ts';
 import type { IndexEntry, ShardRoute } from './routing.ts';
 import { mayBeSource, type NodeState, type Topology, type TopologyNode } from './topology.ts';
 
@@ -28,8 +28,6 @@ export * from './plan.ts';
 interface Planning {
   readonly nodes: ReadonlyMap<string, TopologyNode>;
   readonly placement: DesiredPlacement;
-  /** Failed nodes that may come back before their copies are restored elsewhere. */
-  readonly awaited: ReadonlyMap<string, TopologyNode>;
   readonly moves: PlanMove[];
   readonly blocked: BlockedShard[];
   readonly keep: string[];
@@ -169,13 +167,13 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
     const reason = `node ${lost.id} is ${lost.state}, but ${has} ${entry.replicationFactor}`;
     planning.blocked.push({ index: entry.uid, shard: route.shard, group, reason });
   }
-  const absent = absentFrom(route, planning.awaited, group);
+  const absent = absentFrom(route, planning.nodes, group, arrivals.length - leavers.length);
   return arrivals.map((target, i) => {
     const retires = leavers[i] ?? null;
     const reason = retires === null ? 'restore' : reasonToLeave(planning.nodes.get(retires)?.state);
     // Of copies that are just missing the last ones wait: the best candidates take those that nobody brings back.
-    const awaited = retires === null ? absent[arrivals.length - 1 - i] : planning.awaited.get(retires);
-    return { group, target, retires, reason, awaited };
+    const lost = retires === null ? absent[arrivals.length - 1 - i] : planning.nodes.get(retires);
+    return { group, target, retires, reason, awaited: isAwaited(lost) ? lost : undefined };
   });
 }
 
@@ -242,7 +240,6 @@ export function planMoves(input: PlannerInput): Plan {
       indexes.map(({ entry }) => entry),
       topology,
     ),
-    awaited: awaitedNodes(topology),
     moves: [],
     blocked: [],
     keep: [],

@@ -3,11 +3,10 @@
  * level costs a fraction of copying what it holds. Until then its shards stay short, and plans say so.
  */
 import type { ShardRoute } from './routing.ts';
-import type { Topology, TopologyNode } from './topology.ts';
+import type { TopologyNode } from './topology.ts';
 
-/** Failed nodes whose repair has not begun, by id. */
-export const awaitedNodes = (topology: Topology): ReadonlyMap<string, TopologyNode> =>
-  new Map(topology.nodes.filter(({ repairAtMs }) => repairAtMs !== undefined).map((node) => [node.id, node]));
+/** Whether the node has failed and its repair has not begun. */
+export const isAwaited = (node: TopologyNode | undefined): node is TopologyNode => node?.repairAtMs !== undefined;
 
 /** The node as one whose return is not waited for any more. */
 export function repairBegun(node: TopologyNode): TopologyNode {
@@ -15,16 +14,20 @@ export function repairBegun(node: TopologyNode): TopologyNode {
   return begun;
 }
 
-/** Awaited nodes of a group that left the shard with their copy. */
-export const absentFrom = (
+/**
+ * Of a group's nodes that left the shard those that may bring a missing copy back. Who left last is missed: whoever left
+ * before that was replaced since.
+ */
+export function absentFrom(
   { left = [] }: ShardRoute,
-  awaited: ReadonlyMap<string, TopologyNode>,
+  nodes: ReadonlyMap<string, TopologyNode>,
   group: number,
-): TopologyNode[] =>
-  left.flatMap((id) => {
-    const node = awaited.get(id);
-    return node?.group === group ? [node] : [];
-  });
+  missing: number,
+): TopologyNode[] {
+  if (missing <= 0) return [];
+  const ours = left.flatMap((id) => nodes.get(id) ?? []).filter((node) => node.group === group);
+  return ours.slice(-missing).filter(isAwaited);
+}
 
 export const repairBegins = ({ id, repairAtMs = 0 }: TopologyNode): string =>
   `node ${id} has failed; repair begins at ${new Date(repairAtMs).toISOString()}, or with: miroir node fail ${id} --now`;

@@ -171,6 +171,14 @@ describe('a node fails', () => {
       expect(both.blocked).toEqual([{ index: 'idx', shard: 0, group: 0, reason: waits }]);
     });
 
+    it('it does not hold up the copy of a node that failed after it had been replaced', () => {
+      const topology = awaitedAt(withState(withState(FOUR, 'n1', 'failed'), 'n3', 'failed'), 'n1', atMs);
+      const again = soundPlan({ topology, indexes: [leftBy(['n2'], 'n1', 'n3')] });
+      expect(again).toMatchObject({ blocked: [], moves: [{ target: 'n4', retires: null }] });
+      const first = soundPlan({ topology, indexes: [leftBy(['n2'], 'n3', 'n1')] });
+      expect(first).toMatchObject({ blocked: [{ reason: waits }], moves: [] });
+    });
+
     it('where it is the last owner of its group another group is not read yet either', () => {
       const groups = topologyOf({ n1: 'failed', n2: 'active', x: [1, 'active'] });
       const index = owned(entryOf('idx', 1, 1, [0, 1]), [['n1', 'x']]);
