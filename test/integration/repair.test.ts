@@ -179,7 +179,7 @@ describe('a node that is back with its data', () => {
     await running.client('n1').deleteDocuments('docs', [], 'a client');
     await running.startWorker();
     const moves = await running.base.records.unfinishedMoves();
-    const move = await running.untilMove(moves[0]?.id ?? '', ({ level }) => level);
+    const move = await running.untilMove(moves[0]?.id ?? '', ({ level }) => level, 30_000);
     await running.base.records.wish(move.id, 'cancel');
     await running.moveQueue.promote(move);
     await at.resume();

@@ -60,8 +60,8 @@ export async function killAndReplace(fleet: TestFleet, id: string, data: string 
 }
 
 /** A planner that takes over: it has nothing but the records. */
-export const successor = ({ base, config, planWriter: writer, moveQueue: queue }: TestFleet): Planner =>
-  createPlanner({ ...base, config, writer, queue, permit: openPermit(10_000) });
+export const successor = ({ base, config, planWriter: writer, moveQueue: queue, runs }: TestFleet): Planner =>
+  createPlanner({ ...base, config, writer, runs, queue, permit: openPermit(10_000) });
 
 /** How many shards the node left with its copy and does not own again. */
 export async function lostBy({ base }: TestFleet, id: string): Promise<number> {
