@@ -17,5 +17,6 @@ export type * from './ports/redis-health.ts';
 export type * from './ports/registry.ts';
 export type * from './ports/runs.ts';
 export type * from './ports/telemetry.ts';
+export type * from './ports/tombstones.ts';
 export type * from './ports/traffic.ts';
 export type * from './ports/turns.ts';

@@ -15,7 +15,7 @@ export interface Acknowledged {
 export interface Confirmation {
   /** Run id of Redis: another one than before means registering anew. */
   readonly run: string;
-  /** Redis time, ms. */
+  /** Redis time, ms with their fractions. */
   readonly nowMs: number;
   /** Epoch of every registered index's table. */
   readonly epochs: ReadonlyMap<string, number>;

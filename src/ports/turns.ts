@@ -26,9 +26,9 @@ export interface Turns {
   ): Promise<{ taken: TurnToken } | { waiting: TurnToken } | 'refused'>;
   /**
    * Ends the turn; its ids go on the repair list of the owners in `missed`. False when somebody else has ended it:
-   * the outcome is unknown.
+   * the outcome is unknown. `removedAtMs`: it deleted its ids at this Redis time, which their tombstones keep.
    */
-  end(request: TurnRequest, turn: TurnToken, missed: readonly string[]): Promise<boolean>;
+  end(request: TurnRequest, turn: TurnToken, missed: readonly string[], removedAtMs?: number): Promise<boolean>;
   /** Gives up waiting. */
   leave(request: TurnRequest, waiting: TurnToken): Promise<void>;
   /** Ends turns whose registration is gone; the number ended. */

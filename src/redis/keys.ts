@@ -36,6 +36,11 @@ export const keys = {
   repair: (index: string, shard: number, owner: string): string => `${PREFIX}:repair:${index}:${shard}:${owner}`,
   /** Set of an index's repair lists, `<shard>:<owner>`. */
   repairs: (index: string): string => `${PREFIX}:repairs:${index}`,
+  /** What was deleted from a shard, by Redis time (ms); without a shard: a prefix. */
+  tombstones: (index: string, shard: number): string => `${PREFIX}:tombstones:${index}:${shard}`,
+  tombstonesPrefix: (index: string): string => `${PREFIX}:tombstones:${index}:`,
+  /** Hash: from when on the tombstones of each shard tell everything that may still be somewhere. */
+  doubt: (index: string): string => `${PREFIX}:doubt:${index}`,
   /** Set of unfinished moves. */
   moves: `${PREFIX}:moves`,
   /** Ended moves by time. */

@@ -31,7 +31,14 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
     async createIndex(topologyVersion, entry: IndexEntry, routes: readonly ShardRoute[]) {
       await scripts.run(
         'index-create',
-        [keys.topology, keys.indexes, keys.routing(entry.uid), keys.audit, keys.deleting(entry.uid)],
+        [
+          keys.topology,
+          keys.indexes,
+          keys.routing(entry.uid),
+          keys.audit,
+          keys.deleting(entry.uid),
+          keys.doubt(entry.uid),
+        ],
         [
           topologyVersion,
           entry.uid,
@@ -52,8 +59,16 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
     async deleteIndex(uid) {
       const reply = await scripts.try(
         'index-delete',
-        [keys.indexes, keys.routing(uid), keys.audit, keys.moves, keys.deleting(uid), keys.sightings(uid)],
-        [uid, auditMaxEntries, keys.movePrefix, DELETION_MS],
+        [
+          keys.indexes,
+          keys.routing(uid),
+          keys.audit,
+          keys.moves,
+          keys.deleting(uid),
+          keys.sightings(uid),
+          keys.doubt(uid),
+        ],
+        [uid, auditMaxEntries, keys.movePrefix, DELETION_MS, keys.tombstonesPrefix(uid)],
       );
       if (!('refused' in reply)) return reply.values[1] ?? '';
       if (reply.refused === 'missing') return null;

@@ -20,7 +20,7 @@ export interface RegistryOptions {
 function toConfirmation([, run = '', now = '', ...rest]: readonly string[]): Confirmation {
   const epochs = new Map<string, number>();
   for (let at = 0; at + 1 < rest.length; at += 2) epochs.set(rest[at] ?? '', Number(rest[at + 1]));
-  return { run, nowMs: Number(now), epochs };
+  return { run, nowMs: Number(now) / 1_000, epochs };
 }
 
 export function createRegistry({ redis, scripts, entryMs, openNudges, logger }: RegistryOptions): Registry {

@@ -9,6 +9,8 @@ import type { Scripts } from './scripts.ts';
 const ASK_WITHIN_MS = 5_000;
 /** Parts that wait in one shard, of all routers: beyond it a client had better come back. */
 const MAX_WAITING = 1_000;
+/** Of one shard; some 10 MB. */
+const MAX_TOMBSTONES = 100_000;
 /** Shards looked at by one script: a few ms of Redis. */
 const SHARDS_PER_LOOK = 4_096;
 
@@ -18,13 +20,16 @@ export interface TurnsOptions {
   /** Life of a router's entry (ms): turns of one that is gone are ended by others. */
   readonly entryMs: number;
   readonly maxWaiting?: number;
+  /** Ids that are kept of a shard's deletes. */
+  readonly maxTombstones?: number;
 }
 
 type Part = Pick<TurnRequest, 'index' | 'shard'>;
 
 const numberOf = (token: TurnToken): string => token.slice(0, token.indexOf(':'));
 
-export function createTurns({ scripts, clock, entryMs, maxWaiting = MAX_WAITING }: TurnsOptions): Turns {
+export function createTurns(options: TurnsOptions): Turns {
+  const { scripts, clock, entryMs, maxWaiting = MAX_WAITING, maxTombstones = MAX_TOMBSTONES } = options;
   const insist = createInsist({ clock, entryMs });
   const name = clock.random().toString(36).slice(2);
   let tries = 0;
@@ -33,6 +38,7 @@ export function createTurns({ scripts, clock, entryMs, maxWaiting = MAX_WAITING 
     script: string,
     { index, shard }: Part,
     args: readonly (string | number)[],
+    moreKeys: readonly string[] = [],
   ): Promise<readonly string[]> =>
     scripts.run(
       script,
@@ -43,6 +49,7 @@ export function createTurns({ scripts, clock, entryMs, maxWaiting = MAX_WAITING 
         keys.turnsWaiting(index, shard),
         keys.routers,
         keys.repairs(index),
+        ...moreKeys,
       ],
       [shard, keys.repair(index, shard, ''), ASK_WITHIN_MS, ...args],
     );
@@ -89,9 +96,11 @@ export function createTurns({ scripts, clock, entryMs, maxWaiting = MAX_WAITING 
       if (answer === 'taken') return { taken: token };
       return answer === 'waiting' ? { waiting: token } : 'refused';
     },
-    async end(request, turn, missed) {
-      const args = [request.registration, numberOf(turn), JSON.stringify(missed)];
-      const end = (): Promise<readonly string[]> => run('turn-end', request, args);
+    async end(request, turn, missed, removedAtMs) {
+      const { index, shard, registration } = request;
+      const args = [registration, numberOf(turn), JSON.stringify(missed), removedAtMs ?? '', maxTombstones];
+      const tombstones = [keys.tombstones(index, shard), keys.doubt(index)];
+      const end = (): Promise<readonly string[]> => run('turn-end', request, args, tombstones);
       const [answer] = await insist.run(end, end);
       return answer === 'ok';
     },

@@ -4,7 +4,7 @@
  */
 import { isAscii } from 'node:buffer';
 import type { IndexEntry } from '../core/routing.ts';
-import { eachDocument, type FoundDocument, malformedDocuments, stampOf } from './split.ts';
+import { ANY_TIME_MS, eachDocument, type FoundDocument, malformedDocuments, stampOf } from './split.ts';
 
 /** One piece of the body, and where its documents lie in it. */
 interface Piece {
@@ -26,15 +26,13 @@ const ROOM_BYTES = 1_000_000;
 
 export class DocumentStore {
   readonly #entry: Pick<IndexEntry, 'shards' | 'primaryKey'>;
-  readonly #updatedAtMs: number;
   readonly #pieces: Piece[] = [];
   readonly #byShard = new Map<number, { readonly documents: number[]; bytes: number }>();
   readonly #spare: Buffer[] = [];
   #count = 0;
 
-  constructor(entry: Pick<IndexEntry, 'shards' | 'primaryKey'>, updatedAtMs: number) {
+  constructor(entry: Pick<IndexEntry, 'shards' | 'primaryKey'>) {
     this.#entry = entry;
-    this.#updatedAtMs = Math.trunc(updatedAtMs);
   }
 
   get count(): number {
@@ -71,7 +69,7 @@ export class DocumentStore {
       if (idEnd - idStart !== id.length) escaped.set(at, id);
       const own = this.#byShard.get(shard) ?? { documents: [], bytes: 0 };
       own.documents.push(this.#pieces.length * PER_PIECE + at);
-      own.bytes += end - start + stampOf(shard, slot, this.#updatedAtMs).length;
+      own.bytes += end - start + stampOf(shard, slot, ANY_TIME_MS).length;
       this.#byShard.set(shard, own);
     });
     this.#pieces.push({ bytes, places, slots, escaped });
@@ -86,19 +84,22 @@ export class DocumentStore {
 
   /** Bytes of the document as it is sent, with a comma. */
   sizeOf(document: number, shard: number): number {
-    const { start, end, stamp } = this.#stamped(document, shard);
+    const { start, end, stamp } = this.#stamped(document, shard, ANY_TIME_MS);
     return end - start + stamp.length;
   }
 
-  /** The stamped documents as a JSON array; `giveBack` it where nobody needs it any more. */
-  arrayOf(parts: readonly { readonly shard: number; readonly documents: readonly number[] }[]): Buffer {
+  /** The documents with this stamp as a JSON array; `giveBack` it where nobody needs it any more. */
+  arrayOf(
+    parts: readonly { readonly shard: number; readonly documents: readonly number[] }[],
+    updatedAtMs: number,
+  ): Buffer {
     let size = 1;
     for (const { shard, documents } of parts) for (const document of documents) size += this.sizeOf(document, shard);
     const array = this.#room(Math.max(EMPTY_ARRAY_TEXT, size));
     let at = 0;
     for (const { shard, documents } of parts) {
       for (const document of documents) {
-        const { bytes, start, end, stamp } = this.#stamped(document, shard);
+        const { bytes, start, end, stamp } = this.#stamped(document, shard, updatedAtMs);
         at += array.write(at === 0 ? '[' : ',', at, 'latin1');
         at += bytes.copy(array, at, start, end - 1);
         at += array.write(stamp, at, 'latin1');
@@ -124,13 +125,13 @@ export class DocumentStore {
     return { piece: this.#pieces[Math.floor(document / PER_PIECE)]!, at: document % PER_PIECE };
   }
 
-  #stamped(document: number, shard: number) {
+  #stamped(document: number, shard: number, updatedAtMs: number) {
     const { piece, at } = this.#find(document);
     return {
       bytes: piece.bytes,
       start: piece.places[at * NUMBERS]!,
       end: piece.places[at * NUMBERS + 1]!,
-      stamp: stampOf(shard, piece.slots[at]!, this.#updatedAtMs),
+      stamp: stampOf(shard, piece.slots[at]!, updatedAtMs),
     };
   }
 }

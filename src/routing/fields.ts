@@ -6,7 +6,7 @@ import { InvalidInputError } from '../errors.ts';
 
 export const SHARD_FIELD = '_miroir_shard';
 export const SLOT_FIELD = '_miroir_slot';
-/** Wall clock (ms) of whoever wrote the document; for people and for repair, never for deciding an order. */
+/** Redis time (ms) at which the write was sent; where replicas differ and no list says why, the later one stands. */
 export const UPDATED_AT_FIELD = '_miroir_updated_at';
 
 /** Reserved: a client's document must not have them. */

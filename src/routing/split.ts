@@ -51,6 +51,14 @@ export function splitDocuments(
   return parts;
 }
 
+/** A time has thirteen digits until the year 2286, so what a document takes does not depend on when it is sent. */
+export const ANY_TIME_MS = 1_700_000_000_000;
+const TIME_AND_BRACE = `${ANY_TIME_MS}}`.length;
+
+/** A stamped document with another time. */
+export const stampedAt = (document: string, updatedAtMs: number): string =>
+  `${document.slice(0, -TIME_AND_BRACE)}${updatedAtMs}}`;
+
 /** What takes the place of a document's last brace. A document has at least its primary key, so a comma always fits. */
 export const stampOf = (shard: number, slot: number, updatedAtMs: number): string =>
   `,"${SHARD_FIELD}":${shard},"${SLOT_FIELD}":${slot},"${UPDATED_AT_FIELD}":${updatedAtMs}}`;

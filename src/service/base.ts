@@ -13,6 +13,7 @@ import { createObservations } from '../redis/observations.ts';
 import { createRecords } from '../redis/records.ts';
 import { createRepairLists } from '../redis/repairs.ts';
 import { createScripts } from '../redis/scripts.ts';
+import { createTombstones } from '../redis/tombstones.ts';
 import { createTurns } from '../redis/turns.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type MetricsServer, startMetricsServer } from '../telemetry/metrics-server.ts';
@@ -55,6 +56,7 @@ export async function openBase(
   const observations = createObservations({ scripts, reportMs: timings.reportMs });
   const turns = createTurns({ scripts, clock: systemClock, entryMs: timings.routerEntryMs });
   const repairs = createRepairLists({ redis, scripts });
+  const tombstones = createTombstones({ redis, scripts });
   const holder = `${hostname()}/${process.pid}`;
   return {
     config,
@@ -70,6 +72,7 @@ export async function openBase(
     observations,
     turns,
     repairs,
+    tombstones,
     holder,
     clock: systemClock,
   };

@@ -3,8 +3,10 @@
 -- Until whoever deletes has told the nodes, or its time is over, nobody creates an index of this name: a node's deletion
 -- that comes later would take along what has been written since.
 -- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
--- KEYS[5] mark of the deletion, KEYS[6] sightings of the index: one of that name that comes after it is another one
--- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves (all of one hash slot), ARGV[4] time of the mark (ms)
+-- KEYS[5] mark of the deletion, KEYS[6] sightings of the index: one of that name that comes after it is another one,
+-- KEYS[7] what is in doubt in the index
+-- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves, ARGV[4] time of the mark (ms),
+-- ARGV[5] prefix of the index's tombstones (all of one hash slot)
 -- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict', move}
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return { 'refused', 'missing', '' }
@@ -27,9 +29,10 @@ for i = 1, #fields, 2 do
   end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[6])
+redis.call('DEL', KEYS[6], KEYS[7])
 for _, field in ipairs(routes) do
   redis.call('HDEL', KEYS[2], field)
+  redis.call('DEL', ARGV[5] .. string.sub(field, 3))
 end
 local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'epoch', 1))
 redis.call('SET', KEYS[5], epoch, 'PX', ARGV[4])

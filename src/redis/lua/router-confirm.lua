@@ -3,7 +3,7 @@
 -- KEYS[1] router registry, KEYS[2] index registry
 -- ARGV[1] registration, ARGV[2] life of an entry, ms, ARGV[3] prefix of routing tables (all of one hash slot),
 -- ARGV[4] acknowledgements, JSON {index: {epoch, late}}
--- Returns {'ok', run id, time, index, epoch, ...} or {'gone'}
+-- Returns {'ok', run id, time (us), index, epoch, ...} or {'gone'}
 -- @include clock
 -- @include router
 -- @include registry

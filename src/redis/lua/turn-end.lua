@@ -1,12 +1,15 @@
 -- Ends a turn; its ids go on the lists of the owners that did not answer. Refused to a holder whose turn somebody else has
 -- ended, who has listed them for every owner.
--- KEYS, ARGV[1..3] as turns say; ARGV[4] registration, ARGV[5] number, ARGV[6] owners that missed it, JSON array
+-- KEYS, ARGV[1..3] as turns say; KEYS[7] the shard's tombstones, KEYS[8] what is in doubt in the index
+-- ARGV[4] registration, ARGV[5] number, ARGV[6] owners that missed it, JSON array, ARGV[7] when it deleted them, ms, or '',
+-- ARGV[8] most tombstones of a shard
 -- Returns {'ok'} or {'lost'}
 -- @include clock
 -- @include router
 -- @include chunks
 -- @include repair
 -- @include turns
+-- @include tombstones
 local text = redis.call('HGET', KEYS[1], ARGV[5])
 local turn = text and cjson.decode(text)
 if not turn or turn.registration ~= ARGV[4] or redis.call('ZSCORE', KEYS[4], ARGV[5]) then
@@ -15,5 +18,8 @@ end
 -- Where none answered nobody is told that it is written.
 local missed = cjson.decode(ARGV[6])
 list_missed(ARGV[2], KEYS[6], ARGV[1], missed, ids_of(ARGV[5]), now_us, #missed == #turn.owners)
+if ARGV[7] ~= '' then
+  keep_tombstones(KEYS[7], KEYS[8], ARGV[1], ids_of(ARGV[5]), ARGV[7], tonumber(ARGV[8]))
+end
 drop(ARGV[5], turn)
 return { 'ok' }

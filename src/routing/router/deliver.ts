@@ -12,6 +12,7 @@ import type { Payload } from './payload.ts';
 import type { Places } from './places.ts';
 import type { Chosen, Preparation } from './prepare.ts';
 import { verdictOf } from './quorum.ts';
+import type { Stamps } from './stamps.ts';
 import type { Tables } from './tables.ts';
 
 export type Fate =
@@ -34,10 +35,18 @@ export interface DeliveryOptions {
   readonly tables: Tables;
   readonly preparation: Preparation;
   readonly places: Places;
+  readonly stamps: Stamps;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: RouterObserver;
   readonly limits: RouterLimits;
+}
+
+/** One sending of parts to all their owners. */
+interface Sent {
+  readonly attempt: number;
+  /** When, as the documents say, or the tombstones. */
+  readonly stampMs: number;
 }
 
 /** An answer to a write is a task of some hundred bytes. */
@@ -66,26 +75,27 @@ export class Delivery {
       for (const owner of chosen.route.owners) byNode.set(owner, [...(byNode.get(owner) ?? []), chosen]);
     }
     this.#attempts += 1;
-    const attempt = this.#attempts;
-    const asked = new Map([...byNode].map(([node, some]) => [node, this.#ask(payload, node, some, attempt)]));
+    const sent: Sent = { attempt: this.#attempts, stampMs: this.#options.stamps.next() };
+    const asked = new Map([...byNode].map(([node, some]) => [node, this.#ask(payload, node, some, sent)]));
     await Promise.all(
       ready.map(async (chosen) => {
         // Only its own owners: a node that hangs keeps no other shard in flight.
         const { owners } = chosen.route;
         const answers = await Promise.all(owners.map(async (owner) => asked.get(owner)));
-        const fate = await this.#settle(chosen, new Map(owners.map((owner, at) => [owner, answers[at]])));
+        const verdicts = new Map(owners.map((owner, at) => [owner, answers[at]]));
+        const fate = await this.#settle(payload, chosen, verdicts, sent.stampMs);
         chosen.release();
         onFate(chosen, fate);
       }),
     );
   }
 
-  async #ask(payload: Payload, id: string, some: readonly Chosen[], attempt: number): Promise<NodeVerdict> {
+  async #ask(payload: Payload, id: string, some: readonly Chosen[], sent: Sent): Promise<NodeVerdict> {
     const { clock, logger, places } = this.#options;
     const mayBeElsewhere = some.some(({ route }) => route.owners.length > 1);
     try {
       for (let tries = 1; ; tries += 1) {
-        const verdict = await this.#askOnce(payload, id, some, attempt);
+        const verdict = await this.#askOnce(payload, id, some, sent);
         if (verdict.kind !== 'accepted') {
           const why = verdict.kind === 'refused' ? `answered ${verdict.answer.status}` : verdict.why;
           logger.debug({ node: id, index: payload.index, verdict: verdict.kind, why }, 'write not accepted by a node');
@@ -98,7 +108,12 @@ export class Delivery {
     }
   }
 
-  async #askOnce(payload: Payload, id: string, some: readonly Chosen[], attempt: number): Promise<NodeVerdict> {
+  async #askOnce(
+    payload: Payload,
+    id: string,
+    some: readonly Chosen[],
+    { attempt, stampMs }: Sent,
+  ): Promise<NodeVerdict> {
     const [first] = some;
     const node = first?.snapshot.nodes.get(id);
     if (first === undefined || node === undefined) return { kind: 'down', why: `no node ${id} in the topology` };
@@ -114,7 +129,7 @@ export class Delivery {
     const { traffic, limits } = this.#options;
     try {
       const parts = some.map(({ part }) => part);
-      const answer = await payload.send(traffic.of(node), parts, tag, {
+      const answer = await payload.send(traffic.of(node), parts, tag, stampMs, {
         deadlineMs: limits.requestMs,
         signal: NEVER,
         maxBytes: ANSWER_BYTES_MAX,
@@ -125,7 +140,12 @@ export class Delivery {
     }
   }
 
-  async #settle(chosen: Chosen, verdicts: ReadonlyMap<string, NodeVerdict | undefined>): Promise<Fate> {
+  async #settle(
+    { removes }: Payload,
+    chosen: Chosen,
+    verdicts: ReadonlyMap<string, NodeVerdict | undefined>,
+    stampMs: number,
+  ): Promise<Fate> {
     const { route, snapshot } = chosen;
     const own = route.owners.map((owner) => [owner, verdicts.get(owner)] as const);
     const accepted = new Map<string, number>();
@@ -136,7 +156,9 @@ export class Delivery {
     const isNowhere = accepted.size === 0 && !isUnknown;
     const missed = isNowhere ? [] : route.owners.filter((owner) => !accepted.has(owner));
     if (missed.length > 0) this.#options.observer.missed(missed.length);
-    const isOurs = await this.#end(chosen, missed);
+    // Before the turn ends: whoever has the next one gets a later stamp.
+    if (!isNowhere) await this.#options.stamps.passed(stampMs);
+    const isOurs = await this.#end(chosen, missed, removes && !isNowhere ? stampMs : undefined);
     const refusal = own.map(([, verdict]) => verdict).find((verdict) => verdict?.kind === 'refused');
     const why = own.map(([owner, verdict]) => `${owner} ${wordsOf(verdict)}`).join('; ');
     if (isNowhere) {
@@ -160,9 +182,9 @@ export class Delivery {
     return present !== undefined && sameOwners(present.owners, route.owners);
   }
 
-  async #end(chosen: Chosen, missed: readonly string[]): Promise<boolean> {
+  async #end(chosen: Chosen, missed: readonly string[], removedAtMs: number | undefined): Promise<boolean> {
     try {
-      return await this.#options.preparation.end(chosen, missed);
+      return await this.#options.preparation.end(chosen, missed, removedAtMs);
     } catch (error) {
       this.#options.logger.error({ problem: messageOf(error) }, 'a write could not be ended');
       return false;

@@ -65,7 +65,7 @@ export class DocumentCalls {
     if (typeof documents === 'string') {
       return documentsPayload(entry, mode, splitDocuments(arrayOf(documents), entry, clock).values());
     }
-    const store = new DocumentStore(entry, clock.now());
+    const store = new DocumentStore(entry);
     await this.#eachPiece(documents, signal, (piece) => store.add(piece));
     return storedPayload(entry, mode, store);
   }

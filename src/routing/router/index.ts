@@ -20,6 +20,7 @@ import { Preparation } from './prepare.ts';
 import { readTables } from './read-tables.ts';
 import { Registration } from './registration.ts';
 import { SettingsCalls } from './settings-calls.ts';
+import { Stamps } from './stamps.ts';
 import { Tables } from './tables.ts';
 import { TaskBook } from './task-book.ts';
 import { TaskFollower } from './task-follower.ts';
@@ -119,7 +120,17 @@ function assemble(parts: RouterParts) {
     tables,
     inFlight,
     preparation,
-    delivery: new Delivery({ traffic, tables, preparation, places, clock, logger, observer, limits }),
+    delivery: new Delivery({
+      traffic,
+      tables,
+      preparation,
+      places,
+      stamps: new Stamps({ time: registration.redisTime, clock }),
+      clock,
+      logger,
+      observer,
+      limits,
+    }),
     places,
     room: new WaitingRoom(limits),
     holds,

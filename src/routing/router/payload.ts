@@ -3,7 +3,7 @@ import { locateKey } from '../../core/hashing.ts';
 import type { IndexEntry } from '../../core/routing.ts';
 import type { JournalId, NodeAnswer, NodeTraffic, RequestLimits, TurnIds } from '../../ports.ts';
 import type { DocumentStore } from '../document-store.ts';
-import type { ShardDocuments } from '../split.ts';
+import { type ShardDocuments, stampedAt } from '../split.ts';
 import type { PartKind } from './choice.ts';
 
 /** What a write does to one shard; or, cut, the first or the next piece of it. */
@@ -11,7 +11,7 @@ export interface Part {
   readonly shard: number;
   /** Ids as text; empty for a filter. */
   readonly ids: readonly string[];
-  /** What is sent for each id, in the same order: the stamped document, or the id as JSON. */
+  /** What is sent for each id, in the same order: the document, to be stamped with its time, or the id as JSON. */
   readonly texts: readonly string[];
   readonly bytes: number;
 }
@@ -58,8 +58,17 @@ export const idCountOf = (part: Part): number => (part instanceof StoredPart ? p
 export interface Payload {
   readonly index: string;
   readonly kind: PartKind;
+  /** It deletes. */
+  readonly removes: boolean;
   readonly parts: readonly Part[];
-  send(node: NodeTraffic, parts: readonly Part[], tag: string, limits: RequestLimits): Promise<NodeAnswer>;
+  /** `stampMs`: when it is written, as its documents say. */
+  send(
+    node: NodeTraffic,
+    parts: readonly Part[],
+    tag: string,
+    stampMs: number,
+    limits: RequestLimits,
+  ): Promise<NodeAnswer>;
 }
 
 /** A filter counts for what its text takes. */
@@ -77,8 +86,8 @@ const bytesOf = (texts: readonly string[]): number => {
   return bytes;
 };
 
-const joined = (parts: readonly Part[]): Buffer =>
-  Buffer.from(`[${parts.map(({ texts }) => texts.join(',')).join(',')}]`);
+const joined = (parts: readonly Part[], stampMs: number): Buffer =>
+  Buffer.from(`[${parts.flatMap(({ texts }) => texts.map((text) => stampedAt(text, stampMs))).join(',')}]`);
 
 export function documentsPayload(
   entry: Pick<IndexEntry, 'uid' | 'primaryKey'>,
@@ -95,9 +104,10 @@ export function documentsPayload(
   return {
     index: uid,
     kind: 'ids',
+    removes: false,
     parts,
-    send: (node, some, tag, limits) =>
-      node.writeDocuments(uid, { mode, primaryKey, tag, documents: joined(some) }, limits),
+    send: (node, some, tag, stampMs, limits) =>
+      node.writeDocuments(uid, { mode, primaryKey, tag, documents: joined(some, stampMs) }, limits),
   };
 }
 
@@ -110,9 +120,11 @@ export function storedPayload(
   return {
     index: uid,
     kind: 'ids',
+    removes: false,
     parts: [...store.shards].map(([shard, { documents, bytes }]) => new StoredPart(store, shard, documents, bytes)),
-    send: async (node, some, tag, limits) => {
-      const documents = store.arrayOf(some.filter((part) => part instanceof StoredPart));
+    send: async (node, some, tag, stampMs, limits) => {
+      const parts = some.filter((part) => part instanceof StoredPart);
+      const documents = store.arrayOf(parts, stampMs);
       const answer = await node.writeDocuments(uid, { mode, primaryKey, tag, documents }, limits);
       // Only then it is sure that nothing of it is still to be written to a socket.
       if (answer.status === 202) store.giveBack(documents);
@@ -137,8 +149,9 @@ export function deletePayload(entry: Pick<IndexEntry, 'uid' | 'shards'>, ids: re
   return {
     index: entry.uid,
     kind: 'ids',
+    removes: true,
     parts,
-    send: (node, some, tag, limits) =>
+    send: (node, some, tag, _stampMs, limits) =>
       node.deleteDocuments(
         entry.uid,
         some.flatMap(({ texts }) => texts),
@@ -162,8 +175,9 @@ export function filterPayload(
   return {
     index: entry.uid,
     kind: 'filter',
+    removes: true,
     parts,
-    send: (node, some, tag, limits) =>
+    send: (node, some, tag, _stampMs, limits) =>
       node.deleteByFilter(entry.uid, filterOf(some.map(({ shard }) => shard)), tag, limits),
   };
 }

@@ -84,10 +84,10 @@ export class Preparation {
 
   /**
    * Ends what was begun for a part: its turn, listing its ids for the owners that missed it, and its attempt. False when
-   * the turn was not ours any more: then the outcome is unknown (R9).
+   * the turn was not ours any more: then the outcome is unknown (R9). `removedAtMs`: when it deleted them.
    */
-  async end(chosen: Chosen, missed: readonly string[]): Promise<boolean> {
-    const [isOurs] = await Promise.all([this.#endTurn(chosen, missed), this.#mark(chosen)]);
+  async end(chosen: Chosen, missed: readonly string[], removedAtMs?: number): Promise<boolean> {
+    const [isOurs] = await Promise.all([this.#endTurn(chosen, missed, removedAtMs), this.#mark(chosen)]);
     return isOurs;
   }
 
@@ -151,12 +151,12 @@ export class Preparation {
   }
 
   /** Without an answer the turn is not known to have been ours to the end; the adapter goes on ending it. */
-  async #endTurn(chosen: Chosen, missed: readonly string[]): Promise<boolean> {
+  async #endTurn(chosen: Chosen, missed: readonly string[], removedAtMs?: number): Promise<boolean> {
     const { turn } = chosen;
     if (turn === null) return true;
     chosen.turn = null;
     try {
-      return await this.#options.turns.end(turn.request, turn.token, missed);
+      return await this.#options.turns.end(turn.request, turn.token, missed, removedAtMs);
     } catch (error) {
       this.#options.logger.warn({ problem: messageOf(error) }, 'a turn could not be ended');
       return false;

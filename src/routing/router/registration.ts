@@ -2,6 +2,7 @@
  * Being a router that others wait for (R1): registers first, then reads the tables, then serves; confirms at least every
  * second; stops when it has not confirmed for `routerLapseMs`, and then registers again under a new id.
  */
+import { RedisTime } from '../../core/redis-time.ts';
 import { stopwatch } from '../../core/stopwatch.ts';
 import { messageOf, RouterUnconfirmedError } from '../../errors.ts';
 import type { Acknowledged, Clock, Logger, Registry, RouterObserver } from '../../ports.ts';
@@ -87,8 +88,8 @@ export class Registration {
   /** The newest one that was good. */
   #good = 0;
   #problem = 'not registered yet';
-  /** Redis time at a confirmation, and our monotonic clock when it was sent. */
-  #told = { nowMs: 0, sentMs: 0 };
+  /** As each confirmation tells it. */
+  readonly redisTime = new RedisTime();
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -120,7 +121,7 @@ export class Registration {
 
   /** Redis time now, never earlier than it really is. */
   redisNowMs(): number {
-    return this.#told.nowMs + this.#options.clock.monotonic() - this.#told.sentMs;
+    return this.redisTime.latest(this.#options.clock.monotonic());
   }
 
   confirmSoon(): void {
@@ -207,7 +208,7 @@ export class Registration {
     const id = this.#openId;
     const [elapsed, sentMs] = this.#send();
     const confirmation = await registry.register(id, name);
-    this.#told = { nowMs: confirmation.nowMs, sentMs };
+    this.redisTime.tell(confirmation.nowMs, sentMs, this.#options.clock.monotonic());
     await tables.update(confirmation.epochs, true);
     this.#openId = null;
     this.#handedIn = {};
@@ -222,12 +223,13 @@ export class Registration {
     const [elapsed, sentMs] = this.#send();
     this.#handedIn = this.#acknowledged();
     const confirmation = await registry.confirm(session.id, this.#handedIn);
+    const toldMs = this.#options.clock.monotonic();
     // Ended while it was on its way.
     if (this.#session !== session) return true;
     if (confirmation === null) return this.#end('its entry is gone');
     if (confirmation.run !== session.run) return this.#end('Redis runs anew');
     if (!session.isLive()) return this.#end('its tables lapsed');
-    this.#told = { nowMs: confirmation.nowMs, sentMs };
+    this.redisTime.tell(confirmation.nowMs, sentMs, toldMs);
     const isChanged = await tables.update(confirmation.epochs, false);
     if (!session.confirmed(elapsed)) return this.#end('its tables lapsed');
     return isChanged || this.#hasNews();

@@ -9,7 +9,7 @@ const ENTRY = { uid: 'i', shards: 4, primaryKey: 'id' };
 const NOW = 1_700_000_000_123;
 
 function storeOf(pieces: readonly string[]): DocumentStore {
-  const store = new DocumentStore(ENTRY, NOW);
+  const store = new DocumentStore(ENTRY);
   for (const piece of pieces) store.add(Buffer.from(piece));
   return store;
 }
@@ -22,7 +22,7 @@ async function sent(store: DocumentStore, parts: readonly Part[]): Promise<strin
       return { status: 202 };
     },
   };
-  await storedPayload(ENTRY, 'replace', store).send(node as never, parts, '', {} as never);
+  await storedPayload(ENTRY, 'replace', store).send(node as never, parts, '', NOW, {} as never);
   return body;
 }
 
@@ -60,7 +60,7 @@ describe('the documents of a large write', () => {
   });
 
   it('are cut in order, and at least one goes', async () => {
-    const store = new DocumentStore({ ...ENTRY, shards: 1 }, NOW);
+    const store = new DocumentStore({ ...ENTRY, shards: 1 });
     for (const ids of [
       [1, 2, 3],
       [4, 5],
@@ -82,12 +82,12 @@ describe('the documents of a large write', () => {
     const store = storeOf(['{"id":"a"}', '{"id":"b"}']);
     const { parts } = storedPayload(ENTRY, 'replace', store);
     const all = [...store.shards].map(([shard, { documents }]) => ({ shard, documents }));
-    const kept = store.arrayOf(all);
+    const kept = store.arrayOf(all, NOW);
     const text = kept.toString();
-    const given = store.arrayOf(all);
+    const given = store.arrayOf(all, NOW);
     expect(given.buffer).not.toBe(kept.buffer);
     store.giveBack(given);
-    const again = store.arrayOf(all.slice(0, 1));
+    const again = store.arrayOf(all.slice(0, 1), NOW);
     expect(again.buffer).toBe(given.buffer);
     expect(JSON.parse(again.toString())).toHaveLength(parts[0]?.ids.length ?? 0);
     expect(kept.toString()).toBe(text);

@@ -8,7 +8,7 @@ local function enter(routers, id, entry_ms, name, acks)
 end
 -- An epoch that a router has handed in is what the others have to know, too: they must not serve by an older table.
 local function confirmation(indexes, tables)
-  local out = { 'ok', run, now }
+  local out = { 'ok', run, now_us }
   local handed = {}
   local flat = redis.call('HGETALL', string.match(tables, '^(.-):routing:$') .. ':handed')
   for i = 1, #flat, 2 do

@@ -1,0 +1,31 @@
+-- What is known of deletes, and what is not. `key` is a shard's tombstones, id -> time, ms; the newest stay. `marks` has two
+-- times of each shard of an index, ms: `settled:<shard>`, before which nothing that was deleted is left on any replica, and
+-- `doubt:<shard>`, up to which documents may have been deleted that no tombstone names.
+local function doubt_up_to(marks, shard, at)
+  local settled = tonumber(redis.call('HGET', marks, 'settled:' .. shard) or '0')
+  local doubt = tonumber(redis.call('HGET', marks, 'doubt:' .. shard) or '-1')
+  if tonumber(at) >= settled and tonumber(at) > doubt then
+    redis.call('HSET', marks, 'doubt:' .. shard, at)
+  end
+end
+-- `ids` nil: a delete by filter, of nobody knows what.
+local function keep_tombstones(key, marks, shard, ids, at, most)
+  if not ids then
+    doubt_up_to(marks, shard, at)
+    return
+  end
+  in_chunks(ids, function(from, to)
+    local args = {}
+    for i = from, to do
+      args[#args + 1] = at
+      args[#args + 1] = ids[i]
+    end
+    redis.call('ZADD', key, 'GT', unpack(args))
+  end)
+  local over = redis.call('ZCARD', key) - most
+  if over > 0 then
+    local last = redis.call('ZRANGE', key, over - 1, over - 1, 'WITHSCORES')
+    redis.call('ZREMRANGEBYRANK', key, 0, over - 1)
+    doubt_up_to(marks, shard, last[2])
+  end
+end
