@@ -1,5 +1,6 @@
 /** Every configuration key: its schema, default, unit and reason. */
 import { z } from 'zod';
+import { intervalSecsOf } from './schedule.ts';
 
 export interface Key<T> {
   readonly schema: z.ZodType<T>;
@@ -30,6 +31,9 @@ const list = z.union([
   ),
 ]) as unknown as z.ZodType<readonly string[]>;
 const port = whole(0, 65_535);
+const schedule = z
+  .string()
+  .refine((text) => intervalSecsOf(text) !== null, 'write `every` and a number with its unit, such as `every 30m`');
 
 export const CONFIG_KEYS = {
   redis_url: key(
@@ -172,6 +176,49 @@ export const CONFIG_KEYS = {
   ),
   audit_max_entries: key(whole(100, 10_000_000), 10_000, 'entries', 'some weeks of moves in a few MB'),
   history_max: key(whole(10, 1_000_000), 1_000, 'records', 'ended plans and moves that stay readable'),
+  anti_entropy_enabled: key(flag, true, 'boolean', 'the original value: replicas are compared without being asked'),
+  anti_entropy_schedule: key(
+    schedule,
+    'every 6h',
+    '`every <number><unit>`: s, sec, second(s), m, min, minute(s), h, hour(s)',
+    'the original value: how often a pass begins; a pass that is not over goes on instead',
+  ),
+  anti_entropy_shards_per_pass: key(
+    whole(0, 1_000_000),
+    0,
+    'shards, 0 = all',
+    'the original value; those that were compared longest ago come first',
+  ),
+  anti_entropy_max_read_concurrency: key(
+    whole(1, 16),
+    1,
+    'requests',
+    'of anti-entropy to one node at a time, over all processes; the original’s 2 costs searches more than it gains',
+  ),
+  anti_entropy_fingerprint_batch_size: key(
+    whole(1, 100_000),
+    1_000,
+    'documents',
+    'the original value: read at once of each replica, so a process holds a page of each',
+  ),
+  anti_entropy_auto_repair: key(
+    flag,
+    true,
+    'boolean',
+    'the original value; off: what differs is told and counted only',
+  ),
+  anti_entropy_ttl_enabled: key(
+    flag,
+    false,
+    'boolean',
+    'the original value: documents whose _miroir_expires_at (ms) has passed are deleted, never restored',
+  ),
+  anti_entropy_node_percent: key(
+    whole(1, 100),
+    2,
+    '% of one core',
+    'the original’s target: after each page a node is left alone for 49 times as long as it took',
+  ),
   metrics_port: key(port, 9_090, 'port, 0 = any free', 'the original value'),
   metrics_host: key(z.string().min(1), '127.0.0.1', 'address', 'loopback: metrics carry no auth'),
   api_port: key(port, 7_800, 'port, 0 = any free', 'the read-only board'),

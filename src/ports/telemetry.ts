@@ -30,6 +30,8 @@ export interface Observer {
   leftovers(index: string, node: string, documents: number): void;
   /** Documents that owners had missed were written there, and entries taken off repair lists. */
   repaired(documents: number, cleared: number): void;
+  /** Anti-entropy has compared the replicas of so many shards. */
+  compared(found: { shards: number; mismatches: number; repaired: number; left: number }): void;
   /** A task of a duty ended. */
   duty(duty: string, result: 'done' | 'failed', seconds: number): void;
 }

@@ -32,6 +32,8 @@ export interface LevelRequest {
   readonly former?: readonly TopologyNode[];
   /** As texts, as journal and repair lists have them; those beyond `LEVEL_IDS_MAX` are not looked at. */
   readonly ids: readonly string[];
+  /** Whose repair it is, told with every write. */
+  readonly origin?: string;
   /** Asked under the turn, with the copies of every owner that was read. An id without a verdict is left alone. */
   decide(this: void, copies: ReadonlyMap<string, Copies>): Promise<ReadonlyMap<string, Verdict>>;
   readonly permit: Permit;
@@ -90,7 +92,7 @@ const wordsOf = (unread: ReadonlyMap<string, string>): string =>
 /** One turn; null when its documents do not fit a page, so that it has to be cut. */
 async function levelBatch(parts: LevelParts, request: LevelRequest): Promise<Levelled | null> {
   const { router, clock } = parts;
-  const { entry, shard, ids, owners, former = [], permit } = request;
+  const { entry, shard, ids, owners, former = [], permit, origin } = request;
   // Before the turn: an owner that has much to index keeps no client waiting on our account.
   const { open, unread } = await openOwners(parts, [...owners, ...former], { entry, shard, permit });
   if (open.size < 2) return allLeft(ids, wordsOf(unread));
@@ -100,7 +102,14 @@ async function levelBatch(parts: LevelParts, request: LevelRequest): Promise<Lev
   let stopTimer = (): void => undefined;
   try {
     const outcome = await router.underTurn(
-      { index: entry.uid, shard, ids, waitMs: TURN_WAIT_MS, signal: permit.signal },
+      {
+        index: entry.uid,
+        shard,
+        ids,
+        waitMs: TURN_WAIT_MS,
+        signal: permit.signal,
+        ...(origin === undefined ? {} : { origin }),
+      },
       async (turn) => {
         stopTimer = clock.timer(TURN_KEPT_MS, () =>
           over.abort(new MoveWaitingError('node_busy: the turn lasts too long')),

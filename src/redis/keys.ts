@@ -70,6 +70,13 @@ export const keys = {
   /** Uids of those that are not final yet. */
   openClientTasks: `${PREFIX}:tasks:open`,
   clientTasksOf: (index: string): string => `${PREFIX}:tasks:index:${index}`,
+  /** Anti-entropy: the pass that goes on, its shards to be compared, when each was compared last, passes that are over. */
+  pass: `${PREFIX}:anti-entropy:pass`,
+  passLeft: `${PREFIX}:anti-entropy:left`,
+  passLooked: `${PREFIX}:anti-entropy:looked`,
+  passes: `${PREFIX}:anti-entropy:passes`,
+  /** Places for anti-entropy's requests to a node, by their end (ms). */
+  readingPlaces: (node: string): string => `${PREFIX}:anti-entropy:places:${node}`,
   audit: `${PREFIX}:audit`,
 } as const;
 

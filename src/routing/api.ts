@@ -61,6 +61,8 @@ export interface TurnWork {
   /** How long others that write them are waited for. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
+  /** Whose work it is, in the tag of what is sent: who listens to changes can leave repairs out. */
+  readonly origin?: string;
 }
 
 /** What one owner lacks: whole documents as another owner has them, and ids of those that are gone. */

@@ -2,12 +2,12 @@
  * The fields that splitting adds to every document, and the index settings that they need. None ends in "id", which
  * would make it a candidate for a primary key.
  */
+import { UPDATED_AT_FIELD } from '../core/survivor.ts';
 import { InvalidInputError } from '../errors.ts';
 
 export const SHARD_FIELD = '_miroir_shard';
 export const SLOT_FIELD = '_miroir_slot';
-/** Redis time (ms) at which the write was sent; where replicas differ and no list says why, the later one stands. */
-export const UPDATED_AT_FIELD = '_miroir_updated_at';
+export { UPDATED_AT_FIELD };
 
 /** Reserved: a client's document must not have them. */
 export const MIROIR_FIELDS = [SHARD_FIELD, SLOT_FIELD, UPDATED_AT_FIELD] as const;

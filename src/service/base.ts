@@ -10,6 +10,7 @@ import { PLANNER_SCOPE } from '../redis/keys.ts';
 import { watchLeases } from '../redis/lease-watch.ts';
 import { createLeases } from '../redis/lease.ts';
 import { createObservations } from '../redis/observations.ts';
+import { createPasses } from '../redis/passes.ts';
 import { createRecords } from '../redis/records.ts';
 import { createRepairLists } from '../redis/repairs.ts';
 import { createScripts } from '../redis/scripts.ts';
@@ -57,6 +58,7 @@ export async function openBase(
   const turns = createTurns({ scripts, clock: systemClock, entryMs: timings.routerEntryMs });
   const repairs = createRepairLists({ redis, scripts });
   const tombstones = createTombstones({ redis, scripts });
+  const passes = createPasses({ redis, scripts });
   const holder = `${hostname()}/${process.pid}`;
   return {
     config,
@@ -73,6 +75,7 @@ export async function openBase(
     turns,
     repairs,
     tombstones,
+    passes,
     holder,
     clock: systemClock,
   };

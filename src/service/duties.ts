@@ -4,6 +4,7 @@ import { createStrayJobs } from '../queue/strays.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
 import { repairListsDuty } from '../reconcile/repair-lists.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
+import { openAntiEntropy } from './anti-entropy.ts';
 import type { Base } from './base.ts';
 
 export interface DutyParts extends Base {
@@ -28,4 +29,5 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     isOn: parts.config.repairLists,
     everyMs: parts.config.repairListsIntervalMs,
   }),
+  openAntiEntropy(parts),
 ];

@@ -4,6 +4,7 @@
  * id, a scope; open ones grow with the fleet and never with documents or time.
  */
 import { PHASES } from '../core/move.ts';
+import { ANTI_ENTROPY_METRICS } from './anti-entropy-metrics.ts';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram';
 
@@ -210,6 +211,7 @@ export const METRICS = {
     labels: { duty: null },
     buckets: PHASE_BUCKETS,
   },
+  ...ANTI_ENTROPY_METRICS,
   routerRegistrations: {
     name: 'miroir_router_registrations_total',
     type: 'counter',

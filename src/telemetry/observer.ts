@@ -1,5 +1,5 @@
 /** What the engine tells, as metrics. Gauges that come from records are set from them before each scrape. */
-import type { Observer, Records, RepairLists, RouterObserver } from '../ports.ts';
+import type { Observer, Passes, Records, RepairLists, RouterObserver } from '../ports.ts';
 import { PHASES } from '../core/move.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -57,6 +57,12 @@ export function createObserver(metrics: Metrics): Observer {
       metrics.repairedDocuments.inc(documents);
       metrics.repairsCleared.inc(cleared);
     },
+    compared({ shards, mismatches, repaired, left }) {
+      metrics.antientropyShardsScanned.inc(shards);
+      metrics.antientropyMismatchesFound.inc(mismatches);
+      metrics.antientropyDocsRepaired.inc(repaired);
+      metrics.antientropyDocsLeft.inc(left);
+    },
     duty(duty, result, seconds) {
       metrics.dutyTasks.inc({ duty, result });
       metrics.dutyDuration.observe({ duty }, seconds);
@@ -87,7 +93,15 @@ export function createRouterObserver(metrics: Metrics): RouterObserver {
 /** Sets the gauges that tell how things are, not what this process did. `serving`: indexes it holds the lease of. */
 export async function setGauges(
   metrics: Metrics,
-  { records, repairs }: { readonly records: Records; readonly repairs: Pick<RepairLists, 'sizes'> },
+  {
+    records,
+    repairs,
+    passes,
+  }: {
+    readonly records: Records;
+    readonly repairs: Pick<RepairLists, 'sizes'>;
+    readonly passes: Pick<Passes, 'list'>;
+  },
   serving: ReadonlySet<string>,
 ): Promise<void> {
   const moves = await records.unfinishedMoves();
@@ -108,4 +122,6 @@ export async function setGauges(
       lists.reduce((sum, { ids }) => sum + ids, 0),
     );
   }
+  const last = (await passes.list()).find(({ completed_at }) => completed_at !== null);
+  metrics.antientropyLastScanCompleted.set((last?.completed_at ?? 0) / 1_000);
 }

@@ -29,6 +29,7 @@ export function observed(): Observed {
     event: note('event'),
     leftovers: note('leftovers'),
     repaired: note('repaired'),
+    compared: note('compared'),
     duty: note('duty'),
   };
   return { observer, told };

@@ -42,6 +42,7 @@ interface Held {
   readonly snapshot: Snapshot;
   readonly session: Session;
   readonly epoch: number;
+  readonly origin: string | undefined;
   readonly missed: Set<string>;
 }
 
@@ -74,7 +75,7 @@ export class UnderTurn {
     }
   }
 
-  async #take({ index, shard, ids, waitMs, signal }: TurnWork): Promise<Held | string> {
+  async #take({ index, shard, ids, waitMs, signal, origin }: TurnWork): Promise<Held | string> {
     const { registration, tables, turns, bell, clock } = this.#parts;
     const session = registration.session();
     const snapshot = tables.get(index);
@@ -97,7 +98,7 @@ export class UnderTurn {
     }
     if (answer === 'refused') return 'the registration is gone, or too many wait for a turn';
     if ('waiting' in answer) return 'others write these documents all the time';
-    return { request, token: answer.taken, snapshot, session, epoch: route.epoch, missed: new Set() };
+    return { request, token: answer.taken, snapshot, session, epoch: route.epoch, origin, missed: new Set() };
   }
 
   /** Every owner gets its own. `moved`: the owners or the registration are others now, and nothing was sent. */
@@ -158,7 +159,8 @@ export class UnderTurn {
     const { uid, primaryKey } = snapshot.entry;
     const node = snapshot.nodes.get(owner);
     if (node === undefined) return [{ kind: 'down', why: `no node ${owner} in the topology` }];
-    const tag = JSON.stringify({ router: session.id, epoch: snapshot.table.epoch, shards: [request.shard], attempt });
+    const { epoch } = snapshot.table;
+    const tag = JSON.stringify({ router: session.id, epoch, shards: [request.shard], attempt, origin: held.origin });
     const bounds = { deadlineMs: limits.requestMs, signal: NEVER, maxBytes: ANSWER_BYTES_MAX };
     const calls: Promise<NodeVerdict>[] = [];
     const to = traffic.of(node);

@@ -1,0 +1,258 @@
+/**
+ * Compares the replicas of one shard, window by window, and brings level what differs. Whatever a repair list names is
+ * the list's; what changes while it is looked at is looked at again; what nobody can decide is told of and left.
+ *
+ * Safe to repeat because: what is equal is only read. Meanwhile clients are served as ever; only writes of ids that are
+ * brought level wait, for their turn.
+ */
+import { type PageCopies, areDone, differing } from '../core/replicas.ts';
+import type { IndexEntry, ShardRoute } from '../core/routing.ts';
+import { survivorOf } from '../core/survivor.ts';
+import type { TopologyNode } from '../core/topology.ts';
+import { type Window, adaptWidth, cut, firstWidth, nextWindow } from '../core/windows.ts';
+import { NodeUnreachableError } from '../errors.ts';
+import { shardFilter } from '../phases/filters.ts';
+import { readWindow } from '../phases/read-window.ts';
+import type { DocumentPage, Logger, Permit, Records, RepairLists, Tombstones } from '../ports.ts';
+import { type Copies, type OpenOwner, openOwners, readCopies } from './copies.ts';
+import { LEVEL_IDS_MAX, type LevelParts, type Verdict, levelIds } from './level.ts';
+import type { PacedReads } from './paced-reads.ts';
+
+export interface ShardLookParts extends LevelParts {
+  readonly records: Pick<Records, 'route'>;
+  readonly repairs: Pick<RepairLists, 'scores'>;
+  readonly tombstones: Pick<Tombstones, 'known'>;
+  readonly reads: PacedReads;
+  readonly logger: Logger;
+}
+
+export interface ShardToCompare {
+  readonly entry: IndexEntry;
+  readonly route: ShardRoute;
+  readonly owners: readonly TopologyNode[];
+  readonly permit: Permit;
+  readonly pageDocs: number;
+  readonly pageBytes: number;
+  /** Redis time, ms; null where documents do not expire. */
+  readonly expiryMs: number | null;
+  /** Off: what differs is only told of. */
+  readonly isRepaired: boolean;
+}
+
+export interface Compared {
+  /** False: the shard began to move. */
+  readonly isComplete: boolean;
+  readonly documents: number;
+  readonly mismatches: number;
+  /** Documents put or deleted, one for each owner. */
+  readonly repaired: number;
+  /** Documents that differ and stay so. */
+  readonly left: number;
+}
+
+/** What every write of ours says: who listens to changes need not hear of it. */
+const ORIGIN = 'antientropy';
+/** How often a document that changes all the time is looked at. */
+const ROUNDS = 3;
+/** Ids read again at a time. */
+const AGAIN_IDS = 200;
+/** Of the documents left, named in the log. */
+const IDS_TOLD = 5;
+const CHANGED = 'it changes while it is looked at';
+const LISTED = 'an owner has missed a write of it: its repair list decides';
+const SILENT = 'an owner does not answer';
+
+/** Id → its copies, in the order of the owners. */
+type Seen = ReadonlyMap<string, PageCopies>;
+
+export class ShardLook {
+  readonly #parts: ShardLookParts;
+  readonly #shard: ShardToCompare;
+  readonly #left = new Map<string, string>();
+  readonly #tally = { documents: 0, mismatches: 0, repaired: 0 };
+
+  constructor(parts: ShardLookParts, shard: ShardToCompare) {
+    this.#parts = parts;
+    this.#shard = shard;
+  }
+
+  /** Throws what keeps an owner from being read, and the permit's end. */
+  async run(): Promise<Compared> {
+    const open = await this.#open();
+    if (typeof open === 'string') throw new NodeUnreachableError(open);
+    const isComplete = await this.#windows(open);
+    this.#tell();
+    return { isComplete, ...this.#tally, left: this.#left.size };
+  }
+
+  /** The owners once they have applied what they had accepted, or why they cannot be compared. */
+  async #open(): Promise<ReadonlyMap<string, OpenOwner> | string> {
+    const { entry, route, owners, permit } = this.#shard;
+    const { open, unread } = await openOwners(this.#parts, owners, { entry, shard: route.shard, permit });
+    return unread.size === 0 ? open : [...unread].map(([owner, why]) => `${owner}: ${why}`).join('; ');
+  }
+
+  /** False: the shard began to move. */
+  async #windows(open: ReadonlyMap<string, OpenOwner>): Promise<boolean> {
+    const { entry, route, permit, pageDocs, pageBytes, expiryMs } = this.#shard;
+    let width = firstWidth(await this.#count(open), pageDocs);
+    const windows: Window[] = [];
+    for (let offset = 0; ;) {
+      permit.signal.throwIfAborted();
+      const window = windows.shift() ?? nextWindow(offset, width);
+      if (window === null) return true;
+      offset = Math.max(offset, window.to + 1);
+      const pages = await this.#pages(open, window);
+      if (pages === null) {
+        windows.unshift(...(cut(window) ?? []));
+        continue;
+      }
+      const documents = Math.max(...pages.map(({ total }) => total));
+      const bytes = Math.max(...pages.map((page) => page.documents.length));
+      this.#tally.documents += documents;
+      width = adaptWidth(window.to - window.from + 1, documents, bytes, pageDocs, pageBytes);
+      const texts = pages.map((page) => page.documents);
+      const found = differing(texts, entry.primaryKey, expiryMs);
+      if (found.size === 0) continue;
+      const now = await this.#parts.records.route(entry.uid, route.shard);
+      if (now.route.epoch !== route.epoch) return false;
+      await this.#see(found);
+    }
+  }
+
+  async #count(open: ReadonlyMap<string, OpenOwner>): Promise<number> {
+    const { entry, route, permit } = this.#shard;
+    const [first] = open;
+    if (first === undefined) return 0;
+    const [owner, { client }] = first;
+    return this.#parts.reads.read(owner, permit.signal, () => client.count(entry.uid, shardFilter(route.shard)));
+  }
+
+  /** Of every owner at the same time; null when one of them does not fit. */
+  async #pages(open: ReadonlyMap<string, OpenOwner>, window: Window): Promise<readonly DocumentPage[] | null> {
+    const { pageDocs, pageBytes, permit } = this.#shard;
+    const pages = await Promise.all(
+      [...open].map(([owner, { client, look }]) => {
+        const limits = { docs: pageDocs, bytes: pageBytes, vectors: look.move.vectors };
+        return this.#parts.reads.read(owner, permit.signal, () => readWindow(look, client, window, limits));
+      }),
+    );
+    const read = pages.filter((page) => page !== null);
+    return read.length === pages.length ? read : null;
+  }
+
+  async #see(found: Seen): Promise<void> {
+    const listed = await this.#listed([...found.keys()]);
+    let seen: Seen = new Map([...found].filter(([id]) => !this.#leave(id, listed.has(id) ? LISTED : null)));
+    for (let round = 1; round <= ROUNDS && seen.size > 0; round += 1) seen = await this.#round(seen);
+    for (const id of seen.keys()) this.#left.set(id, CHANGED);
+  }
+
+  /**
+   * Looks at the documents once more, when what was on its way is applied: those that are equal by now never differed.
+   * Those that still are as they were seen are brought level. Returns those that changed, as they are now.
+   */
+  async #round(seen: Seen): Promise<Seen> {
+    const { entry, expiryMs } = this.#shard;
+    const open = await this.#open();
+    if (typeof open === 'string') {
+      for (const id of seen.keys()) this.#leave(id, SILENT);
+      return new Map();
+    }
+    const changed = new Map<string, PageCopies>();
+    const still: string[] = [];
+    for (const ids of inParts([...seen.keys()], AGAIN_IDS)) {
+      const copies = await readCopies(open, entry.primaryKey, ids);
+      for (const id of ids) {
+        // Too large to be read together: under the turn they are read in smaller parts.
+        const now = copies === null ? seen.get(id)! : this.#inOrder(copies.get(id));
+        if (areDone(now, expiryMs)) continue;
+        if (isAsSeen(now, seen.get(id))) still.push(id);
+        else changed.set(id, now);
+      }
+    }
+    this.#tally.mismatches += still.length;
+    for (const ids of inParts(still, LEVEL_IDS_MAX)) {
+      for (const [id, copies] of await this.#level(ids, seen)) changed.set(id, copies);
+    }
+    return changed;
+  }
+
+  async #level(ids: readonly string[], seen: Seen): Promise<Seen> {
+    const { entry, route, owners, permit, isRepaired } = this.#shard;
+    const changed = new Map<string, PageCopies>();
+    if (!isRepaired) {
+      for (const id of ids) this.#leave(id, 'anti_entropy_auto_repair is off');
+      return changed;
+    }
+    const { left, repaired } = await levelIds(this.#parts, {
+      entry,
+      shard: route.shard,
+      owners,
+      ids,
+      origin: ORIGIN,
+      permit,
+      decide: (copies) => this.#decide(copies, seen, changed),
+    });
+    this.#tally.repaired += repaired;
+    for (const [id, why] of left) if (!changed.has(id)) this.#leave(id, why);
+    return changed;
+  }
+
+  /** Under the turn. Notes in `changed` what is not as it was seen. */
+  async #decide(
+    copies: ReadonlyMap<string, Copies>,
+    seen: Seen,
+    changed: Map<string, PageCopies>,
+  ): Promise<ReadonlyMap<string, Verdict>> {
+    const { entry, route, owners, expiryMs } = this.#shard;
+    const ids = [...copies.keys()];
+    const [known, listed] = await Promise.all([
+      this.#parts.tombstones.known(entry.uid, route.shard, ids),
+      this.#listed(ids),
+    ]);
+    const verdictOf = (id: string, found: Copies): Verdict => {
+      if (listed.has(id)) return { leave: LISTED };
+      if (found.size !== owners.length || owners.some((owner) => !found.has(owner.id))) return { leave: SILENT };
+      const now = this.#inOrder(found);
+      if (!isAsSeen(now, seen.get(id))) {
+        changed.set(id, now);
+        return { leave: CHANGED };
+      }
+      const removedAtMs = known.atMs.get(id) ?? null;
+      const survivor = survivorOf(now, { removedAtMs, doubtMs: known.doubtMs, expiryMs });
+      return 'open' in survivor ? { leave: survivor.open } : survivor;
+    };
+    return new Map([...copies].map(([id, found]) => [id, verdictOf(id, found)]));
+  }
+
+  /** Ids on a list of what an owner missed: that says who has them right. */
+  async #listed(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const { entry, route } = this.#shard;
+    const missed = await this.#parts.repairs.scores(entry.uid, route.shard, route.owners, ids);
+    return new Set([...missed.values()].flatMap((by) => (by.whole === null ? [...by.ids.keys()] : ids)));
+  }
+
+  #inOrder(copies: Copies | undefined): PageCopies {
+    return this.#shard.owners.map(({ id }) => copies?.get(id) ?? null);
+  }
+
+  #leave(id: string, why: string | null): boolean {
+    if (why !== null) this.#left.set(id, why);
+    return why !== null;
+  }
+
+  #tell(): void {
+    if (this.#left.size === 0) return;
+    const { entry, route } = this.#shard;
+    const some = Object.fromEntries([...this.#left].slice(0, IDS_TOLD));
+    const fields = { index: entry.uid, shard: route.shard, documents: this.#left.size, some };
+    this.#parts.logger.warn(fields, 'replicas differ, and were left as they are');
+  }
+}
+
+const isAsSeen = (now: PageCopies, seen: PageCopies | undefined): boolean =>
+  now.length === seen?.length && now.every((copy, at) => copy === seen[at]);
+
+const inParts = (ids: readonly string[], size: number): (readonly string[])[] =>
+  Array.from({ length: Math.ceil(ids.length / size) }, (_, at) => ids.slice(at * size, (at + 1) * size));
