@@ -1,6 +1,7 @@
 /** The parser, and what becomes of errors: one place for exit codes and words. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { addAntiEntropyCommands } from './anti-entropy-commands.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { addEventCommands } from './event-commands.ts';
@@ -56,6 +57,7 @@ function buildProgram(): Command {
   addEventCommands(program);
   addStatusCommands(program);
   addDoctorCommand(program);
+  addAntiEntropyCommands(program);
   addConfigCommands(program);
   addKeyCommands(program);
   endByThrowing(program);

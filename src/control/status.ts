@@ -1,7 +1,7 @@
 /** What goes on: nodes, plans, moves. */
 import type { Outcome, Phase } from '../core/move.ts';
 import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
-import type { MoveState, PlanRecord, RepairLists } from '../ports.ts';
+import type { MoveState, Passes, PlanRecord, RepairLists } from '../ports.ts';
 import { listNodes, type NodeView } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
 import { progressOf, type PlanProgress } from './progress.ts';
@@ -46,6 +46,7 @@ export interface MissedView {
 
 export interface StatusParts extends ControlParts {
   readonly repairs: Pick<RepairLists, 'sizes'>;
+  readonly passes: Pick<Passes, 'list' | 'wish'>;
 }
 
 export interface Status {

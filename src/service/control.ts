@@ -26,7 +26,7 @@ const REQUEST_MS = 30_000;
 /** Commands tell of trouble themselves; their connection's own log lines would come between. */
 export async function openControl(config: Config, options: { readonly anyRedis?: boolean } = {}): Promise<Control> {
   const base = await openBase({ ...config, logLevel: 'silent' }, 'cli', options);
-  const { redis, records, repairs, scripts, nodes, clock, failpoint, timings, logger } = base;
+  const { redis, records, repairs, passes, scripts, nodes, clock, failpoint, timings, logger } = base;
   const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
   const registry = createRegistry({
     redis,
@@ -43,6 +43,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     config,
     records,
     repairs,
+    passes,
     fleet: createFleetWriter(scripts, config.auditMaxEntries),
     producer,
     clock,

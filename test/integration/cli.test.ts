@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { slotForKey, shardForKey } from '../../src/core/hashing.ts';
 import { type Running, startRebalancer } from '../../src/service.ts';
+import { createPasses } from '../../src/redis/passes.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -164,6 +165,22 @@ describe('miroir', () => {
     const watched = await watching.ended;
     expect(watched.code).toBe(0);
     expect(watched.out.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('shows passes of anti-entropy, and lets the next one begin', async () => {
+    expect((await miroir('anti-entropy', 'status')).out).toBe('no pass yet\n');
+    expect(JSON.parse((await miroir('anti-entropy', 'status', '-o', 'json')).out)).toEqual([]);
+    const passes = createPasses(fleet.base);
+    const look = { isScanned: true, hasDrift: true, repairs: 2, left: 1, isFailed: false };
+    await passes.due(['books/0'], 60_000, 0);
+    await passes.note('books/0', look);
+    expect(await passes.due(['books/0'], 60_000, 0)).toEqual([]);
+    const run = await miroir('anti-entropy', 'run');
+    expect(run).toMatchObject({ code: 0, out: '' });
+    expect(run.talk).toContain('miroir anti-entropy status');
+    expect(await passes.due(['books/0'], 60_000, 0)).toEqual(['books/0']);
+    const { out } = await miroir('anti-entropy', 'status');
+    expect(out).toMatch(/^STARTED .*\n\S+Z +- +0 +1 +0 .*\n\S+Z +\S+Z +1 +0 +1 +2 +1 +0\n$/);
   });
 
   it('says that a node is lost, and what has no other copy; a second time is no error', async () => {
