@@ -1,4 +1,5 @@
-// npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory] [--pairs N] [--docs N]
+// npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory|
+//   anti-entropy] [--pairs N] [--docs N]
 //   [--rate N] [--seconds N] [--set key=value …] [--nodes URL,URL,URL,URL [--api-key-env NAME]] (real nodes, for move)
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
@@ -62,6 +63,7 @@ const BENCHES = {
       seconds: seconds(20),
       config,
     }),
+  'anti-entropy': async () => (await import('./anti-entropy.ts')).benchAntiEntropy(docs(1_000_000), config),
   'gateway-memory': async () =>
     (await import('./gateway-memory.ts')).benchGatewayMemory({ perS: perS(200), seconds: seconds(600), config }),
 } as const;
