@@ -39,12 +39,12 @@ export function isExpired(text: string, nowMs: number): boolean {
 const contentHash = (text: string): bigint => documentDigest(canonicalDocument(text));
 
 /** When it was written, as it says itself (ms); 0 where it does not. */
-const stampOf = (text: string): number => timeIn(text, UPDATED_AT_FIELD) ?? 0;
+export const writtenAtMs = (text: string): number => timeIn(text, UPDATED_AT_FIELD) ?? 0;
 
 /** The one that was written later; of equal stamps that with the larger content hash, so that everybody picks the same. */
-function newerOf(a: string | null, b: string | null): string | null {
+export function newerOf(a: string | null, b: string | null): string | null {
   if (a === null || b === null) return a ?? b;
-  const [stampA, stampB] = [stampOf(a), stampOf(b)];
+  const [stampA, stampB] = [writtenAtMs(a), writtenAtMs(b)];
   if (stampA !== stampB) return stampA > stampB ? a : b;
   return contentHash(a) >= contentHash(b) ? a : b;
 }
@@ -53,7 +53,7 @@ function newerOf(a: string | null, b: string | null): string | null {
 export function survivorOf(copies: readonly (string | null)[], { removedAtMs, doubtMs, expiryMs }: Known): Survivor {
   const text = copies.reduce(newerOf, null);
   if (text === null) return { text: null };
-  const atMs = stampOf(text);
+  const atMs = writtenAtMs(text);
   if (expiryMs !== null && isExpired(text, expiryMs)) return { text: null };
   if (!copies.includes(null)) return { text };
   if (removedAtMs !== null && removedAtMs >= atMs) return { text: null };

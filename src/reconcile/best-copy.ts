@@ -3,11 +3,9 @@
  * decide before stamps do: an owner that missed nothing has what clients were told, and of those that missed something the
  * one whose last miss came first has the latest of it.
  */
-import { canonicalDocument, documentDigest } from '../core/digest.ts';
-import { fieldSpan } from '../core/json-text.ts';
 import { missedAcknowledged } from '../core/missed.ts';
+import { newerOf, writtenAtMs } from '../core/survivor.ts';
 import type { MissedBy } from '../ports.ts';
-import { UPDATED_AT_FIELD } from '../routing/fields.ts';
 import { type Copies, isSame } from './copies.ts';
 import type { Verdict } from './level.ts';
 
@@ -18,20 +16,6 @@ export interface Holders {
   readonly missed: ReadonlyMap<string, MissedBy>;
   /** Node that owned the shard and still has its copy → until when (Redis time, us). */
   readonly former: ReadonlyMap<string, number>;
-}
-
-/** When the document was written, as it says itself (ms); 0 where it does not. */
-function stampOf(text: string): number {
-  const span = fieldSpan(text, 0, text.length, UPDATED_AT_FIELD);
-  return span === undefined ? 0 : Number(text.slice(span.start, span.end)) || 0;
-}
-
-/** The later one; of two of one time the one with the larger hash, so that everybody chooses alike. */
-function newerOf(a: string | null, b: string | null): string | null {
-  if (a === null || b === null) return a ?? b;
-  const [stampA, stampB] = [stampOf(a), stampOf(b)];
-  if (stampA !== stampB) return stampA > stampB ? a : b;
-  return documentDigest(canonicalDocument(a)) >= documentDigest(canonicalDocument(b)) ? a : b;
 }
 
 export function bestCopy(id: string, copies: Copies, holders: Holders): Verdict {
@@ -81,7 +65,7 @@ function withFormer(
     const copy = copies.get(node);
     if (copy === undefined)
       return { leave: `every owner missed something of it, ${node} may have it and cannot be read now` };
-    const isNewer = ownersText !== null && stampOf(ownersText) * 1_000 > missedUs;
+    const isNewer = ownersText !== null && writtenAtMs(ownersText) * 1_000 > missedUs;
     if (copy !== null || !isNewer) text = copy === null ? null : newerOf(text, copy);
   }
   return { text };
