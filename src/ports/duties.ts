@@ -20,6 +20,8 @@ export interface Duty {
   readonly name: string;
   /** Between the starts of two rounds. */
   readonly everyMs: number;
+  /** Its tasks take minutes: they have a queue and places of their own, so that no other duty waits behind them. */
+  readonly isSlow?: boolean;
   /** Off: its rounds are taken out of the queue. */
   readonly isOn: boolean;
   /** The tasks of a round, e.g. `cities/17`; an empty list when nothing is to be looked after. */

@@ -2,10 +2,10 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../ports.ts';
-import { CLAIMS_QUEUE, DUTIES_QUEUE, EVENTS_QUEUE, indexQueue, QUEUE_PREFIX } from './names.ts';
+import { CLAIMS_QUEUE, DUTIES_QUEUE, EVENTS_QUEUE, indexQueue, QUEUE_PREFIX, SLOW_DUTIES_QUEUE } from './names.ts';
 
 export interface BoardQueues {
-  /** The three that always exist, then one for each index. */
+  /** Those that always exist, then one for each index. */
   open(indexes: readonly string[]): Promise<readonly Queue[]>;
   close(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export function createBoardQueues({ connection, logger }: { connection: Redis; l
   };
   return {
     async open(indexes) {
-      const names = [EVENTS_QUEUE, CLAIMS_QUEUE, DUTIES_QUEUE, ...indexes.map(indexQueue)];
+      const names = [EVENTS_QUEUE, CLAIMS_QUEUE, DUTIES_QUEUE, SLOW_DUTIES_QUEUE, ...indexes.map(indexQueue)];
       for (const [name, gone] of queues) {
         if (names.includes(name)) continue;
         queues.delete(name);

@@ -11,7 +11,7 @@ import { InvariantError, LeaseLostError, messageOf } from '../errors.ts';
 import type { Clock, Duty, DutyResult, Failpoint, Leases, Logger, Observer } from '../ports.ts';
 import { addJobs } from './add.ts';
 import { STALLS_MAX, queueOptions } from './index-run.ts';
-import { DUTIES_QUEUE, QUEUE_PREFIX } from './names.ts';
+import { DUTIES_QUEUE, QUEUE_PREFIX, SLOW_DUTIES_QUEUE } from './names.ts';
 
 export interface DutiesOptions {
   /** Waits for Redis as long as it takes (BullMQ's workers must); shared, not closed here. */
@@ -19,7 +19,7 @@ export interface DutiesOptions {
   readonly duties: readonly Duty[];
   readonly leases: Leases;
   readonly scopeOf: (duty: string, task: string) => string;
-  /** Tasks that this process runs at a time. */
+  /** Tasks that this process runs at a time, and as many of slow duties. */
   readonly concurrency: number;
   readonly timings: Timings;
   readonly clock: Clock;
@@ -55,13 +55,13 @@ class QueueDuties implements Duties {
   readonly #closing = new AbortController();
   readonly #schedules: Promise<void>;
 
-  constructor(options: DutiesOptions) {
+  constructor(queue: string, options: DutiesOptions) {
     this.#options = options;
     const { connection, timings, concurrency, holder, logger } = options;
-    this.#queue = new Queue(DUTIES_QUEUE, queueOptions(connection));
+    this.#queue = new Queue(queue, queueOptions(connection));
     this.#queue.on('error', (error) => logger.debug({ problem: messageOf(error) }, 'duties queue'));
     this.#worker = new Worker(
-      DUTIES_QUEUE,
+      queue,
       // Three declared parameters: BullMQ gives the signal only to those who ask for it.
       async (job, _token, cancelled) => this.#process(job, cancelled),
       {
@@ -179,4 +179,15 @@ class QueueDuties implements Duties {
   }
 }
 
-export const startDuties = (options: DutiesOptions): Duties => new QueueDuties(options);
+export function startDuties({ duties, ...options }: DutiesOptions): Duties {
+  const [quick, slow] = [false, true].map((is) => duties.filter(({ isSlow = false }) => isSlow === is));
+  const lanes = [
+    new QueueDuties(DUTIES_QUEUE, { ...options, duties: quick ?? [] }),
+    new QueueDuties(SLOW_DUTIES_QUEUE, { ...options, duties: slow ?? [] }),
+  ];
+  return {
+    async close() {
+      await Promise.all(lanes.map((lane) => lane.close()));
+    },
+  };
+}

@@ -11,6 +11,8 @@ export const CLAIMS_QUEUE = 'rebalance-claims';
 
 /** Rounds and tasks of the reconcilers' duties. */
 export const DUTIES_QUEUE = 'reconcile';
+/** Those whose tasks take minutes: nothing that is urgent waits behind them. */
+export const SLOW_DUTIES_QUEUE = 'reconcile-slow';
 
 /** Queue of an index's phase jobs. One place, so that many indexes can share a queue later. */
 export const indexQueue = (index: string): string => `rebalance.${index}`;

@@ -32,6 +32,7 @@ export interface LoadOptions {
   readonly table: RoutingTable;
   /** Each the text of a JSON array of documents; some thousand documents a piece are good. */
   readonly documents: AsyncIterable<string> | Iterable<string>;
+  /** Stamps the documents, too: of a machine whose clock goes as Redis' does. */
   readonly clock: Clock;
   /** Default 10,000: a first load is fastest in large batches. */
   readonly batchDocs?: number;

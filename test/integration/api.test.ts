@@ -81,9 +81,15 @@ describe('the board', () => {
   });
 
   it('lists the queues, jobs by their names, with data and progress', async () => {
-    await untilTrue(async () => (await boardQueues()).length === 3);
+    await untilTrue(async () => (await boardQueues()).length === 5);
     const queues = await boardQueues('rebalance.cities');
-    expect(queues.map(({ name }) => name)).toEqual(['topology-events', 'rebalance-claims', 'rebalance.cities']);
+    expect(queues.map(({ name }) => name)).toEqual([
+      'topology-events',
+      'rebalance-claims',
+      'reconcile',
+      'reconcile-slow',
+      'rebalance.cities',
+    ]);
     expect(queues.every(({ readOnlyMode }) => readOnlyMode)).toBe(true);
     const [job] = queues.find(({ name }) => name === 'rebalance.cities')?.jobs ?? [];
     expect(job?.name).toBe('cities/17 n1→n4 MigrationInProgress');
@@ -92,7 +98,7 @@ describe('the board', () => {
 
   it('shows the queue of a new index within a few seconds', async () => {
     await registerIndex('people');
-    await untilTrue(async () => (await boardQueues()).length === 4);
+    await untilTrue(async () => (await boardQueues()).length === 6);
     expect((await boardQueues()).map(({ name }) => name)).toContain('rebalance.people');
   });
 

@@ -127,7 +127,8 @@ describe('duties', () => {
     const queue = openQueue(fleet);
     const duty = kept([], () => Promise.resolve(), 60_000);
     const first = serve(fleet, duty);
-    await untilTrue(async () => (await queue.getJobScheduler('looking')) !== undefined);
+    // The first round, which comes at once, has set the time of the next.
+    await untilTrue(async () => (await queue.getCompleted()).length > 0);
     const { next } = (await queue.getJobScheduler('looking'))!;
     await first.close();
     const again = serve(fleet, { ...duty });
@@ -136,6 +137,24 @@ describe('duties', () => {
     await again.close();
     serve(fleet, { ...duty, isOn: false });
     await untilTrue(async () => (await queue.getJobScheduler('looking')) === undefined);
+  });
+
+  it('runs a duty beside one whose tasks are slow, however many of those wait', async () => {
+    const fleet = await makeFleet();
+    const slow: Kept = {
+      ...kept(
+        Array.from({ length: 20 }, (_, at) => `books/${at}`),
+        wait(fleet, 60_000),
+      ),
+      name: 'comparing',
+      isSlow: true,
+    };
+    const quick = kept(['books/0'], () => Promise.resolve());
+    serve(fleet, slow, quick);
+    await untilTrue(() => slow.ran.length === 2);
+    const before = quick.ran.length;
+    await untilTrue(() => quick.ran.length >= before + 3, 3_000);
+    expect(slow.ran).toHaveLength(2);
   });
 
   it('ends a task with its signal when the process drains, and the next process runs it at once', async () => {
