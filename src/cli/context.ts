@@ -1,7 +1,7 @@
 /** From the command line to what commands work with. */
 import type { Command } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
-import type { DoctorParts } from '../control/doctor/parts.ts';
+import type { Control } from '../service.ts';
 import type { OutputFormat } from './output.ts';
 
 /** Options of the program itself, to be given before or after the command. */
@@ -23,7 +23,7 @@ export function configOf(command: Command): Config {
 /** Runs a verb against the fleet that the configuration names, and closes all connections afterwards. */
 export async function withControl<T>(
   command: Command,
-  act: (control: DoctorParts) => Promise<T>,
+  act: (control: Control) => Promise<T>,
   options: { readonly anyRedis?: boolean } = {},
 ): Promise<T> {
   const config = configOf(command);

@@ -1,6 +1,7 @@
 /** What commands work with: the records, what may be written without a lease, the public queue, and nodes. */
 import type { Config } from '../config.ts';
 import type { DoctorParts } from '../control/doctor/parts.ts';
+import type { StatusParts } from '../control/status.ts';
 import { openPermit } from '../nodes/open-permit.ts';
 import { type Producer, createProducer } from '../queue/producer.ts';
 import { createMoveQueue } from '../queue/flows.ts';
@@ -12,7 +13,7 @@ import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createRegistry } from '../redis/registry.ts';
 import { closeBase, openBase } from './base.ts';
 
-export interface Control extends DoctorParts {
+export interface Control extends DoctorParts, StatusParts {
   readonly config: Config;
   readonly producer: Producer;
   /** `host/pid` of the process that holds the index's lease now, for people; null when nobody does. */
