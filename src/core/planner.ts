@@ -172,8 +172,8 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
     const retires = leavers[i] ?? null;
     const reason = retires === null ? 'restore' : reasonToLeave(planning.nodes.get(retires)?.state);
     // Of copies that are just missing the last ones wait: the best candidates take those that nobody brings back.
-    const lost = retires === null ? absent[arrivals.length - 1 - i] : planning.nodes.get(retires);
-    return { group, target, retires, reason, awaited: isAwaited(lost) ? lost : undefined };
+    const gone = retires === null ? absent[arrivals.length - 1 - i] : planning.nodes.get(retires);
+    return { group, target, retires, reason, awaited: isAwaited(gone) ? gone : undefined };
   });
 }
 

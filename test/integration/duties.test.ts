@@ -128,7 +128,8 @@ describe('duties', () => {
     const duty = kept([], () => Promise.resolve(), 60_000);
     const first = serve(fleet, duty);
     // The first round, which comes at once, has set the time of the next.
-    await untilTrue(async () => (await queue.getCompleted()).length > 0);
+    const counts = (): Promise<Record<string, number>> => queue.getJobCounts('delayed', 'waiting', 'active');
+    await untilTrue(async () => JSON.stringify(await counts()) === '{"delayed":1,"waiting":0,"active":0}');
     const { next } = (await queue.getJobScheduler('looking'))!;
     await first.close();
     const again = serve(fleet, { ...duty });

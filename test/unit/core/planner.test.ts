@@ -171,7 +171,7 @@ describe('a node fails', () => {
       expect(both.blocked).toEqual([{ index: 'idx', shard: 0, group: 0, reason: waits }]);
     });
 
-    it('it does not hold up the copy of a node that failed after it had been replaced', () => {
+    it('the copy of another that failed after this one had been replaced is not held up', () => {
       const topology = awaitedAt(withState(withState(FOUR, 'n1', 'failed'), 'n3', 'failed'), 'n1', atMs);
       const again = soundPlan({ topology, indexes: [leftBy(['n2'], 'n1', 'n3')] });
       expect(again).toMatchObject({ blocked: [], moves: [{ target: 'n4', retires: null }] });
