@@ -100,7 +100,7 @@ export function addNodeCommands(program: Command): void {
       const nodes = await withControl(command, listNodes);
       print(globalsOf(command).output, nodes, () =>
         tableText(
-          ['node', 'group', 'state', 'shards', 'in', 'out', 'grace', 'url'],
+          ['node', 'group', 'state', 'shards', 'in', 'out', 'grace', 'url', 'note'],
           nodes.map((one) => [
             one.id,
             one.group,
@@ -110,6 +110,7 @@ export function addNodeCommands(program: Command): void {
             one.movesOut,
             one.inGrace,
             one.url,
+            one.note,
           ]),
         ),
       );

@@ -112,7 +112,7 @@ export const CONFIG_KEYS = {
     whole(200, 86_400_000),
     10_000,
     'ms',
-    'a node that two observers get no answer from for this long leaves its shards: with looks, reports and the change of ' +
+    'a node that most observers get no answer from for this long leaves its shards: with looks, reports and the change of ' +
       'tables its writes go on within 20 s; sooner would take a restart for a death',
   ),
   repair_delay_ms: key(
@@ -121,6 +121,25 @@ export const CONFIG_KEYS = {
     'ms',
     'how long lost copies wait for the return of a node that failed, 0 = not at all: a node that is back is brought level ' +
       'for a fraction of what copying its shards costs; a restart or a broken host takes minutes',
+  ),
+  health_probe_interval_ms: key(
+    whole(100, 600_000),
+    5_000,
+    'ms',
+    'the original value: between two looks at a node that answers; a silent one is asked every second',
+  ),
+  health_probe_timeout_ms: key(
+    whole(50, 60_000),
+    2_000,
+    'ms',
+    'the original value: a node that takes longer over two small questions is not there for clients either',
+  ),
+  node_flap_quiet_ms: key(
+    whole(0, 86_400_000),
+    300_000,
+    'ms',
+    'a node that failed a fourth time in ten minutes comes back only after it has answered for this long: each return ' +
+      'costs a copy of its shards',
   ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
   orphans_enabled: key(

@@ -60,6 +60,16 @@ export interface NodeView {
   readonly movesOut: number;
   /** Copies that are kept for their grace. */
   readonly inGrace: number;
+  /** What observers hold against it. */
+  readonly note: string | null;
+}
+
+/** How often, and that it does not come back at once, is for who reads it to act on. */
+function noteOf({ seen }: TopologyNode): string | null {
+  if (seen?.why === undefined) return null;
+  const by = seen.failed === true ? `observers: ${seen.why}` : seen.why;
+  const times = seen.failuresAtMs?.length ?? 0;
+  return seen.flapping === true ? `${by}; flapping: at least ${times} failures, back after long good answers` : by;
 }
 
 export async function listNodes({ records }: ControlParts): Promise<NodeView[]> {
@@ -76,13 +86,15 @@ export async function listNodes({ records }: ControlParts): Promise<NodeView[]> 
   const open = moves.filter(({ phase }) => !isSwitched(phase));
   return [...nodes]
     .sort((a, b) => a.group - b.group || (a.id < b.id ? -1 : 1))
-    .map(({ id, group, state, url, repairAtMs = null }) => ({
+    .map((node) => ({ ...node, note: noteOf(node) }))
+    .map(({ id, group, state, url, note, repairAtMs = null }) => ({
       id,
       group,
       state,
       repairAtMs,
       lost: lost.get(id) ?? null,
       url,
+      note,
       shards: shards.get(id) ?? 0,
       movesIn: open.filter((move) => move.target === id).length,
       movesOut: open.filter((move) => (move.retires ?? move.source) === id).length,

@@ -15,6 +15,7 @@ import {
 } from '../errors.ts';
 import type { TopologyEvent } from './events.ts';
 import { repairBegun } from './repair.ts';
+import { withoutTrouble } from './seen.ts';
 import {
   findNode,
   groupsOf,
@@ -174,9 +175,12 @@ function fail(topology: Topology, event: TopologyEvent, moment: Moment | null): 
   if (node.state === 'failed') {
     // What was said to wait need not.
     const isSooner = event.repairNow === true && node.repairAtMs !== undefined;
-    return isSooner ? changed(topology, repairBegun(node)) : repeated(topology);
+    // What observers have failed is from now on failed by an event, which their word does not undo.
+    const kept = withoutTrouble(node);
+    if (isSooner) return changed(topology, repairBegun(kept));
+    return node.seen?.failed === true ? changed(topology, kept) : repeated(topology);
   }
-  const failed = step(node, 'failed', event, 'drain the node instead');
+  const failed = withoutTrouble(step(node, 'failed', event, 'drain the node instead'));
   if (moment === null) return changed(topology, failed);
   const { nowMs, repairDelayMs } = moment;
   const waits = repairDelayMs > 0 && event.repairNow !== true;
@@ -191,7 +195,10 @@ function recover(topology: Topology, event: TopologyEvent): Applied {
   const node = knownNode(topology, event);
   if (node.state === 'restoring' || node.state === 'active') return repeated(topology);
   // `restoring` has one legal way in, from `failed`; through `active` there is none.
-  return changed(topology, step(node, 'restoring', event, 'only a failed node recovers: leave the event out'));
+  return changed(
+    topology,
+    withoutTrouble(step(node, 'restoring', event, 'only a failed node recovers: leave the event out')),
+  );
 }
 
 const APPLY = { NodeDraining: drain, NodeFailed: fail, NodeRecovered: recover };

@@ -22,9 +22,9 @@ export interface Timings {
   readonly routerEntryMs: number;
   /** After a change of the Redis run id no barrier passes for this long: routers register again meanwhile. */
   readonly runChangeMs: number;
-  /** How often an observer looks at a node, and how long that may take to answer. */
-  readonly probeMs: number;
-  /** A report that a node does not answer counts for this long: longer than two looks and their answers. */
+  /** How often an observer tells what it sees, and looks again at a node that is silent. */
+  readonly beatMs: number;
+  /** A report counts for this long: some beats may be late. */
   readonly reportMs: number;
   /** Lock of a queue job; shorter than the lease, so that the queue never is what a takeover waits for. */
   readonly jobLockMs: number;
@@ -47,7 +47,7 @@ export function leaseTimings(ttlMs: number, renewMs: number): Timings {
     routerLapseMs: ttlMs * 0.6,
     routerEntryMs: ttlMs,
     runChangeMs: ttlMs * 1.2,
-    probeMs: ttlMs * 0.2,
+    beatMs: ttlMs * 0.1,
     reportMs: ttlMs * 0.5,
     jobLockMs: Math.max(1_000, ttlMs * 0.6),
     stalledMs: Math.max(200, ttlMs * 0.1),

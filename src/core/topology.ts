@@ -1,4 +1,6 @@
 /** The topology: which nodes there are, in which group and state. Names and states are those of the original miroir. */
+import type { NodeSeen } from './seen.ts';
+
 export const NODE_STATES = [
   'healthy',
   'degraded',
@@ -24,6 +26,8 @@ export interface TopologyNode {
   readonly failedAtMs?: number;
   /** Until then (ms) its copies are not restored elsewhere, since it may come back; absent once that is over. */
   readonly repairAtMs?: number;
+  /** What observers made of it. */
+  readonly seen?: NodeSeen;
 }
 
 export interface Topology {

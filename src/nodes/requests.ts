@@ -31,7 +31,7 @@ export interface Request {
 export interface NodeMeters {
   readonly nodeRequestDuration: { observe(labels: { node_id: string; operation: string }, seconds: number): void };
   readonly nodeErrors: { inc(labels: { node_id: string; error_type: string }): void };
-  readonly nodeHealthy: { set(labels: { node_id: string }, value: number): void };
+  readonly nodeReachable: { set(labels: { node_id: string }, value: number): void };
 }
 
 /** The part of a logger that requests use; pino's fits. */
@@ -66,7 +66,7 @@ export async function send(
   for (let attempt = 1; ; attempt += 1) {
     const { result, context } = await attemptOnce(parts, node, permit, request);
     if (isSuccess(result)) {
-      parts.metrics?.nodeHealthy.set({ node_id: node.id }, 1);
+      parts.metrics?.nodeReachable.set({ node_id: node.id }, 1);
       return { body: result.body, context };
     }
     const fault = faultOf(result, context, parts.clock.now());
@@ -123,7 +123,7 @@ export function report({ metrics }: RequestParts, node: TopologyNode, fault: Fau
   // A page that does not fit and a lost lease are no errors of the node.
   if (metrics === undefined || fault.type === 'lease') return;
   if (fault.type !== 'too_large') metrics.nodeErrors.inc({ node_id: node.id, error_type: fault.type });
-  metrics.nodeHealthy.set({ node_id: node.id }, fault.type === 'unreachable' ? 0 : 1);
+  metrics.nodeReachable.set({ node_id: node.id }, fault.type === 'unreachable' ? 0 : 1);
 }
 
 /** Half fixed, half random, so that several movers do not come back together. */

@@ -145,7 +145,7 @@ class TrafficClient implements NodeTraffic {
       const fault = isSuccess(result) ? null : faultOf(result, context, this.#parts.clock.now());
       // What the client is at fault for says nothing about the node.
       if (fault === null || fault.type === 'refused')
-        this.#parts.metrics?.nodeHealthy.set({ node_id: this.node.id }, 1);
+        this.#parts.metrics?.nodeReachable.set({ node_id: this.node.id }, 1);
       else report(this.#parts, this.node, fault);
       return { result, context };
     }

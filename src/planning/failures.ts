@@ -1,44 +1,21 @@
 /**
- * Nodes that fail: finding them by what observers report, and taking them out of the shards that have another copy.
+ * Nodes that have failed: taking them out of the shards that have another copy.
  * The topology says `failed` first, then the tables follow shard by shard; whoever plans goes on with that for as long as
  * a table names a failed node that it need not name, so a planner that dies half-way has only made it later.
  */
 import { leave, namedInVain } from '../core/leaving.ts';
-import { judgeNodes, type FailedNode } from '../core/observations.ts';
 import type { PlanningParts } from './parts.ts';
-
-const namesOf = (nodes: readonly FailedNode[]): string => nodes.map(({ id }) => id).join(', ');
 
 type FailureParts = Omit<PlanningParts, 'runs'>;
 
 export class Failures {
   readonly #parts: FailureParts;
-  /** What was withheld and said so. */
-  #withheld = '';
   /** Indexes that need no look before the next sweep, as long as the topology has this version. */
   #done = new Set<string>();
   #version = -1;
 
   constructor(parts: FailureParts) {
     this.#parts = parts;
-  }
-
-  /** Nodes to be handled as failed now. */
-  async due(): Promise<readonly FailedNode[]> {
-    const { observations, records, config, logger } = this.#parts;
-    const observed = await observations.read();
-    if (observed.reports.length === 0) {
-      this.#withheld = '';
-      return [];
-    }
-    const { failed, withheld } = judgeNodes(await records.topology(), observed, config.nodeFailedAfterMs);
-    const nodes = namesOf(withheld);
-    if (nodes !== this.#withheld && nodes !== '') {
-      const remedy = 'look at the network of the observers; for nodes that are gone for good: `miroir node fail`';
-      logger.error({ nodes, remedy }, 'more than half of the nodes look down at once; none is taken for failed');
-    }
-    this.#withheld = nodes;
-    return failed;
   }
 
   /**

@@ -1,24 +1,28 @@
 /**
- * A planner or reconciler process as an observer of nodes: whether it leads or not it asks every node for its health, and
- * reports those that do not answer. It looks at all of them by itself, since no traffic of clients passes here.
+ * A planner or reconciler process as an observer of nodes: whether it leads or not it asks every node how it is, and tells
+ * what it sees. It looks at all of them by itself, since no traffic of clients passes here: every interval, and at every
+ * beat as long as it, or another observer, gets no answer from the node.
  */
 import pLimit from 'p-limit';
-import { Suspicions, mayFail } from '../core/observations.ts';
+import { isAwaited, isLookedAt } from '../core/observations.ts';
+import { Sights, type Seen } from '../core/sights.ts';
 import type { TopologyNode } from '../core/topology.ts';
-import { isMiroirError, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import type { Clock, Logger, NodeProbe, Observations, Records } from '../ports.ts';
 
 export interface NodeLooksOptions {
   readonly records: Pick<Records, 'topology'>;
-  readonly observations: Pick<Observations, 'report'>;
+  readonly observations: Pick<Observations, 'report' | 'withdraw'>;
   readonly probe: NodeProbe;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** `host/pid` and role. */
-  readonly name: string;
-  /** Between two looks, and how long a node may take to answer. */
-  readonly probeMs: number;
-  /** After this long without a look the time of a suspicion begins anew. */
+  /** `host/pid`. */
+  readonly holder: string;
+  readonly role: string;
+  readonly config: { readonly healthProbeIntervalMs: number; readonly healthProbeTimeoutMs: number };
+  /** Between two reports. */
+  readonly beatMs: number;
+  /** How long a report counts. */
   readonly reportMs: number;
 }
 
@@ -30,43 +34,57 @@ export interface NodeLooks {
 }
 
 export function startNodeLooks(options: NodeLooksOptions): NodeLooks {
-  const { records, observations, probe, clock, logger, name, probeMs, reportMs } = options;
+  const { records, observations, probe, clock, logger, holder, role, config, beatMs, reportMs } = options;
+  const name = `${holder} ${role}`;
+  const observer = { id: name, process: holder, name };
   const closing = new AbortController();
-  const suspicions = new Suspicions(reportMs);
+  const sights = new Sights({ intervalMs: config.healthProbeIntervalMs, gapMs: reportMs });
   const limit = pLimit(AT_A_TIME);
+  /** Under way, by node: reports do not wait for a node that hangs. */
+  const looking = new Map<string, Promise<void>>();
+  let others: ReadonlyMap<string, Seen> = new Map();
 
   const look = async (node: TopologyNode): Promise<void> => {
     const nowMs = clock.monotonic();
     try {
-      if (await probe.answers(node, { deadlineMs: probeMs, signal: closing.signal })) suspicions.clear(node.id);
-      else suspicions.noAnswer(node.id, nowMs);
+      const request = { deadlineMs: config.healthProbeTimeoutMs, signal: closing.signal };
+      sights.note(node.id, await probe.look(node, request), nowMs);
     } catch (error) {
-      closing.signal.throwIfAborted();
-      if (!isMiroirError(error)) throw error;
-      // Who may not ask has seen nothing.
-      suspicions.clear(node.id);
-      logger.debug({ node: node.id, problem: error.message }, 'a node cannot be looked at from here');
+      if (!closing.signal.aborted)
+        logger.error({ node: node.id, problem: messageOf(error) }, 'a node was not looked at');
     }
   };
 
-  const round = async (): Promise<void> => {
-    const { nodes } = await records.topology();
-    const live = nodes.filter(({ state }) => mayFail(state));
-    const known = new Set(live.map(({ id }) => id));
-    for (const id of suspicions.ids()) if (!known.has(id)) suspicions.clear(id);
-    await Promise.all(live.map((node) => limit(() => look(node))));
-    await observations.report({ id: name, name }, suspicions.all(clock.monotonic()));
+  const isDue = (node: TopologyNode): boolean => {
+    const isUrgent = node.state !== 'failed' && [sights.what(node.id), others.get(node.id)].includes('silent');
+    return !looking.has(node.id) && sights.isDue(node.id, clock.monotonic(), isUrgent);
+  };
+
+  const beat = async (): Promise<void> => {
+    const nodes = (await records.topology()).nodes.filter(isLookedAt);
+    sights.keep(new Set(nodes.map(({ id }) => id)));
+    for (const node of nodes.filter(isDue)) {
+      looking.set(
+        node.id,
+        limit(() => look(node)).finally(() => looking.delete(node.id)),
+      );
+    }
+    const awaited = new Set(nodes.filter(isAwaited).map(({ id }) => id));
+    others = await observations.report(
+      observer,
+      sights.told(clock.monotonic(), (id) => awaited.has(id)),
+    );
   };
 
   const run = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       try {
-        await round();
+        await beat();
       } catch (error) {
         if (closing.signal.aborted) return;
         logger.debug({ problem: messageOf(error) }, 'nodes not looked at, trying again');
       }
-      await clock.sleep(probeMs, closing.signal).catch(() => undefined); // closing ends the loop above
+      await clock.sleep(beatMs, closing.signal).catch(() => undefined); // closing ends the loop above
     }
   };
   const running = run();
@@ -75,8 +93,9 @@ export function startNodeLooks(options: NodeLooksOptions): NodeLooks {
     async close() {
       closing.abort(new Error('closing'));
       await running;
+      await Promise.all(looking.values());
       await probe.close();
-      await observations.report({ id: name, name }, new Map()).catch((error: unknown) => {
+      await observations.withdraw(observer).catch((error: unknown) => {
         logger.debug({ problem: messageOf(error) }, 'reports left to run out');
       });
     },

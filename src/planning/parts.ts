@@ -26,7 +26,7 @@ export interface PlanningParts {
   readonly runs: Runs;
   readonly turns: Pick<Turns, 'endAllDead'>;
   readonly clock: Clock;
-  readonly config: Pick<Config, 'graceMs' | 'nodeFailedAfterMs' | 'repairDelayMs'>;
+  readonly config: Pick<Config, 'graceMs' | 'nodeFailedAfterMs' | 'nodeFlapQuietMs' | 'repairDelayMs'>;
   readonly logger: Logger;
   /** The lease under which this planner acts; requests to nodes are bounded by it. */
   readonly permit: Permit;

@@ -2,11 +2,13 @@
 import type { PlannedMove } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
 import { repairBegun } from '../core/repair.ts';
+import { failedBySight } from '../core/seen.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 import { ConflictError } from '../errors.ts';
 import type { EventOutcome, Planner } from '../ports.ts';
 import { decide } from './decide.ts';
 import { Failures } from './failures.ts';
+import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { takeUpRun } from './new-run.ts';
 import { finishPlanning, replan } from './replan.ts';
@@ -22,12 +24,24 @@ const REPLANS_WITHIN_MS = 600_000;
 /** Why a plan is made for shards that a failed node left later than by its event. */
 const LEFT = 'failed nodes left';
 
+const FLAPS = 'a node fails too often: it comes back only after it has answered for long';
+
+/** What observers say, where they are the ones who send an event. */
+interface Word {
+  /** By whom, for the audit stream. */
+  readonly told: string;
+  readonly why: string;
+  /** Redis time. */
+  readonly nowMs: number;
+}
+
 const moveOf = ({ index, shard, target }: PlannedMove): string => `${index}/${shard}/${target}`;
 
 class LeadingPlanner implements Planner {
   readonly #parts: PlanningParts;
   readonly #serial = createSerial();
   readonly #failures: Failures;
+  readonly #health: Health;
   /** Moves to look at every second: they wait for another of their shard, or have just been planned. */
   #behind: ReadonlySet<string> = new Set();
   readonly #replans = new Map<string, number[]>();
@@ -37,6 +51,7 @@ class LeadingPlanner implements Planner {
   constructor(parts: PlanningParts) {
     this.#parts = parts;
     this.#failures = new Failures(parts);
+    this.#health = new Health(parts);
   }
 
   handle(name: string, data: unknown): Promise<EventOutcome> {
@@ -72,7 +87,7 @@ class LeadingPlanner implements Planner {
     return this.#serial(() =>
       this.#each([
         () => takeUpRun(this.#parts),
-        () => this.#failNodes(),
+        () => this.#heedObservers(),
         () => this.#beginRepairs(),
         () => this.#closePlans(),
         async () => {
@@ -97,12 +112,17 @@ class LeadingPlanner implements Planner {
     if (errors.length > 0) throw errors[0];
   }
 
-  /** Nodes that observers report long enough are an event of our own. */
-  async #failNodes(): Promise<void> {
-    for (const { id, observers } of await this.#failures.due()) {
-      const told = `no answer to ${observers.join(', ')}`;
-      this.#parts.logger.warn({ node: id, observers }, 'a node has failed: observers get no answer from it');
-      await this.#handle('NodeFailed', { node_id: id }, told);
+  /** What observers see of a node for long enough is an event of our own. */
+  async #heedObservers(): Promise<void> {
+    const { logger } = this.#parts;
+    const { failed, recovered, nowMs } = await this.#health.judge();
+    for (const { id, why, observers } of failed) {
+      logger.warn({ node: id, observers }, 'a node has failed: observers get no answer from it');
+      await this.#handle('NodeFailed', { node_id: id }, { told: `${why} to ${observers.join(', ')}`, why, nowMs });
+    }
+    for (const { id, why, observers } of recovered) {
+      logger.warn({ node: id, observers }, 'a node that observers had failed answers them again');
+      await this.#handle('NodeRecovered', { node_id: id }, { told: `${why} ${observers.join(', ')}`, why, nowMs });
     }
     const changed = await this.#failures.leave(false);
     if (changed.length > 0) await this.#replan(changed, LEFT);
@@ -135,7 +155,9 @@ class LeadingPlanner implements Planner {
       const remedy = 'shards of which it has the only copy: bring its data back, or load their documents again';
       logger.error({ node: id, loss, remedy }, 'a node has less than it had: it is restored from the other copies');
       await this.#serial(async () => {
-        const { change } = await this.#handle('NodeFailed', { node_id: id });
+        // By sight: should this process die before the next line, observers bring the node back.
+        const word = { told: loss, why: loss, nowMs: this.#parts.clock.now() };
+        const { change } = await this.#handle('NodeFailed', { node_id: id }, word);
         // Failed by somebody else meanwhile, it is not ours to take back.
         if (change === 'changed') await this.#handle('NodeRecovered', { node_id: id });
       });
@@ -150,8 +172,7 @@ class LeadingPlanner implements Planner {
     if (changed.length > 0) await this.#replan(changed, LEFT);
   }
 
-  /** `told`: by whom, for the audit stream. */
-  async #handle(name: string, data: unknown, told = ''): Promise<EventOutcome> {
+  async #handle(name: string, data: unknown, word: Word | null = null): Promise<EventOutcome> {
     const { writer } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
       const { node, nodeId, version, why, plan, afterwards } = await decide(this.#parts, name, data);
@@ -161,9 +182,11 @@ class LeadingPlanner implements Planner {
         await afterwards?.();
         return this.#again(nodeId, plan, why);
       }
+      const isFailedBySight = word !== null && node.state === 'failed';
+      const stored = isFailedBySight ? failedBySight(node, word.why, word.nowMs) : node;
       try {
-        await writer.commitTopology(version, [{ id: nodeId, node }], {
-          why: told === '' ? why : `${why}: ${told}`,
+        await writer.commitTopology(version, [{ id: nodeId, node: stored }], {
+          why: word === null ? why : `${why}: ${word.told}`,
           ...(plan === null ? {} : { plan }),
         });
       } catch (error) {
@@ -171,6 +194,7 @@ class LeadingPlanner implements Planner {
         continue;
       }
       this.#parts.logger.info({ node: nodeId, state: node.state, why }, 'topology changed');
+      if (stored.seen?.flapping) this.#parts.logger.warn({ node: nodeId }, FLAPS);
       // Before the plan, which reads who owns what.
       const changed = await this.#failures.leave(false);
       await afterwards?.();

@@ -75,7 +75,8 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
   /** Nodes that hold their shards and answer, as far as anybody knows. */
   const answering = async ({ nodes }: Topology): Promise<ReadonlySet<string>> => {
     const { reports } = await observations.read();
-    const silent = new Set(reports.flatMap((report) => [...report.nodes.keys()]));
+    const sights = reports.flatMap((report) => [...report.nodes]);
+    const silent = new Set(sights.flatMap(([id, { what }]) => (what === 'silent' || what === 'refused' ? [id] : [])));
     return new Set(nodes.filter((node) => isAlive(node) && !silent.has(node.id)).map(({ id }) => id));
   };
 

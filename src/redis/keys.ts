@@ -52,8 +52,8 @@ export const keys = {
   plans: `${PREFIX}:plans`,
   plansEnded: `${PREFIX}:plans:ended`,
   routers: `${PREFIX}:routers`,
-  /** Hash of observers: which nodes do not answer them, each with its end. */
-  observations: `${PREFIX}:observations`,
+  /** Hash of observers: what they see of nodes, each with its end. */
+  observers: `${PREFIX}:observers`,
   /** Hash by node: what it had of the index when it was last looked at. */
   sightings: (index: string): string => `${PREFIX}:sightings:${index}`,
   /** Channel on which an index is named when its table changed. */

@@ -19,7 +19,7 @@ import { createTurns } from '../redis/turns.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type MetricsServer, startMetricsServer } from '../telemetry/metrics-server.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { createObserver, setGauges } from '../telemetry/observer.ts';
+import { createObserver, setGauges, setNodeGauges } from '../telemetry/observer.ts';
 
 /** How long a process waits for Redis at its start before it says so and ends. */
 const REDIS_START_MS = 10_000;
@@ -99,13 +99,17 @@ export const readiness =
 
 /** Metrics server of a process; the gauges from records are read at each scrape. Null when its port is taken. */
 export async function serveMetrics(base: Base, serving: ReadonlySet<string>): Promise<MetricsServer | null> {
-  const { config, metrics, logger } = base;
+  const { config, metrics, logger, records, observations } = base;
+  const judging = { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs };
   return startMetricsServer({
     host: config.metricsHost,
     port: config.metricsPort,
     metrics,
     logger,
-    beforeScrape: () => setGauges(metrics, base, serving),
+    async beforeScrape() {
+      await setGauges(metrics, base, serving);
+      await setNodeGauges(metrics, records, observations, judging);
+    },
     readiness: readiness(base),
   });
 }

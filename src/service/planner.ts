@@ -51,7 +51,7 @@ export async function openPlanner(base: Base): Promise<PlannerPart> {
     observer,
   });
   // Whether it leads or not: each observer counts.
-  const looks = startNodeLooks({ ...base, ...timings, probe: createProbe(base), name: `${base.holder} planner` });
+  const looks = startNodeLooks({ ...base, ...timings, probe: createProbe(base), role: 'planner' });
   return {
     leading: events.leading,
     async close() {

@@ -13,11 +13,11 @@ const SERVES_NONE: ReadonlySet<string> = new Set();
 
 /** Reconciles in a process that has its base already; `close` leaves the base open. */
 function openReconciler(base: Base): { close(): Promise<void> } {
-  const { config, timings, holder, logger } = base;
+  const { config, timings, logger } = base;
   const { watch, leases } = openLeases(base);
   const connection = connect({ url: config.redisUrl, kind: 'queue', logger });
   const router = openRouter(base, { role: 'reconciler' });
-  const looks = startNodeLooks({ ...base, ...timings, probe: createProbe(base), name: `${holder} reconciler` });
+  const looks = startNodeLooks({ ...base, ...timings, probe: createProbe(base), role: 'reconciler' });
   const duties = startDuties({
     ...base,
     connection,

@@ -50,7 +50,15 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
       ttlSecs: config.clientTasksTtlSecs,
     }),
     traffic,
-    nodeWatch: { observations, probe, probeMs: timings.probeMs, reportMs: timings.reportMs },
+    nodeWatch: {
+      observations,
+      probe,
+      intervalMs: config.healthProbeIntervalMs,
+      // It looks, then reports: its report must not run out meanwhile.
+      timeoutMs: Math.min(config.healthProbeTimeoutMs, timings.reportMs / 2),
+      reportMs: timings.reportMs,
+      process: holder,
+    },
     clientOf,
     admin: {
       create: (wanted) =>

@@ -4,6 +4,7 @@
  * id, a scope; open ones grow with the fleet and never with documents or time.
  */
 import { PHASES } from '../core/move.ts';
+import { NODE_STATES } from '../core/topology.ts';
 import { ANTI_ENTROPY_METRICS } from './anti-entropy-metrics.ts';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram';
@@ -78,8 +79,38 @@ export const METRICS = {
   nodeHealthy: {
     name: 'miroir_node_healthy',
     type: 'gauge',
+    help: '0 while observers hold the node for degraded, or it has failed, else 1; from the records',
+    labels: BY_NODE,
+  },
+  nodeState: {
+    name: 'miroir_node_state',
+    type: 'gauge',
+    help: '1 for the state that the node is in, else 0; from the records',
+    labels: { node_id: null, state: NODE_STATES },
+  },
+  nodeFlapping: {
+    name: 'miroir_node_flapping',
+    type: 'gauge',
+    help: '1 while a failed node must answer for long before it comes back, since it failed too often; from the records',
+    labels: BY_NODE,
+  },
+  nodeReachable: {
+    name: 'miroir_node_reachable',
+    type: 'gauge',
     help: '1 when the node answered this process’s last request, else 0',
     labels: BY_NODE,
+  },
+  observers: {
+    name: 'miroir_observers',
+    type: 'gauge',
+    help: 'Processes whose word on nodes counts: fresh reports, and half of the nodes reached; below 2 no node fails',
+    labels: NONE,
+  },
+  healBrake: {
+    name: 'miroir_heal_brake',
+    type: 'gauge',
+    help: '1 while so many nodes look down at once that none is failed or taken back, else 0',
+    labels: NONE,
   },
   nodeRequestDuration: {
     name: 'miroir_node_request_duration_seconds',

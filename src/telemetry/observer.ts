@@ -1,6 +1,8 @@
 /** What the engine tells, as metrics. Gauges that come from records are set from them before each scrape. */
-import type { Observer, Passes, Records, RepairLists, RouterObserver } from '../ports.ts';
 import { PHASES } from '../core/move.ts';
+import { judgeNodes, type JudgeOptions } from '../core/observations.ts';
+import { NODE_STATES } from '../core/topology.ts';
+import type { Observations, Observer, Passes, Records, RepairLists, RouterObserver } from '../ports.ts';
 import type { Metrics } from './metrics.ts';
 
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -124,4 +126,23 @@ export async function setGauges(
   }
   const last = (await passes.list()).find(({ completed_at }) => completed_at !== null);
   metrics.antientropyLastScanCompleted.set((last?.completed_at ?? 0) / 1_000);
+}
+
+/** The same of nodes: how the planner that leads holds them, and whether it would act on what observers say now. */
+export async function setNodeGauges(
+  metrics: Metrics,
+  records: Pick<Records, 'topology'>,
+  observations: Pick<Observations, 'read'>,
+  options: JudgeOptions,
+): Promise<void> {
+  const topology = await records.topology();
+  for (const gauge of [metrics.nodeHealthy, metrics.nodeState, metrics.nodeFlapping]) gauge.reset();
+  for (const { id, state, seen } of topology.nodes.filter((node) => node.state !== 'removed')) {
+    metrics.nodeHealthy.set({ node_id: id }, state === 'degraded' || state === 'failed' ? 0 : 1);
+    metrics.nodeFlapping.set({ node_id: id }, seen?.flapping ? 1 : 0);
+    for (const one of NODE_STATES) metrics.nodeState.set({ node_id: id, state: one }, one === state ? 1 : 0);
+  }
+  const { brake, observers } = judgeNodes(topology, await observations.read(), options);
+  metrics.healBrake.set(brake === null ? 0 : 1);
+  metrics.observers.set(observers);
 }

@@ -114,8 +114,8 @@ const TIMING_TEXT: Readonly<Record<keyof Timings, string>> = {
   routerLapseMs: 'a router stops reading and writing, from the sending of its last good confirmation',
   routerEntryMs: 'a router’s entry counts, from its last confirmation',
   runChangeMs: 'no barrier passes, after a change of Redis’ run id',
-  probeMs: 'an observer looks at a node this often, and waits this long for its answer',
-  reportMs: 'a report that a node does not answer counts, from when it was last made',
+  beatMs: 'an observer tells what it sees this often, and looks again at a node that is silent',
+  reportMs: 'a report counts, from when it was last made; one without a fresh report is no observer',
   jobLockMs: 'lock of a queue job; 1,000 at least',
   stalledMs: 'jobs whose process died are looked for this often; 200 at least',
 };

@@ -225,7 +225,7 @@ describe('an event becomes a plan', () => {
 
   it('closes plans and makes nodes active although what observers report cannot be read', async () => {
     const { plan } = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
-    await fleet.base.redis.hset('{miroir}:observations', 'broken', '{"untilMs":99999999999999,');
+    await fleet.base.redis.hset('{miroir}:observers', 'broken', '{"untilMs":99999999999999,');
     await fleet.finishMoves();
     await untilTrue(async () => (await nodeState('n4')) === 'active');
     expect(await fleet.base.records.plan(plan ?? '')).toMatchObject({ state: 'done' });

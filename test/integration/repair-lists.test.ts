@@ -241,12 +241,13 @@ describe('what an owner missed', () => {
     const { logger, lines } = said();
     const one = duty(fleet, calls, { logger });
     expect(await one.tasks(new AbortController().signal)).toEqual([`${UID}/0`]);
-    await base.observations.report({ id: 'somebody', name: 'somebody' }, new Map([['n2', 500]]));
+    const somebody = { id: 'somebody', name: 'somebody', process: 'host/1' };
+    await base.observations.report(somebody, new Map([['n2', { what: 'silent', forMs: 500, looks: 3 }]]));
     for (let round = 1; round <= 3; round += 1) expect(await one.tasks(new AbortController().signal)).toEqual([]);
     expect(lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields['nodes'])).toEqual([['n2']]);
     expect(await runOnce(fleet, one, `${UID}/0`)).toEqual({ skipped: 'owners do not answer' });
     expect(await runOnce(fleet, one, 'nothing/0')).toEqual({ skipped: 'gone' });
-    await base.observations.report({ id: 'somebody', name: 'somebody' }, new Map());
+    await base.observations.report(somebody, new Map());
     // Nor is it said again and again why something is not level.
     await node(fleet, 'n2').wipe();
     for (let round = 1; round <= 2; round += 1) {

@@ -104,6 +104,7 @@ function assemble(parts: RouterParts) {
   const watch = new NodeWatch({
     ...parts.nodeWatch,
     node: (id) => tables.node(id),
+    nodes: () => tables.nodes(),
     registration: () => registration.id(),
     name,
     clock,

@@ -1,25 +1,32 @@
 /**
  * A router as an observer of nodes. It has seen trouble when a request of its own found no node; then, and when others
- * report a node, it asks that node itself, and reports it for as long as it gets no answer. A node of which nobody
- * complains is asked nothing.
+ * report a node, it asks that node itself, and reports it for as long as it gets no answer. A node that is degraded, or
+ * that observers have failed, it asks as well, since its word is needed to bring it back. A node of which nobody complains
+ * is asked nothing.
  */
-import { Suspicions, mayFail } from '../../core/observations.ts';
+import { isAwaited, isLookedAt } from '../../core/observations.ts';
+import { Sights, type Seen, type Sight } from '../../core/sights.ts';
 import type { TopologyNode } from '../../core/topology.ts';
-import { NodeUnreachableError, isMiroirError, messageOf } from '../../errors.ts';
+import { NodeUnreachableError, messageOf } from '../../errors.ts';
 import type { Clock, Logger, NodeProbe, NodeTraffic, Observations, Traffic } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 
 export interface NodeWatchParts {
-  readonly observations: Pick<Observations, 'report'>;
-  readonly probe: Pick<NodeProbe, 'answers'>;
+  readonly observations: Pick<Observations, 'report' | 'withdraw'>;
+  readonly probe: Pick<NodeProbe, 'look'>;
+  /** Between two looks at a node that is not silent. */
+  readonly intervalMs: number;
   /** How long a node may take to answer. */
-  readonly probeMs: number;
-  /** How long a report counts; after this long without a look the time of a suspicion begins anew. */
+  readonly timeoutMs: number;
+  /** How long a report counts. */
   readonly reportMs: number;
+  /** `host/pid`. */
+  readonly process: string;
 }
 
 export interface NodeWatchOptions extends NodeWatchParts {
   readonly node: (id: string) => TopologyNode | undefined;
+  readonly nodes: () => Iterable<TopologyNode>;
   /** The registration under which this router serves now; null while it does not. */
   readonly registration: () => string | null;
   readonly name: string;
@@ -36,15 +43,17 @@ const WAKE = 'node watch';
 
 export class NodeWatch {
   readonly #options: NodeWatchOptions;
-  readonly #suspicions: Suspicions;
-  /** To be asked in the next round: own trouble, and what others report. */
+  readonly #sights: Sights;
+  /** To be asked in the next round: requests of our own found no node. */
   #troubled = new Set<string>();
+  /** What others report. */
+  #others: ReadonlyMap<string, Seen> = new Map();
   readonly #closing = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: NodeWatchOptions) {
     this.#options = options;
-    this.#suspicions = new Suspicions(options.reportMs);
+    this.#sights = new Sights({ intervalMs: options.intervalMs, gapMs: options.reportMs });
   }
 
   start(): void {
@@ -55,12 +64,12 @@ export class NodeWatch {
     this.#closing.abort(new Error('closing'));
     this.#options.bell.ring(WAKE);
     await this.#running;
-    await this.#report(new Map());
+    await this.#tell(({ observations }, observer) => observations.withdraw(observer));
   }
 
   /** Whether the node has not answered this router's last look. */
   isSuspected(id: string): boolean {
-    return this.#suspicions.has(id);
+    return this.#sights.what(id) === 'silent';
   }
 
   /** The same traffic, whose requests that find no node are noticed here. */
@@ -94,11 +103,11 @@ export class NodeWatch {
   }
 
   async #run(): Promise<void> {
-    const { bell, everyMs, clock, logger } = this.#options;
+    const { bell, everyMs, logger } = this.#options;
     while (!this.#closing.signal.aborted) {
       try {
         await this.#look();
-        for (const id of await this.#report(this.#suspicions.all(clock.monotonic()))) this.#troubled.add(id);
+        await this.#report();
       } catch (error) {
         if (this.#closing.signal.aborted) return;
         logger.debug({ problem: messageOf(error) }, 'nodes not looked at, trying again');
@@ -107,44 +116,55 @@ export class NodeWatch {
     }
   }
 
-  /** Asks every node that somebody complains of. */
+  /** Asks every node that somebody complains of, or waits for. */
   async #look(): Promise<void> {
-    const ids = [...new Set([...this.#troubled, ...this.#suspicions.ids()])];
+    const troubled = this.#troubled;
     this.#troubled = new Set();
-    for (let at = 0; at < ids.length; at += AT_A_TIME) {
-      await Promise.all(ids.slice(at, at + AT_A_TIME).map((id) => this.#ask(id)));
+    const concerned = [...troubled, ...this.#sights.troubled(), ...this.#others.keys(), ...this.#awaited()];
+    const nodes = [...new Set(concerned)].flatMap((id) => this.#options.node(id) ?? []).filter(isLookedAt);
+    this.#sights.keep(new Set(nodes.map(({ id }) => id)));
+    const due = nodes.filter((node) => troubled.has(node.id) || this.#isDue(node));
+    for (let at = 0; at < due.length; at += AT_A_TIME) {
+      await Promise.all(due.slice(at, at + AT_A_TIME).map((node) => this.#ask(node)));
     }
   }
 
-  async #ask(id: string): Promise<void> {
-    const { node: find, probe, probeMs, clock, logger } = this.#options;
-    const node = find(id);
-    if (node === undefined || !mayFail(node.state)) {
-      this.#suspicions.clear(id);
-      return;
-    }
+  #isDue({ id, state }: TopologyNode): boolean {
+    const isUrgent = state !== 'failed' && [this.#sights.what(id), this.#others.get(id)].includes('silent');
+    return this.#sights.isDue(id, this.#options.clock.monotonic(), isUrgent);
+  }
+
+  #awaited(): Set<string> {
+    return new Set([...this.#options.nodes()].filter(isAwaited).map(({ id }) => id));
+  }
+
+  async #ask(node: TopologyNode): Promise<void> {
+    const { probe, timeoutMs, clock } = this.#options;
     const nowMs = clock.monotonic();
-    const { signal } = this.#closing;
-    try {
-      if (await probe.answers(node, { deadlineMs: probeMs, signal })) this.#suspicions.clear(id);
-      else this.#suspicions.noAnswer(id, nowMs);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isMiroirError(error)) throw error;
-      // Who may not ask has seen nothing.
-      this.#suspicions.clear(id);
-      logger.debug({ node: id, problem: error.message }, 'a node cannot be looked at from here');
-    }
+    const request = { deadlineMs: timeoutMs, signal: this.#closing.signal };
+    this.#sights.note(node.id, await probe.look(node, request), nowMs);
   }
 
-  /** Which nodes others report. */
-  async #report(suspects: ReadonlyMap<string, number>): Promise<readonly string[]> {
-    const { observations, registration, name, logger } = this.#options;
+  async #report(): Promise<void> {
+    const awaited = this.#awaited();
+    const sights: ReadonlyMap<string, Sight> = this.#sights.told(this.#options.clock.monotonic(), (id) =>
+      awaited.has(id),
+    );
+    await this.#tell(async ({ observations }, observer) => {
+      this.#others = await observations.report(observer, sights);
+    });
+  }
+
+  /** Under its registration; without one it is no observer. */
+  async #tell(
+    act: (parts: NodeWatchParts, observer: { id: string; process: string; name: string }) => Promise<void>,
+  ): Promise<void> {
+    const { registration, process, name, logger } = this.#options;
     const id = registration();
-    if (id === null) return [];
-    return observations.report({ id, name }, suspects).catch((error: unknown) => {
+    this.#others = new Map();
+    if (id === null) return;
+    await act(this.#options, { id, process, name }).catch((error: unknown) => {
       logger.debug({ problem: messageOf(error) }, 'nodes not reported, trying again');
-      return [];
     });
   }
 }

@@ -86,6 +86,10 @@ export class Tables {
     return this.#nodes.get(id);
   }
 
+  nodes(): Iterable<TopologyNode> {
+    return this.#nodes.values();
+  }
+
   /** The route of a shard at the present epoch; undefined when the index is gone. */
   route(index: string, shard: number): ShardRoute | undefined {
     return this.#snapshots.get(index)?.table.shards[shard];

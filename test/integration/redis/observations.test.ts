@@ -1,6 +1,7 @@
 // Reports of nodes that do not answer, and nodes that leave shards, on a real Redis.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { leave } from '../../../src/core/leaving.ts';
+import type { Seen, Sight } from '../../../src/core/sights.ts';
 import { createObservations } from '../../../src/redis/observations.ts';
 import { keys } from '../../../src/redis/keys.ts';
 import { type World, makeWorld } from '../../support/records-world.ts';
@@ -16,38 +17,77 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-const A = { id: 'r1', name: 'host/1 gateway' };
-const B = { id: 'planner host/2', name: 'host/2 planner' };
-const down = (...nodes: [string, number][]): Map<string, number> => new Map(nodes);
+const A = { id: 'r1', process: 'host/1', name: 'host/1 gateway' };
+const B = { id: 'planner host/2', process: 'host/2', name: 'host/2 planner' };
+const sight = (forMs: number, what: Seen = 'silent'): Sight => ({ what, forMs, looks: 3 });
+const down = (...nodes: [string, number][]): Map<string, Sight> =>
+  new Map(nodes.map(([id, forMs]) => [id, sight(forMs)]));
 const observations = (reportMs = 60_000) => createObservations({ scripts: world.scripts, reportMs });
 
 describe('reports', () => {
-  it('say since when, by the time of Redis, and are told to the others', async () => {
-    expect(await observations().report(A, down(['n1', 7_000], ['n"2', 0]))).toEqual([]);
-    expect((await observations().report(B, down(['n1', 0]))).toSorted()).toEqual(['n"2', 'n1']);
+  it('say what was seen and since when, by the time of Redis, and are told to the others', async () => {
+    expect(await observations().report(A, down(['n1', 7_000], ['n"2', 0]))).toEqual(new Map());
+    const sights = new Map([
+      ...down(['n1', 0]),
+      ['n3', sight(0, 'refused')] as const,
+      ['n4', sight(0, 'answers')] as const,
+    ]);
+    expect(await observations().report(B, sights)).toEqual(
+      new Map([
+        ['n1', 'silent'],
+        ['n"2', 'silent'],
+      ]),
+    );
     const { nowMs, reports } = await observations().read();
     const a = reports.find(({ observer }) => observer === A.id);
-    expect(a?.name).toBe(A.name);
-    const sinceMs = a?.nodes.get('n1') ?? 0;
+    expect(a).toMatchObject({ name: A.name, process: A.process });
+    const forMs = a?.nodes.get('n1')?.forMs ?? 0;
     // Taken back from the moment of the report, which lies between the two calls.
-    expect(nowMs - sinceMs).toBeGreaterThanOrEqual(7_000);
-    expect((a?.nodes.get('n"2') ?? 0) - sinceMs).toBe(7_000);
+    expect(forMs).toBeGreaterThanOrEqual(7_000);
+    expect(nowMs).toBeGreaterThan(forMs);
+    expect(a?.nodes.get('n"2')).toEqual({ what: 'silent', forMs: forMs - 7_000, looks: 3 });
+    // The worst that is said of a node.
+    expect(
+      await observations().report(
+        A,
+        new Map([
+          ['n3', sight(0, 'answers')],
+          ['n4', sight(0)],
+        ]),
+      ),
+    ).toEqual(
+      new Map<string, Seen>([
+        ['n1', 'silent'],
+        ['n3', 'refused'],
+        ['n4', 'answers'],
+      ]),
+    );
+    expect(await observations().report({ ...B, id: 'c' }, new Map())).toEqual(
+      new Map<string, Seen>([
+        ['n1', 'silent'],
+        ['n3', 'refused'],
+        ['n4', 'silent'],
+      ]),
+    );
   });
 
-  it('replace what the observer said before; an empty one withdraws', async () => {
+  it('replace what the observer said before; with nothing to say it still looks, until it withdraws', async () => {
     await observations().report(A, down(['n1', 1_000], ['n2', 1_000]));
     await observations().report(A, down(['n2', 2_000]));
     expect([...((await observations().read()).reports[0]?.nodes.keys() ?? [])]).toEqual(['n2']);
     await observations().report(A, down());
-    expect((await observations().read()).reports).toEqual([]);
-    expect(await world.connection.exists(keys.observations)).toBe(0);
+    expect((await observations().read()).reports).toEqual([
+      { observer: 'r1', process: A.process, name: A.name, nodes: new Map() },
+    ]);
+    await observations().withdraw(A);
+    expect(await world.connection.exists(keys.observers)).toBe(0);
   });
 
   it('end by themselves when nobody renews them, and are cleared away by the next observer', async () => {
     await observations(50).report(A, down(['n1', 1_000]));
     await untilTrue(async () => (await observations().read()).reports.length === 0);
-    expect(await observations().report(B, down(['n2', 0]))).toEqual([]);
-    expect(await world.connection.hkeys(keys.observations)).toEqual([B.id]);
+    expect(await observations().report(B, down(['n2', 0]))).toEqual(new Map());
+    expect(await world.connection.hkeys(keys.observers)).toEqual([B.id]);
   });
 
   it('come with the routers that live now', async () => {

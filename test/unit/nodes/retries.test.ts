@@ -113,7 +113,7 @@ describe('failpoints and metrics', () => {
     const metrics = {
       nodeRequestDuration: { observe: (labels: object) => void told.push({ ...labels }) },
       nodeErrors: { inc: (labels: object) => void told.push({ ...labels }) },
-      nodeHealthy: { set: (_: object, value: number) => void told.push(value) },
+      nodeReachable: { set: (_: object, value: number) => void told.push(value) },
     };
     await clientOf(url, free(), { metrics }).count('cities');
     const request = { node_id: 'n1', operation: 'count' };
