@@ -21,7 +21,10 @@ export class RedisTime {
 
   /** `nowMs`, exact to the us, was asked for at `askedMs` and came at `toldMs`, monotonic times. */
   tell(nowMs: number, askedMs: number, toldMs: number): void {
-    const sample: Sample = { least: nowMs - toldMs, most: nowMs + RESOLUTION_MS - askedMs, atMs: toldMs };
+    // While the answer was under way the clocks drifted, too.
+    const driftMs = DRIFT * (toldMs - askedMs);
+    const least = nowMs - toldMs - driftMs;
+    const sample: Sample = { least, most: nowMs + RESOLUTION_MS - askedMs + driftMs, atMs: toldMs };
     this.#samples = [...this.#samples, sample].slice(-SAMPLES);
     // Redis' clock was set: what it told before says nothing any more.
     if (this.earliest(toldMs) > this.latest(toldMs)) this.#samples = [sample];
