@@ -14,6 +14,7 @@ export type * from './ports/observations.ts';
 export type * from './ports/records.ts';
 export type * from './ports/queue.ts';
 export type * from './ports/registry.ts';
+export type * from './ports/settings.ts';
 export type * from './ports/telemetry.ts';
 export type * from './ports/traffic.ts';
 export type * from './ports/turns.ts';

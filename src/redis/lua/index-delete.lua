@@ -1,8 +1,10 @@
 -- Takes an index out of the registry, with its routes. Its epoch stays and is raised, so that nobody who has seen it
--- ever sees a lower one, not even when the index is created again (I5). Refused while it has a move, begun or not.
--- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
+-- ever sees a lower one, not even when the index is created again (I5). Refused while it has a move, begun or not, and
+-- while a broadcast of its settings is under way; of these only the version stays.
+-- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves,
+-- KEYS[5] settings
 -- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves (all of one hash slot)
--- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict', move}
+-- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict' | 'broadcast', move}
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return { 'refused', 'missing', '' }
 end
@@ -11,6 +13,9 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
   if move and cjson.decode(move).index == ARGV[1] then
     return { 'refused', 'conflict', id }
   end
+end
+if redis.call('HEXISTS', KEYS[5], 'broadcast') == 1 then
+  return { 'refused', 'broadcast', '' }
 end
 local fields = redis.call('HGETALL', KEYS[2])
 local routes = {}
@@ -26,6 +31,11 @@ end
 redis.call('HDEL', KEYS[1], ARGV[1])
 for _, field in ipairs(routes) do
   redis.call('HDEL', KEYS[2], field)
+end
+local version = redis.call('HGET', KEYS[5], 'version')
+redis.call('DEL', KEYS[5])
+if version then
+  redis.call('HSET', KEYS[5], 'version', version)
 end
 local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'epoch', 1))
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'what', 'index', 'index', ARGV[1], 'why', 'delete')
