@@ -12,6 +12,7 @@ import { createLeases } from '../redis/lease.ts';
 import { createObservations } from '../redis/observations.ts';
 import { createRecords } from '../redis/records.ts';
 import { createScripts } from '../redis/scripts.ts';
+import { createSettingsRecords } from '../redis/settings.ts';
 import { createTurns } from '../redis/turns.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type MetricsServer, startMetricsServer } from '../telemetry/metrics-server.ts';
@@ -45,6 +46,7 @@ export async function openBase(config: Config, role: string) {
   }
   const scripts = createScripts(redis, failpoint, (reason) => observer.refused(reason));
   const records = createRecords({ redis, scripts, runChangeMs: timings.runChangeMs });
+  const settings = createSettingsRecords({ redis, scripts, auditMaxEntries: config.auditMaxEntries });
   const nodes = createNodes({ config, clock: systemClock, logger, metrics, failpoint });
   const observations = createObservations({ scripts, reportMs: timings.reportMs });
   const turns = createTurns({ scripts, clock: systemClock, entryMs: timings.routerEntryMs });
@@ -59,6 +61,7 @@ export async function openBase(config: Config, role: string) {
     redis,
     scripts,
     records,
+    settings,
     nodes,
     observations,
     turns,
@@ -85,13 +88,13 @@ export const readiness =
 
 /** Metrics server of a process; the gauges from records are read at each scrape. Null when its port is taken. */
 export async function serveMetrics(base: Base, serving: ReadonlySet<string>): Promise<MetricsServer | null> {
-  const { config, metrics, logger, records } = base;
+  const { config, metrics, logger, records, settings } = base;
   return startMetricsServer({
     host: config.metricsHost,
     port: config.metricsPort,
     metrics,
     logger,
-    beforeScrape: () => setGauges(metrics, records, serving),
+    beforeScrape: () => setGauges(metrics, { records, settings }, serving),
     readiness: readiness(base),
   });
 }

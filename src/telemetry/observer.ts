@@ -1,5 +1,6 @@
 /** What the engine tells, as metrics. Gauges that come from records are set from them before each scrape. */
-import type { Observer, Records, RouterObserver } from '../ports.ts';
+import type { Observer, Records, RouterObserver, SettingsObserver, SettingsRecord, SettingsRecords } from '../ports.ts';
+import { BROADCAST_PHASES } from '../core/settings-broadcast.ts';
 import { PHASES } from '../core/move.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -77,8 +78,29 @@ export function createRouterObserver(metrics: Metrics): RouterObserver {
   };
 }
 
+export function createSettingsObserver(metrics: Metrics): SettingsObserver {
+  return {
+    mismatch(nodes) {
+      metrics.settingsMismatches.inc(nodes);
+    },
+    driftRepaired(index, node) {
+      metrics.settingsDriftRepairs.inc({ index, node_id: node });
+    },
+  };
+}
+
+interface Kept {
+  readonly records: Records;
+  readonly settings: Pick<SettingsRecords, 'list'>;
+}
+
 /** Sets the gauges that tell how things are, not what this process did. `serving`: indexes it holds the lease of. */
-export async function setGauges(metrics: Metrics, records: Records, serving: ReadonlySet<string>): Promise<void> {
+export async function setGauges(
+  metrics: Metrics,
+  { records, settings }: Kept,
+  serving: ReadonlySet<string>,
+): Promise<void> {
+  setSettingsGauges(metrics, await settings.list((await records.indexes()).map(({ uid }) => uid)));
   const moves = await records.unfinishedMoves();
   const inGrace = moves.filter((move) => move.phase === 'DualWriteStopped');
   for (const phase of PHASES) metrics.moves.set({ phase }, moves.filter((move) => move.phase === phase).length);
@@ -89,4 +111,13 @@ export async function setGauges(metrics: Metrics, records: Records, serving: Rea
   }
   const running = moves.some((move) => serving.has(move.index) && move.phase !== 'DualWriteStopped');
   metrics.rebalanceInProgress.set(running ? 1 : 0);
+}
+
+function setSettingsGauges(metrics: Metrics, records: readonly SettingsRecord[]): void {
+  for (const gauge of [metrics.settingsVersion, metrics.settingsPhase, metrics.settingsFrozen]) gauge.reset();
+  for (const { index, version, broadcast, frozen } of records) {
+    metrics.settingsVersion.set({ index }, version);
+    metrics.settingsPhase.set({ index }, BROADCAST_PHASES.indexOf(broadcast?.status.phase ?? 'Idle'));
+    metrics.settingsFrozen.set({ index }, frozen === null ? 0 : 1);
+  }
 }

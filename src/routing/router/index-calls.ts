@@ -1,7 +1,14 @@
 /** Creating, deleting, listing and showing indexes. */
 import type { IndexEntry } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
-import { IndexConflictError, InvalidInputError, isMiroirError, messageOf, NodeUnreachableError } from '../../errors.ts';
+import {
+  IndexConflictError,
+  InvalidInputError,
+  isMiroirError,
+  messageOf,
+  NodeUnreachableError,
+  SettingsInFlightError,
+} from '../../errors.ts';
 import type { ClientTaskPart, Clock, Logger, NodeClient, NodeIndex, Records, Registry } from '../../ports.ts';
 import type { CallOptions, ClientAnswer, WriteOptions } from '../api.ts';
 import { ok } from './answers.ts';
@@ -54,9 +61,18 @@ export class IndexCalls {
   }
 
   async remove(uid: string, { signal, ...options }: WriteOptions): Promise<ClientAnswer> {
-    const { records, admin, tables, tasks } = this.#options;
+    const { records, registration, admin, tables, tasks } = this.#options;
     const about = { indexUid: uid, type: 'indexDeletion', details: { deletedDocuments: null }, ...options };
     await assertNotMoving(records, uid, 'the deletion');
+    const isChanging = (): boolean => (tables.settings(uid)?.broadcast ?? null) !== null;
+    // It may have ended a moment ago.
+    if (isChanging()) await registration.confirmed(signal);
+    if (isChanging()) {
+      throw new SettingsInFlightError(`the deletion of index ${uid} has to wait: its settings are being changed`, {
+        remedy: 'send it again when the task of the change has ended',
+        details: { index: uid },
+      });
+    }
     const snapshot = tables.has(uid) ? tables.get(uid) : null;
     if (!(await admin.unregister(uid)) || snapshot === null) {
       return tasks.failed(about, 'index_not_found', `Index \`${uid}\` not found.`);

@@ -5,6 +5,7 @@
 import { messageOf } from '../../errors.ts';
 import type { ClientAnswer, Router } from '../api.ts';
 import { createReads } from '../search/reads.ts';
+import { Broadcasts } from '../settings/broadcasts.ts';
 import { answerOf } from './answers.ts';
 import { Bell } from './bell.ts';
 import { Delivery } from './deliver.ts';
@@ -20,6 +21,7 @@ import { Preparation } from './prepare.ts';
 import { readTables } from './read-tables.ts';
 import { Registration } from './registration.ts';
 import { SettingsCalls } from './settings-calls.ts';
+import { settingsHeaders } from './settings-headers.ts';
 import { Tables } from './tables.ts';
 import { TaskBook } from './task-book.ts';
 import { TaskFollower } from './task-follower.ts';
@@ -38,7 +40,7 @@ export function createRouter(parts: RouterParts): Router {
   router.watch.start();
   router.follower.start(router.book);
   router.sweep.start(router.book);
-  const { documents, indexes, settings, queries, reads, registration } = router;
+  const { documents, indexes, settings, queries, reads, registration, tables } = router;
   const guarded = async (signal: AbortSignal, call: () => Promise<ClientAnswer>): Promise<ClientAnswer> => {
     try {
       return await call();
@@ -50,24 +52,32 @@ export function createRouter(parts: RouterParts): Router {
       throw error;
     }
   };
+  const about = (index: string, signal: AbortSignal, call: () => Promise<ClientAnswer>): Promise<ClientAnswer> =>
+    settingsHeaders(tables, index, () => guarded(signal, call));
   return {
-    writeDocuments: (index, write, options) => guarded(options.signal, () => documents.add(index, write, options)),
-    deleteDocuments: (index, ids, options) => guarded(options.signal, () => documents.remove(index, ids, options)),
+    writeDocuments: (index, write, options) => about(index, options.signal, () => documents.add(index, write, options)),
+    deleteDocuments: (index, ids, options) => about(index, options.signal, () => documents.remove(index, ids, options)),
     deleteByFilter: (index, filter, options) =>
-      guarded(options.signal, () => documents.removeByFilter(index, filter, options)),
+      about(index, options.signal, () => documents.removeByFilter(index, filter, options)),
     ...reads,
+    search: (index, body, options) => settingsHeaders(tables, index, () => reads.search(index, body, options)),
+    fetchDocuments: (index, body, options) =>
+      settingsHeaders(tables, index, () => reads.fetchDocuments(index, body, options)),
+    document: (index, id, query, options) =>
+      settingsHeaders(tables, index, () => reads.document(index, id, query, options)),
     task: (uid, options) => guarded(options.signal, () => queries.one(uid, options)),
     tasks: (query, options) => guarded(options.signal, () => queries.list(query, options)),
     indexes: (query, { signal }) => guarded(signal, () => indexes.list(query)),
     index: (uid, options) => guarded(options.signal, () => indexes.show(uid, options)),
     createIndex: (body, options) => guarded(options.signal, () => indexes.create(body, options)),
     deleteIndex: (uid, options) => guarded(options.signal, () => indexes.remove(uid, options)),
-    settings: (index, part, { signal }) => guarded(signal, () => settings.read(index, part)),
+    settings: (index, part, { signal }) => about(index, signal, () => settings.read(index, part)),
     changeSettings: (index, part, body, options) =>
-      guarded(options.signal, () => settings.change(index, part, body, options)),
+      about(index, options.signal, () => settings.change(index, part, body, options)),
     readiness: () => registration.problem() ?? true,
     async close() {
       await router.inFlight.drained();
+      await router.broadcasts.close();
       router.holds.close();
       await router.sweep.close();
       await router.follower.close();
@@ -85,7 +95,8 @@ function assemble(parts: RouterParts) {
   const limits: RouterLimits = { ...given, requestMs: Math.min(given.requestMs, lapseMs) };
   const bell = new Bell(clock);
   const inFlight = new InFlight((index) => registration.requestsOver(index));
-  const tables = new Tables({ records, clock, logger, observer, bell });
+  const { records: settings } = parts.settings;
+  const tables = new Tables({ records, settings, clock, logger, observer, bell });
   const registration = new Registration({
     registry,
     tables,
@@ -129,14 +140,17 @@ function assemble(parts: RouterParts) {
   };
   const follower = new TaskFollower({ clock, bell, logger });
   const idsOf = follower.idsOf.bind(follower);
-  const book = new TaskBook({ clientTasks, records, repairs, traffic, tables, logger, observer, idsOf });
+  const book = new TaskBook({ clientTasks, records, repairs, settings, traffic, tables, logger, observer, idsOf });
   const sweep = new TaskSweep({ clientTasks, follower, registration, clock, logger });
   const tasks = new TaskWriter(clientTasks, follower, clock);
   const { admin, clientOf } = parts;
+  const broadcasts = new Broadcasts({ ...parts.settings, settings, records, clock, logger });
   return {
     registration,
     watch,
     inFlight,
+    tables,
+    broadcasts,
     holds,
     follower,
     sweep,
@@ -154,7 +168,7 @@ function assemble(parts: RouterParts) {
       logger,
       entryMs,
     }),
-    settings: new SettingsCalls({ records, registration, tables, tasks, clientOf }),
+    settings: new SettingsCalls({ records, registration, tables, tasks, broadcasts, clientOf }),
     queries: new TaskQueries(clientTasks, book, follower),
     reads: createReads({
       tables: readTables(registration, tables, inFlight),

@@ -5,7 +5,7 @@
 import type { IndexEntry, RoutingTable, ShardRoute } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { EpochRegressedError, IndexUnknownError } from '../../errors.ts';
-import type { Clock, Logger, Records, RouterObserver } from '../../ports.ts';
+import type { Clock, Logger, Records, RouterObserver, SettingsRecord, SettingsRecords } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 
 /** One index at one epoch. Never changes: a newer one takes its place. */
@@ -13,10 +13,13 @@ export interface Snapshot {
   readonly entry: IndexEntry;
   readonly table: RoutingTable;
   readonly nodes: ReadonlyMap<string, TopologyNode>;
+  /** Changes of it raise the table's epoch. */
+  readonly settings: SettingsRecord;
 }
 
 export interface TablesOptions {
   readonly records: Pick<Records, 'topology' | 'index' | 'table'>;
+  readonly settings: Pick<SettingsRecords, 'read'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: RouterObserver;
@@ -77,6 +80,11 @@ export class Tables {
     return this.#snapshots.has(index);
   }
 
+  /** Undefined for an index that is not known. */
+  settings(index: string): SettingsRecord | undefined {
+    return this.#snapshots.get(index)?.settings;
+  }
+
   all(): readonly Snapshot[] {
     return [...this.#snapshots.values()];
   }
@@ -123,15 +131,15 @@ export class Tables {
   }
 
   async #read(index: string): Promise<boolean> {
-    const { records, bell } = this.#options;
-    const [entry, table] = await Promise.all([records.index(index), records.table(index)]);
+    const { records, settings: kept, bell } = this.#options;
+    const [entry, table, settings] = await Promise.all([records.index(index), records.table(index), kept.read(index)]);
     if (entry === null || table === null) return this.#forget(index);
     const seen = this.#seen(index);
     if (seen !== undefined && table.epoch < seen) return this.#refuse(index, table.epoch, seen);
     const before = this.#snapshots.get(index)?.table.epoch;
     this.#regressed.delete(index);
     this.#gone.delete(index);
-    this.#snapshots.set(index, { entry, table, nodes: this.#nodes });
+    this.#snapshots.set(index, { entry, table, nodes: this.#nodes, settings });
     if (before === table.epoch) return false;
     bell.ring(tableBell(index));
     return true;
