@@ -9,6 +9,7 @@ import { addKeyCommands } from './key-commands.ts';
 import { addNodeCommands } from './node-commands.ts';
 import { say } from './output.ts';
 import { addProcessCommands } from './process-commands.ts';
+import { addSettingsCommands } from './settings-commands.ts';
 import { addStatusCommands } from './status-commands.ts';
 
 const HELP = `
@@ -50,6 +51,7 @@ function buildProgram(): Command {
   addIndexCommands(program);
   addNodeCommands(program);
   addEventCommands(program);
+  addSettingsCommands(program);
   addStatusCommands(program);
   addConfigCommands(program);
   addKeyCommands(program);

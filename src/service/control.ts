@@ -26,6 +26,7 @@ export async function openControl(config: Config): Promise<Control> {
   return {
     config,
     records,
+    settings: base.settings,
     fleet: createFleetWriter(scripts, config.auditMaxEntries),
     producer,
     clock,
