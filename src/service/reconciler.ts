@@ -23,7 +23,7 @@ export function openReconciler(base: Base): { close(): Promise<void> } {
     connection,
     leases,
     scopeOf: dutyScope,
-    duties: openDuties({ ...base, router }),
+    duties: openDuties({ ...base, router, leases }),
     concurrency: config.reconcileConcurrency,
   });
   return {
