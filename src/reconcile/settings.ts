@@ -6,7 +6,7 @@
 import { settingsLacking } from '../core/settings-change.ts';
 import { withKeys, withoutSecrets, withReferences } from '../core/settings-secrets.ts';
 import { fingerprintOf } from '../core/settings-text.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, TimeoutError } from '../errors.ts';
 import type { Duty, DutyResult, Lease, Logger, Records, SettingsRecord } from '../ports.ts';
 import { Broadcasts, type BroadcastsParts } from '../routing/settings/broadcasts.ts';
 import { commonSettings, IndexNodes, type Shown } from '../routing/settings/index-nodes.ts';
@@ -21,6 +21,8 @@ export interface SettingsDutyParts extends Omit<BroadcastsParts, 'records'> {
 
 /** A broadcast that nobody drives is missed by clients that wait for its task. */
 const RESUME_MS = 5_000;
+/** Beyond the time after which a silent node ends a change a task is left to the next round. */
+const TASK_MS = 10_000;
 
 export function settingsDuties(parts: SettingsDutyParts): readonly Duty[] {
   const broadcasts = new Broadcasts(parts);
@@ -35,7 +37,9 @@ export function settingsDuties(parts: SettingsDutyParts): readonly Duty[] {
         return records.filter(({ broadcast }) => broadcast !== null).map(({ index }) => index);
       },
       run: (index, { signal }) =>
-        underLease(parts, index, signal, async (lease) => ({ resumed: await broadcasts.resume(index, lease, signal) })),
+        briefly(parts, index, signal, async (lease, over) => ({
+          resumed: await broadcasts.resume(index, lease, over),
+        })),
     },
     {
       name: 'settings-drift',
@@ -43,9 +47,31 @@ export function settingsDuties(parts: SettingsDutyParts): readonly Duty[] {
       isOn: parts.driftIntervalMs > 0,
       tasks: uids,
       run: (index, { signal }) =>
-        underLease(parts, index, signal, (lease) => new DriftLook(parts, index, lease, signal).run()),
+        briefly(parts, index, signal, (lease, over) => new DriftLook(parts, index, lease, over).run()),
     },
   ];
+}
+
+/** A node may index for hours before it applies a change; other tasks of reconcilers do not wait for that. */
+async function briefly(
+  parts: SettingsDutyParts,
+  index: string,
+  signal: AbortSignal,
+  act: (lease: Lease, signal: AbortSignal) => Promise<DutyResult>,
+): Promise<DutyResult> {
+  const late = new AbortController();
+  const cancel = parts.clock.timer(parts.verifyTimeoutMs + TASK_MS, () =>
+    late.abort(new TimeoutError('nodes have not applied a change yet')),
+  );
+  try {
+    const over = AbortSignal.any([signal, late.signal]);
+    return await underLease(parts, index, over, (lease) => act(lease, over));
+  } catch (error) {
+    if (!late.signal.aborted || signal.aborted) throw error;
+    return { left: messageOf(error) };
+  } finally {
+    cancel();
+  }
 }
 
 /** The lease under which settings of the index are changed, whoever does it. */

@@ -52,6 +52,16 @@ it('a node that falls silent ends the change after the timeout, the others are s
   expect((await scene.record('falls')).nodeVersions).toEqual({ n1: 1, n2: 1, n3: 1 });
 }, 30_000);
 
+it('a reconciler does not wait for ever for a node that indexes: the next round goes on', async () => {
+  await scene.index('slow');
+  const answer = await scene.leave('slow', { stopWords: ['a'] });
+  expect(await scene.duty('settings-broadcast', 'slow')).toEqual({ left: 'nodes have not applied a change yet' });
+  expect((await scene.record('slow')).broadcast).not.toBeNull();
+  await scene.node('n1').resume();
+  expect(await scene.duty('settings-broadcast', 'slow')).toEqual({ resumed: true });
+  expect((await scene.calls.task(answer)).status).toBe('succeeded');
+}, 40_000);
+
 it('drift is told of and left alone where repairing is off, and reads at its version pass the node by', async () => {
   await scene.index('told');
   await scene.changed('told', { stopWords: ['desired'] });

@@ -4,7 +4,6 @@ import { proposed } from '../../src/core/settings-broadcast.ts';
 import { keys, settingsScope } from '../../src/redis/keys.ts';
 import { openLeases } from '../../src/service.ts';
 import { HandMover } from '../support/hand-mover.ts';
-import { RouterCalls } from '../support/router-calls.ts';
 import { SettingsScene } from '../support/settings.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -29,35 +28,22 @@ async function everythingIn({ fleet }: SettingsScene): Promise<string> {
   return JSON.stringify(texts);
 }
 
-/** A router that begins a change, and dies before the nodes have applied it. */
-async function leaves(uid: string, body: unknown): Promise<{ readonly task: number }> {
-  await scene.node('n1').pause();
-  const mine = scene.calls;
-  scene.calls = await RouterCalls.open(scene.fleet.base);
-  const answer = await scene.change(uid, body);
-  expect(answer.status).toBe(202);
-  await scene.calls.close();
-  scene.calls = mine;
-  expect((await scene.record(uid)).broadcast).not.toBeNull();
-  return { task: Number(answer.body['taskUid']) };
-}
-
 describe('a process that dies in the middle', () => {
   it('is followed by a reconciler, which commits once', async () => {
     await scene.index('left');
-    const { task } = await leaves('left', { stopWords: ['a'] });
+    const answer = await scene.leave('left', { stopWords: ['a'] });
     await scene.node('n1').resume();
     expect(await scene.duty('settings-broadcast', 'left')).toEqual({ resumed: true });
     expect(await scene.duty('settings-broadcast', 'left')).toEqual({ resumed: false });
     expect((await scene.record('left')).version).toBe(1);
     expect(await scene.shown('left', 'stopWords')).toEqual([['a'], ['a'], ['a']]);
-    const ended = await scene.calls.task({ status: 202, headers: {}, body: { taskUid: task } });
+    const ended = await scene.calls.task(answer);
     expect(ended).toMatchObject({ status: 'succeeded', details: { stopWords: ['a'] } });
   });
 
   it('is followed by the next router that is asked, where no reconciler runs', async () => {
     await scene.index('next');
-    await leaves('next', { stopWords: ['a'] });
+    await scene.leave('next', { stopWords: ['a'] });
     await scene.node('n1').resume();
     await untilTrue(async () => (await scene.change('next', { dictionary: ['x'] })).status === 202);
     await untilTrue(async () => (await scene.record('next')).version === 2);
@@ -66,7 +52,7 @@ describe('a process that dies in the middle', () => {
 
   it('is set back where it had been given a key that nobody else knows', async () => {
     await scene.index('own');
-    const { task } = await leaves('own', {
+    const answer = await scene.leave('own', {
       embedders: { e: { source: 'openAi', apiKey: 'sk-own' } },
       stopWords: ['a'],
     });
@@ -76,7 +62,7 @@ describe('a process that dies in the middle', () => {
     expect(await scene.shown('own', 'stopWords')).toEqual([[], [], []]);
     expect(await scene.shown('own', 'embedders')).toEqual([{}, {}, {}]);
     expect(await scene.record('own')).toMatchObject({ version: 0, frozen: null });
-    const ended = await scene.calls.task({ status: 202, headers: {}, body: { taskUid: task } });
+    const ended = await scene.calls.task(answer);
     expect(ended).toMatchObject({ status: 'failed', error: { code: 'miroir_node_task_failed' } });
   });
 });
