@@ -188,7 +188,10 @@ async function beforeOf({ desired }: SettingsRecord, shown: readonly Shown[]): P
 }
 
 const inFlight = (index: string): SettingsInFlightError =>
-  new SettingsInFlightError(`another change of the settings of ${index} is under way`, {
-    remedy: 'send it again when the task of that one has ended',
-    details: { index },
-  });
+  new SettingsInFlightError(
+    `another change of the settings of ${index} is under way, or may be, since Redis or a process has restarted`,
+    {
+      remedy: 'send it again when the task of that one has ended, or in some ten seconds',
+      details: { index },
+    },
+  );
