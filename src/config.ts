@@ -19,6 +19,8 @@ export type Config = {
   readonly nodeKeys: ReadonlyMap<string, string>;
   /** Origins a key may be sent to, from MIROIR_NODE_KEY_ORIGINS_<REF>; without an entry: node_origins. */
   readonly nodeKeyOrigins: ReadonlyMap<string, readonly string[]>;
+  /** Keys of embedders by reference, from MIROIR_EMBEDDER_KEY_<REF>; never printed. */
+  readonly embedderKeys: ReadonlyMap<string, string>;
 };
 
 const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
@@ -26,6 +28,7 @@ export const environmentName = (name: ConfigKey): string => `MIROIR_${name.toUpp
 
 const KEY_PREFIX = 'MIROIR_NODE_KEY_';
 const ORIGINS_PREFIX = 'MIROIR_NODE_KEY_ORIGINS_';
+const EMBEDDER_PREFIX = 'MIROIR_EMBEDDER_KEY_';
 /** Names that are not keys of the table but are ours all the same. */
 const OTHER_NAMES = new Set(['MIROIR_CONFIG', 'MIROIR_TEST_NODES', 'MIROIR_TEST_API_KEY']);
 
@@ -84,10 +87,12 @@ export function loadConfig(
   }
   const nodeKeys = new Map<string, string>();
   const nodeKeyOrigins = new Map<string, readonly string[]>();
+  const embedderKeys = new Map<string, string>();
   for (const [name, text] of Object.entries(environment)) {
     if (text === undefined || !name.startsWith('MIROIR_')) continue;
     if (name.startsWith(ORIGINS_PREFIX)) nodeKeyOrigins.set(name.slice(ORIGINS_PREFIX.length), text.split(','));
     else if (name.startsWith(KEY_PREFIX)) nodeKeys.set(name.slice(KEY_PREFIX.length), text);
+    else if (name.startsWith(EMBEDDER_PREFIX)) embedderKeys.set(name.slice(EMBEDDER_PREFIX.length), text);
     else if (!OTHER_NAMES.has(name) && !(name.slice(7).toLowerCase() in CONFIG_KEYS)) {
       problems.push(`${name}: no such key; see \`miroir config schema\``);
     }
@@ -99,7 +104,7 @@ export function loadConfig(
     });
   }
   const entries = [...values].map(([name, value]) => [camel(name), value] as const);
-  return Object.freeze({ ...Object.fromEntries(entries), nodeKeys, nodeKeyOrigins }) as unknown as Config;
+  return Object.freeze({ ...Object.fromEntries(entries), nodeKeys, nodeKeyOrigins, embedderKeys }) as unknown as Config;
 }
 
 /**
@@ -113,6 +118,7 @@ export function environmentOf(config: Config): Record<string, string> {
     // A list is written with commas, a flag as true or false.
     ...names.map((name) => [environmentName(name), String(value[camel(name)])]),
     ...[...config.nodeKeys].map(([reference, secret]) => [`${KEY_PREFIX}${reference}`, secret]),
+    ...[...config.embedderKeys].map(([reference, secret]) => [`${EMBEDDER_PREFIX}${reference}`, secret]),
     ...[...config.nodeKeyOrigins].map(([reference, origins]) => [`${ORIGINS_PREFIX}${reference}`, origins.join(',')]),
   ]) as Record<string, string>;
 }

@@ -17,6 +17,7 @@ export type * from './ports/queue.ts';
 export type * from './ports/redis-health.ts';
 export type * from './ports/registry.ts';
 export type * from './ports/runs.ts';
+export type * from './ports/settings.ts';
 export type * from './ports/telemetry.ts';
 export type * from './ports/tombstones.ts';
 export type * from './ports/traffic.ts';

@@ -12,6 +12,7 @@ import { addMoveCommands } from './move-commands.ts';
 import { addNodeCommands } from './node-commands.ts';
 import { say } from './output.ts';
 import { addProcessCommands } from './process-commands.ts';
+import { addSettingsCommands } from './settings-commands.ts';
 import { addStatusCommands } from './status-commands.ts';
 
 const HELP = `
@@ -55,6 +56,7 @@ function buildProgram(): Command {
   addNodeCommands(program);
   addMoveCommands(program);
   addEventCommands(program);
+  addSettingsCommands(program);
   addStatusCommands(program);
   addDoctorCommand(program);
   addAntiEntropyCommands(program);

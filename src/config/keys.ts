@@ -167,6 +167,31 @@ export const CONFIG_KEYS = {
     'ms',
     'how often lists are looked at: an owner that is back is level within seconds; with none a look is one read an index',
   ),
+  settings_strategy: key(
+    z.enum(['two_phase', 'sequential']),
+    'two_phase',
+    'two_phase or sequential',
+    'all nodes at once; one after the other keeps the others fast while one indexes, and differs for longer',
+  ),
+  settings_verify_timeout_s: key(
+    whole(1, 86_400),
+    60,
+    's',
+    'the original value: a node that does not answer for so long ends a change of settings, and it is set back',
+  ),
+  settings_max_retries: key(
+    whole(0, 20),
+    3,
+    'tries',
+    'the original value: then writes are frozen, since nodes that index differently answer differently',
+  ),
+  settings_drift_interval_s: key(
+    whole(0, 86_400),
+    300,
+    's, 0 = never',
+    'the original value: nodes are compared with the settings that are desired, one small read each',
+  ),
+  settings_drift_auto_repair: key(flag, true, 'boolean', 'the original value; false: drift is only told of'),
   sweep_interval_ms: key(whole(100, 3_600_000), 30_000, 'ms', 'how often moves without a job are looked for'),
   journal_max_ids: key(
     whole(1, 1_000_000),

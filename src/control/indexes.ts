@@ -38,7 +38,7 @@ const LOOK_MS = 50;
 const TRIES = 5;
 
 /** What creating needs; a router has it, too. */
-export type CreationParts = Omit<ControlParts, 'producer'>;
+export type CreationParts = Omit<ControlParts, 'producer' | 'settings'>;
 
 /** Creates the index on every node that will own shards of it, then registers it. Safe to repeat until registered. */
 export async function createIndex(parts: CreationParts, wanted: NewIndex): Promise<IndexEntry> {

@@ -1,10 +1,11 @@
 /** What operator verbs work with. */
 import type { TopologyNode } from '../core/topology.ts';
-import type { Clock, EventSender, FleetWriter, NodeClient, Records } from '../ports.ts';
+import type { Clock, EventSender, FleetWriter, NodeClient, Records, SettingsRecords } from '../ports.ts';
 
 export interface ControlParts {
   readonly records: Records;
   readonly fleet: FleetWriter;
+  readonly settings: SettingsRecords;
   readonly producer: EventSender;
   readonly clock: Clock;
   /** A node's client; no lease bounds it. Its calls throw `NodeOriginError` for a node that is not allowed. */

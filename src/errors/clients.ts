@@ -72,3 +72,21 @@ export class GatewayPortError extends MiroirError {
   readonly code = 'miroir_gateway_port';
   readonly retryable = false;
 }
+
+/** Another change of the index's settings is under way, or moves or its deletion have to wait for one. Send it again when its task has ended; `miroir settings show` tells how far it is. */
+export class SettingsInFlightError extends MiroirError {
+  readonly code = 'miroir_settings_in_flight';
+  readonly retryable = true;
+}
+
+/** Nodes of the index could not be brought to the same settings, and its writes are refused with 503 until they are: change the settings again with success, or end it with `miroir settings thaw` once the nodes are equal. */
+export class SettingsDivergenceError extends MiroirError {
+  readonly code = 'miroir_settings_divergence';
+  readonly retryable = true;
+}
+
+/** Some shard of the index has no node at the settings version that the read asks for (`X-Miroir-Min-Settings-Version`). Normal while settings are changed or a node is behind: ask again, or for less. */
+export class SettingsStaleError extends MiroirError {
+  readonly code = 'miroir_settings_version_stale';
+  readonly retryable = true;
+}

@@ -15,6 +15,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** The client takes answers without the shards that nobody can serve. */
   readonly partial: boolean;
+  /** The client wants nodes at this version of the index’s settings, or later. */
+  readonly minSettingsVersion?: number;
   /** The media type, refused when it is none of these. */
   contentType<T extends string>(accepted: readonly T[]): T;
   /** Throws `BodyTooLarge` over its limit. */
@@ -41,7 +43,8 @@ export function indexOf({ params }: Call): string {
   return isIndexUid(uid) ? uid : refuse('invalid_index_uid', `\`${uid}\` ${INDEX_UID_RULE}`);
 }
 
-export const reading = ({ signal, partial }: Call): ReadOptions => ({ signal, partial });
+export const reading = ({ signal, partial, minSettingsVersion }: Call): ReadOptions =>
+  minSettingsVersion === undefined ? { signal, partial } : { signal, partial, minSettingsVersion };
 
 export const writing = ({ signal, onHeld }: Call, customMetadata?: string): WriteOptions =>
   customMetadata === undefined ? { signal, onHeld } : { signal, onHeld, customMetadata };

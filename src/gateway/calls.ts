@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OverloadedError, TimeoutError } from '../errors.ts';
 import type { ClientAnswer, Router } from '../routing/api.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { overloaded } from './answers.ts';
+import { overloaded, refuse } from './answers.ts';
 import { type Collector, contentType, readBody } from './bodies.ts';
 import type { Call, Route } from './call.ts';
 import { type GatewayTimings, JSON_BODY_MAX_BYTES } from './limits.ts';
@@ -25,6 +25,18 @@ export const CLIENT_GONE = new Error('the client went away');
 
 /** A client sends this to be given what there is, without the shards that nobody can serve. */
 const PARTIAL_HEADER = 'x-miroir-partial';
+/** And this to be answered by nodes at a version of the index's settings, or later. */
+const FLOOR_HEADER = 'x-miroir-min-settings-version';
+
+/** Null when the header is not there. */
+export function settingsFloor(text: string | readonly string[] | undefined): number | null {
+  if (text === undefined) return null;
+  if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text);
+  return refuse(
+    'bad_request',
+    'The header `X-Miroir-Min-Settings-Version` is no settings version: give a whole number.',
+  );
+}
 
 export class Calls {
   readonly #router: Router;
@@ -50,6 +62,7 @@ export class Calls {
     // Whoever watches over the gateway asks the open routes, and most of all when there is much to do.
     if (route.action !== null && this.#running.size >= this.#limits.inFlightMax)
       overloaded('too many requests are under way in this gateway');
+    const floor = settingsFloor(request.headers[FLOOR_HEADER]);
     const { callMs } = this.#limits.timings;
     const controller = new AbortController();
     const onClose = (): void => controller.abort(CLIENT_GONE);
@@ -79,6 +92,7 @@ export class Calls {
         signal: controller.signal,
         onHeld: (over) => void held.push(over),
         partial: request.headers[PARTIAL_HEADER] === 'allow',
+        ...(floor === null ? {} : { minSettingsVersion: floor }),
         limits: {
           documentsMaxBytes: this.#limits.bodyMaxBytes,
           jsonMaxBytes: Math.min(this.#limits.bodyMaxBytes, JSON_BODY_MAX_BYTES),

@@ -16,6 +16,7 @@ import type {
   Permit,
   Records,
   RepairLists,
+  SettingsRecords,
 } from '../ports.ts';
 import type { LateWrites } from './late-writes.ts';
 import type { TargetLoads } from './target-load.ts';
@@ -47,6 +48,10 @@ export interface PhaseContext {
   readonly writer: MoveWriter;
   readonly journal: JournalWriter;
   readonly repairs: RepairLists;
+  /** What the settings of the index shall be. */
+  readonly desired: Pick<SettingsRecords, 'read'>;
+  /** An embedder's key by its name. Throws `InvalidInputError` where this process has none. */
+  keyOf(this: void, reference: string): string;
   /** A node's client under this lease. Throws `NodeUnknownError` when the topology has no such node. */
   node(id: string): NodeClient;
   /** Waits for tasks of a node; one poll for all moves of the index. */

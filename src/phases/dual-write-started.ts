@@ -11,7 +11,7 @@ import type { NodeClient, RouteRead } from '../ports.ts';
 import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
-import { equalizeSettings } from './index-settings.ts';
+import { assertNoBroadcast, equalizeSettings } from './index-settings.ts';
 import { waitForRepair } from './last-holder.ts';
 import { deleteShard } from './leftovers.ts';
 import { isLevelable } from './level.ts';
@@ -97,6 +97,7 @@ export const dualWriteStarted: Phase = {
   name: 'DualWriteStarted',
   async run(context) {
     const { move, writer, log } = context;
+    await assertNoBroadcast(context);
     const read = await lookAgain(context);
     await ensureSource(context);
     if (read.route.state === 'stable') await chooseSource(context, read.route.owners);

@@ -1,23 +1,21 @@
 /** Settings of the index on both nodes of a move: compared, and given to a target that serves nothing of the index yet. */
-import { PreflightError } from '../errors.ts';
+import { settingsLacking } from '../core/settings-change.ts';
+import { withKeys, withoutSecrets, withReferences } from '../core/settings-secrets.ts';
+import type { Settings } from '../core/settings-text.ts';
+import { MoveWaitingError, PreflightError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { sendWrite } from './late-writes.ts';
 
-/** Canonical text of settings: object keys sorted at every level, arrays as they are (their order matters). */
-function settingsText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(settingsText).join(',')}]`;
-  if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([name, inner]) => `${JSON.stringify(name)}:${settingsText(inner)}`).join(',')}}`;
-  }
-  return JSON.stringify(value);
+/**
+ * A change of settings is under way: its nodes are not equal yet. No other begins while the move is there
+ * (settings-propose.lua), so what this has seen stays until the move has settled.
+ */
+export async function assertNoBroadcast({ desired, entry }: PhaseContext): Promise<void> {
+  const { broadcast } = await desired.read(entry.uid);
+  if (broadcast === null) return;
+  throw new MoveWaitingError(`settings: those of ${entry.uid} are being changed`, 250);
 }
-
-const differing = (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] =>
-  [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (name) => settingsText(a[name]) !== settingsText(b[name]),
-  );
 
 /** Whether clients are served some shard of the index from there, so that its settings are theirs to change. */
 async function serves({ records, entry }: PhaseContext, { node }: NodeClient): Promise<boolean> {
@@ -25,10 +23,23 @@ async function serves({ records, entry }: PhaseContext, { node }: NodeClient): P
   return table?.shards.some(({ owners, readers }) => [...owners, ...readers].includes(node.id)) ?? false;
 }
 
-/** Returns when both nodes have the same settings. Throws `PreflightError` where the target's are not ours to change. */
+/** What the target has to have: what is desired, or what the source has while nobody has said. */
+async function wantedOf({ desired, entry }: PhaseContext, source: NodeClient): Promise<Settings> {
+  const record = await desired.read(entry.uid);
+  // What a node shows of a secret is no secret.
+  return record.desired?.settings ?? withReferences(await source.settings(entry.uid));
+}
+
+/** Names of settings in which either has what the other has not. */
+const differing = (wanted: Settings, found: Settings): string[] => {
+  const [a, b] = [withoutSecrets(wanted), withoutSecrets(found)];
+  return Object.keys(settingsLacking(a, b));
+};
+
+/** Returns when the target has the settings. Throws `PreflightError` where the target's are not ours to change. */
 export async function equalizeSettings(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
   const { uid } = context.entry;
-  const [wanted, found] = await Promise.all([source.settings(uid), target.settings(uid)]);
+  const [wanted, found] = await Promise.all([wantedOf(context, source), target.settings(uid)]);
   const names = differing(wanted, found);
   if (names.length === 0) return;
   // What it holds and serves nobody is left over from a time when it owned shards: settings have passed it by since.
@@ -38,7 +49,8 @@ export async function equalizeSettings(context: PhaseContext, source: NodeClient
       { remedy: 'make the settings equal on both nodes' },
     );
   }
-  const sent = await sendWrite(context, target, () => target.updateSettings(uid, wanted));
+  const lacking = withKeys(settingsLacking(wanted, found), context.keyOf);
+  const sent = await sendWrite(context, target, () => target.updateSettings(uid, lacking));
   const task = await context.tasks(target).ended(sent);
   const left = differing(wanted, await target.settings(uid));
   if (left.length === 0) return;

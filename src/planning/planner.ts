@@ -3,17 +3,18 @@ import type { PlannedMove } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
 import { repairBegun } from '../core/repair.ts';
 import { failedBySight } from '../core/seen.ts';
-import type { Topology, TopologyNode } from '../core/topology.ts';
+import type { Topology } from '../core/topology.ts';
 import { ConflictError } from '../errors.ts';
 import type { EventOutcome, Planner } from '../ports.ts';
+import { Arrivals } from './arrivals.ts';
 import { decide } from './decide.ts';
 import { Failures } from './failures.ts';
 import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { takeUpRun } from './new-run.ts';
 import { finishPlanning, replan } from './replan.ts';
-import { forgetSightings, sightNodes } from './sightings.ts';
-import { brings, claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
+import { sightNodes } from './sightings.ts';
+import { claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
 /** Times an event is decided anew because somebody changed the topology meanwhile. */
 const TRIES = 5;
@@ -45,13 +46,13 @@ class LeadingPlanner implements Planner {
   /** Moves to look at every second: they wait for another of their shard, or have just been planned. */
   #behind: ReadonlySet<string> = new Set();
   readonly #replans = new Map<string, number[]>();
-  /** By arriving node: a move that brings it a shard. */
-  readonly #bringing = new Map<string, string>();
+  readonly #arrivals: Arrivals;
 
   constructor(parts: PlanningParts) {
     this.#parts = parts;
     this.#failures = new Failures(parts);
     this.#health = new Health(parts);
+    this.#arrivals = new Arrivals(parts);
   }
 
   handle(name: string, data: unknown): Promise<EventOutcome> {
@@ -268,38 +269,10 @@ class LeadingPlanner implements Planner {
     return may;
   }
 
-  /** Asked every second: as long as the move found last is under way, the hundreds of others need not be read. */
-  async #isAwaited(nodeId: string): Promise<boolean> {
-    const { records } = this.#parts;
-    const known = await records.move(this.#bringing.get(nodeId) ?? '');
-    if (known !== null && brings(known, nodeId)) return true;
-    const next = (await records.unfinishedMoves()).find((move) => brings(move, nodeId));
-    if (next === undefined) this.#bringing.delete(nodeId);
-    else this.#bringing.set(nodeId, next.id);
-    return next !== undefined;
-  }
-
-  /** A node that waits for no shard any more is a full member. */
+  /** A restored node may be read from now on, so what was blocked for want of a source can be planned. */
   async #activateNodes(topology: Topology): Promise<void> {
-    const { writer, logger } = this.#parts;
-    const arriving = topology.nodes.filter(({ state }) => state === 'joining' || state === 'restoring');
-    if (arriving.length === 0 || (await writer.unplanned()).length > 0) return;
-    const awaiting = await Promise.all(arriving.map(({ id }) => this.#isAwaited(id)));
-    const arrived = arriving.filter((_, at) => awaiting[at] === false);
-    if (arrived.length === 0) return;
-    const ids = arrived.map(({ id }) => id).join(', ');
-    const changes = arrived.map((node) => ({ id: node.id, node: { ...node, state: 'active' } satisfies TopologyNode }));
-    // While they were on their way nobody looked; what was seen before that is no measure any more.
-    await forgetSightings(
-      this.#parts,
-      arrived.map((node) => node.id),
-    );
-    // A restored node may be read from now on, so what was blocked for want of a source can be planned.
-    const mayUnblock = arrived.some(({ state }) => state === 'restoring');
-    const why = `${ids} arrived`;
-    await writer.commitTopology(topology.version, changes, { why, ...(mayUnblock ? { plan: EVERY_INDEX } : {}) });
-    logger.info({ nodes: ids }, 'nodes are active');
-    if (mayUnblock) await this.#replan([EVERY_INDEX], why);
+    const why = await this.#arrivals.activate(topology);
+    if (why !== null) await this.#replan([EVERY_INDEX], why);
   }
 }
 

@@ -21,6 +21,8 @@ export interface ClientTaskRecord {
   readonly enqueuedAt: string;
   readonly customMetadata: string | null;
   readonly parts: readonly ClientTaskPart[];
+  /** The broadcast of settings that ends it; it has no parts then. */
+  readonly broadcast?: string;
   /** Groups that fell short of their quorum. */
   readonly degradedGroups: readonly number[];
   readonly outcome: ClientTaskOutcome | null;

@@ -48,3 +48,11 @@ export interface RouterObserver {
   /** Ids of a shard were put on the repair lists of this many owners. */
   missed(owners: number): void;
 }
+
+/** What changes of settings, and the care for them, tell about themselves; counted by telemetry, never read back. */
+export interface SettingsObserver {
+  /** So many nodes show other settings than they were sent. */
+  mismatch(nodes: number): void;
+  /** A node whose settings had drifted has those that are desired again. */
+  driftRepaired(index: string, node: string): void;
+}

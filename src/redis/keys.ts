@@ -62,6 +62,8 @@ export const keys = {
   handed: `${PREFIX}:handed`,
   /** Run id of Redis as last seen, and since when; the one that the planner has taken up. */
   run: `${PREFIX}:run`,
+  /** Hash of what an index's settings shall be: version, settings, versions of nodes, a broadcast under way. */
+  settings: (index: string): string => `${PREFIX}:settings:${index}`,
   /** Tasks as clients see them: counter, records, uids of all and of each index. */
   clientTaskCounter: `${PREFIX}:tasks:seq`,
   clientTaskPrefix: `${PREFIX}:task:`,
@@ -84,5 +86,7 @@ export const keys = {
 export const rebalanceScope = (index: string): string => `rebalance:${index}`;
 /** Scope of the lease under which one reconciler at a time runs a task of a duty. */
 export const dutyScope = (duty: string, task: string): string => `reconcile:${duty}:${task}`;
+/** Scope of the lease under which one process at a time changes the settings of an index; the original's name. */
+export const settingsScope = (index: string): string => `settings_broadcast:${index}`;
 /** Scope of the lease under which one process at a time plans. */
 export const PLANNER_SCOPE = 'planner';

@@ -67,6 +67,7 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
           keys.deleting(uid),
           keys.sightings(uid),
           keys.doubt(uid),
+          keys.settings(uid),
         ],
         [uid, auditMaxEntries, keys.movePrefix, DELETION_MS, keys.tombstonesPrefix(uid)],
       );

@@ -63,6 +63,8 @@ export function refusalError(name: string, { refused, detail }: Refusal): Miroir
     case 'exists':
       return new IndexConflictError('the index is registered already', { field: 'index_uid', details });
     case 'conflict':
+    case 'broadcast':
+    case 'moving':
     case 'phase':
     case 'hold_over':
     case 'counted':

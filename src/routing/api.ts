@@ -9,7 +9,7 @@ import type { TurnIds } from '../ports.ts';
  */
 export interface ClientAnswer {
   readonly status: number;
-  /** Lower-case names: `retry-after`, `x-miroir-degraded`, `x-miroir-partial`. */
+  /** Lower-case names: `retry-after`, `x-miroir-degraded`, `x-miroir-partial`, `x-miroir-settings-version`. */
   readonly headers: Readonly<Record<string, string>>;
   /** JSON text; empty for 204. */
   readonly body: string;
@@ -29,6 +29,8 @@ export interface WriteOptions extends CallOptions {
 export interface ReadOptions extends CallOptions {
   /** The client takes an answer without the shards that nobody can serve; it is marked. */
   readonly partial?: boolean;
+  /** Only nodes at this version of the index's settings may answer. */
+  readonly minSettingsVersion?: number;
 }
 
 /** Where `GET /tasks` starts and what it is narrowed to. */

@@ -2,6 +2,8 @@
  * The fields that splitting adds to every document, and the index settings that they need. None ends in "id", which
  * would make it a candidate for a primary key.
  */
+import { withoutSecrets } from '../core/settings-secrets.ts';
+import type { Settings } from '../core/settings-text.ts';
 import { UPDATED_AT_FIELD } from '../core/survivor.ts';
 import { InvalidInputError } from '../errors.ts';
 
@@ -14,7 +16,7 @@ export const MIROIR_FIELDS = [SHARD_FIELD, SLOT_FIELD, UPDATED_AT_FIELD] as cons
 
 const FILTERED_FIELDS: readonly string[] = [SHARD_FIELD, SLOT_FIELD];
 
-export type Settings = Readonly<Record<string, unknown>>;
+export type { Settings } from '../core/settings-text.ts';
 
 /**
  * The rule that lets windows be read. Granular and without facet search, which is cheaper to index than a plain
@@ -63,17 +65,6 @@ export function withoutMiroirSettings(settings: Settings): Settings {
   const { filterableAttributes } = settings;
   if (!Array.isArray(filterableAttributes)) return settings;
   return { ...settings, filterableAttributes: filterableAttributes.filter((rule) => !isOnlyOurs(rule)) };
-}
-
-const HIDDEN = 'XXX...';
-const SECRETS: ReadonlySet<string> = new Set(['apiKey', 'headers']);
-
-/** A node, too, hides in its tasks what embedders authenticate with. */
-function withoutSecrets(settings: Settings): Settings {
-  const { embedders } = settings;
-  if (embedders === undefined) return settings;
-  const hide = (name: string, value: unknown): unknown => (SECRETS.has(name) && value !== null ? HIDDEN : value);
-  return { ...settings, embedders: JSON.parse(JSON.stringify(embedders, hide)) as unknown };
 }
 
 /** What a task shows of a change: as the node words it, if it is known, without our rule and without secrets. */

@@ -14,6 +14,7 @@ import { createPasses } from '../redis/passes.ts';
 import { createRecords } from '../redis/records.ts';
 import { createRepairLists } from '../redis/repairs.ts';
 import { createScripts } from '../redis/scripts.ts';
+import { createSettingsRecords } from '../redis/settings.ts';
 import { createTombstones } from '../redis/tombstones.ts';
 import { createTurns } from '../redis/turns.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -53,6 +54,7 @@ export async function openBase(
   }
   const scripts = createScripts(redis, failpoint, (reason) => observer.refused(reason));
   const records = createRecords({ redis, scripts, runChangeMs: timings.runChangeMs });
+  const settings = createSettingsRecords({ redis, scripts, auditMaxEntries: config.auditMaxEntries });
   const nodes = createNodes({ config, clock: systemClock, logger, metrics, failpoint });
   const observations = createObservations({ scripts, reportMs: timings.reportMs });
   const turns = createTurns({ scripts, clock: systemClock, entryMs: timings.routerEntryMs });
@@ -70,6 +72,7 @@ export async function openBase(
     redis,
     scripts,
     records,
+    settings,
     nodes,
     observations,
     turns,

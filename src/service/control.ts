@@ -45,6 +45,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     records,
     repairs,
     passes,
+    settings: base.settings,
     fleet: createFleetWriter(scripts, config.auditMaxEntries),
     producer,
     clock,

@@ -1,17 +1,21 @@
 /** The duties of a reconciler, each wired to what it needs. */
-import type { Duty } from '../ports.ts';
+import type { Duty, Leases } from '../ports.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
 import { repairListsDuty } from '../reconcile/repair-lists.ts';
+import { settingsDuties } from '../reconcile/settings.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
 import { openAntiEntropy } from './anti-entropy.ts';
 import type { Base } from './base.ts';
+import { openSettings } from './settings.ts';
 
 export interface DutyParts extends Base {
   /** Of the duties' queue. */
   readonly connection: Base['redis'];
   /** What a duty changes in documents goes through a router, by the rules for routers. */
   readonly router: Router & TurnTaker;
+  /** For what has a lease of its own besides that of the task. */
+  readonly leases: Leases;
 }
 
 /** In the order in which their rounds are scheduled. */
@@ -30,4 +34,15 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     everyMs: parts.config.repairListsIntervalMs,
   }),
   openAntiEntropy(parts),
+  ...settings(parts),
 ];
+
+const settings = (parts: DutyParts): readonly Duty[] =>
+  settingsDuties({
+    ...parts,
+    ...openSettings(parts, parts.leases),
+    settings: parts.settings,
+    records: parts.records,
+    driftIntervalMs: parts.config.settingsDriftIntervalS * 1_000,
+    autoRepair: parts.config.settingsDriftAutoRepair,
+  });

@@ -9,6 +9,7 @@ import { LateWrites } from '../phases/late-writes.ts';
 import { TargetLoads } from '../phases/target-load.ts';
 import { type TaskWatch, watchTasks } from '../phases/task-watch.ts';
 import { OUTDATED, OutdatedMove, undo } from '../phases/undo.ts';
+import { createEmbedderKeys } from '../nodes/embedder-keys.ts';
 import type { JournalWriter, Lease, MoveState, MoveWriter, NodeClient, Permit } from '../ports.ts';
 import { type Claims, startClaims } from '../queue/claims.ts';
 import { createMoveQueue } from '../queue/flows.ts';
@@ -35,6 +36,7 @@ function phaseWork(
   hurry: (move: MoveState) => Promise<void>,
 ): PhaseWork {
   const { config, records, repairs, nodes, clock, observer, timings, failpoint, logger } = base;
+  const keyOf = createEmbedderKeys(config.embedderKeys);
   const late = new LateWrites(clock, timings.residueMs);
   const watches = new Map<string, TaskWatch>();
   let entry: IndexEntry | null = null;
@@ -57,6 +59,8 @@ function phaseWork(
       writer,
       journal,
       repairs,
+      desired: base.settings,
+      keyOf,
       node(id) {
         const node = topology.nodes.find((one) => one.id === id);
         if (node === undefined)

@@ -23,7 +23,7 @@ function openReconciler(base: Base): { close(): Promise<void> } {
     connection,
     leases,
     scopeOf: dutyScope,
-    duties: openDuties({ ...base, connection, router }),
+    duties: openDuties({ ...base, connection, router, leases }),
     concurrency: config.reconcileConcurrency,
   });
   return {

@@ -12,6 +12,7 @@ import { createRouter } from '../routing/router/index.ts';
 import type { RouterLimits } from '../routing/router/index.ts';
 import { createRouterObserver } from '../telemetry/observer.ts';
 import type { Base } from './base.ts';
+import { openSettings, openUnwatchedLeases } from './settings.ts';
 
 export interface RouterOptions {
   /** What it is, for people: `gateway`. */
@@ -69,6 +70,7 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
       unregister: (uid) => fleet.deleteIndex(uid),
       told: (uid, deletion) => fleet.endDeletion(uid, deletion),
     },
+    settings: openSettings(base, openUnwatchedLeases(base)),
     clock,
     logger: logger.child({ part: 'router' }),
     observer: createRouterObserver(metrics),

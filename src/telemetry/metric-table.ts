@@ -274,6 +274,36 @@ export const METRICS = {
     help: 'Times that ids of a shard were put on the repair list of an owner that missed them',
     labels: NONE,
   },
+  settingsPhase: {
+    name: 'miroir_settings_broadcast_phase',
+    type: 'gauge',
+    help: 'How far a change of the index’s settings is: 0 idle, 1 propose, 2 verify, 3 commit',
+    labels: { index: null },
+  },
+  settingsVersion: {
+    name: 'miroir_settings_version',
+    type: 'gauge',
+    help: 'Version of the index’s settings: how often a change of them was committed',
+    labels: { index: null },
+  },
+  settingsFrozen: {
+    name: 'miroir_settings_frozen',
+    type: 'gauge',
+    help: '1 while writes of the index are refused because the settings of its nodes diverge, else 0',
+    labels: { index: null },
+  },
+  settingsMismatches: {
+    name: 'miroir_settings_hash_mismatch_total',
+    type: 'counter',
+    help: 'Nodes that showed other settings than they were sent, each time',
+    labels: NONE,
+  },
+  settingsDriftRepairs: {
+    name: 'miroir_settings_drift_repair_total',
+    type: 'counter',
+    help: 'Nodes whose settings had drifted and were repaired',
+    labels: { index: null, node_id: null },
+  },
   gatewayRequests: {
     name: 'miroir_gateway_requests_total',
     type: 'counter',

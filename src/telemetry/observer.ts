@@ -1,8 +1,19 @@
 /** What the engine tells, as metrics. Gauges that come from records are set from them before each scrape. */
+import { BROADCAST_PHASES } from '../core/settings-broadcast.ts';
 import { PHASES } from '../core/move.ts';
 import { judgeNodes, type JudgeOptions } from '../core/observations.ts';
 import { NODE_STATES } from '../core/topology.ts';
-import type { Observations, Observer, Passes, Records, RepairLists, RouterObserver } from '../ports.ts';
+import type {
+  Observations,
+  Observer,
+  Passes,
+  Records,
+  RepairLists,
+  RouterObserver,
+  SettingsObserver,
+  SettingsRecord,
+  SettingsRecords,
+} from '../ports.ts';
 import type { Metrics } from './metrics.ts';
 
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -92,20 +103,31 @@ export function createRouterObserver(metrics: Metrics): RouterObserver {
   };
 }
 
+export function createSettingsObserver(metrics: Metrics): SettingsObserver {
+  return {
+    mismatch(nodes) {
+      metrics.settingsMismatches.inc(nodes);
+    },
+    driftRepaired(index, node) {
+      metrics.settingsDriftRepairs.inc({ index, node_id: node });
+    },
+  };
+}
+
+interface Kept {
+  readonly records: Records;
+  readonly repairs: Pick<RepairLists, 'sizes'>;
+  readonly passes: Pick<Passes, 'list'>;
+  readonly settings: Pick<SettingsRecords, 'list'>;
+}
+
 /** Sets the gauges that tell how things are, not what this process did. `serving`: indexes it holds the lease of. */
 export async function setGauges(
   metrics: Metrics,
-  {
-    records,
-    repairs,
-    passes,
-  }: {
-    readonly records: Records;
-    readonly repairs: Pick<RepairLists, 'sizes'>;
-    readonly passes: Pick<Passes, 'list'>;
-  },
+  { records, repairs, passes, settings }: Kept,
   serving: ReadonlySet<string>,
 ): Promise<void> {
+  setSettingsGauges(metrics, await settings.list((await records.indexes()).map(({ uid }) => uid)));
   const moves = await records.unfinishedMoves();
   const inGrace = moves.filter((move) => move.phase === 'DualWriteStopped');
   for (const phase of PHASES) metrics.moves.set({ phase }, moves.filter((move) => move.phase === phase).length);
@@ -145,4 +167,13 @@ export async function setNodeGauges(
   const { brake, observers } = judgeNodes(topology, await observations.read(), options);
   metrics.healBrake.set(brake === null ? 0 : 1);
   metrics.observers.set(observers);
+}
+
+function setSettingsGauges(metrics: Metrics, records: readonly SettingsRecord[]): void {
+  for (const gauge of [metrics.settingsVersion, metrics.settingsPhase, metrics.settingsFrozen]) gauge.reset();
+  for (const { index, version, broadcast, frozen } of records) {
+    metrics.settingsVersion.set({ index }, version);
+    metrics.settingsPhase.set({ index }, BROADCAST_PHASES.indexOf(broadcast?.status.phase ?? 'Idle'));
+    metrics.settingsFrozen.set({ index }, frozen === null ? 0 : 1);
+  }
 }

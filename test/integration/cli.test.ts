@@ -244,3 +244,26 @@ describe('miroir', () => {
     expect(ended.talk).toContain(second);
   });
 });
+
+describe('miroir settings', () => {
+  it('shows how far the settings of an index are, and lets writes go on that were frozen', async () => {
+    await miroir('index', 'create', 'iced', '--shards', '1');
+    await fleet.base.redis.hset('{miroir}:settings:iced', {
+      version: 3,
+      frozen: 'hash mismatch on n2',
+      'node:n2': '0:1',
+    });
+    const shown = await miroir('settings', 'show', 'iced', '-o', 'json');
+    expect(JSON.parse(shown.out)).toMatchObject({
+      index: 'iced',
+      version: 3,
+      nodeVersions: { n2: 0 },
+      frozen: 'hash mismatch on n2',
+      broadcast: null,
+    });
+    expect((await miroir('settings', 'show', 'iced')).out).toContain('hash mismatch on n2');
+    expect(await miroir('settings', 'thaw', 'iced')).toMatchObject({ code: 0, talk: 'writes to iced go on\n' });
+    expect(await miroir('settings', 'thaw', 'iced')).toMatchObject({ talk: 'writes to iced were not frozen\n' });
+    expect((await miroir('settings', 'show', 'nothing')).talk).toContain('miroir_index_unknown');
+  });
+});

@@ -50,6 +50,15 @@ describe('a gateway process', { timeout: 60_000 }, () => {
         async ({ url }) => (await new Meilisearch({ host: url }).index('cities').getStats()).numberOfDocuments,
       ),
     );
+    const at = gateway.ready.gateway ?? '';
+    const floor = (version: string) => ({
+      path: '/indexes/cities/search',
+      headers: { 'x-miroir-min-settings-version': version },
+    });
+    const asked = await ask(at, floor('1'));
+    expect([asked.status, asked.headers['x-miroir-settings-version']]).toEqual([200, '1']);
+    expect((await ask(at, floor('2'))).text).toContain('miroir_settings_version_stale');
+    expect((await ask(at, floor('two'))).status).toBe(400);
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(300);
     expect(Math.min(...counts)).toBeGreaterThan(0);
     expect((await client.index('cities').getStats()).numberOfDocuments).toBe(300);

@@ -251,27 +251,6 @@ describe('a router’s calls', () => {
     await mover.stop();
   });
 
-  it('sends a change of settings also to a node that came while the first were asked', async () => {
-    await fleet.createIndex({ uid: 'late', shards: 1, documents: [] });
-    const [owner = ''] = (await fleet.base.records.route('late', 0)).route.owners;
-    const target = owner === 'n1' ? 'n2' : 'n1';
-    const node = switchesOf(fleet.nodes.find(({ id }) => id === owner) ?? { url: '' });
-    await untilTrue(async () => (await calls.search('late')).status === 200);
-    await node.fault({ match: { method: 'PATCH', path: '^/indexes/late/settings' }, do: 'delay', ms: 1_500, times: 1 });
-    const change = parsed(calls.router.changeSettings('late', null, '{"stopWords":["a"]}', { signal }));
-    await untilTrue(async () => (await node.asked('^/indexes/late/settings')).some(({ method }) => method === 'PATCH'));
-    const mover = await HandMover.start(fleet, { index: 'late', target });
-    await mover.track();
-    await mover.hold();
-    await mover.settle();
-    await mover.settled();
-    const answer = await change;
-    expect(answer).toMatchObject({ status: 202 });
-    expect((await calls.ended({ ...answer, headers: {} })).status).toBe('succeeded');
-    expect((await fleet.client(target).settings('late'))['stopWords']).toEqual(['a']);
-    await mover.stop();
-  });
-
   it('bounds what waits, in number, and lets a client go', async () => {
     await fleet.createIndex({ uid: 'full', shards: 1, documents: [] });
     const [owner = ''] = (await fleet.base.records.route('full', 0)).route.owners;

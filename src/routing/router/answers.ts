@@ -1,5 +1,5 @@
 /** Answers of the router's own to what clients write and manage, in the shape of a node. */
-import { IndexMovingError, InvalidInputError, isMiroirError } from '../../errors.ts';
+import { IndexMovingError, InvalidInputError, isMiroirError, SettingsInFlightError } from '../../errors.ts';
 import type { ClientAnswer } from '../api.ts';
 import { nodeError, ownError } from '../search/error-answers.ts';
 
@@ -19,7 +19,8 @@ export const accepted = (receipt: string, headers: Readonly<Record<string, strin
 export function answerOf(error: unknown): ClientAnswer | null {
   if (!isMiroirError(error)) return null;
   const message = error.remedy === undefined ? error.message : `${error.message}; ${error.remedy}`;
-  if (error instanceof IndexMovingError) return nodeError(409, error.code, message, { 'retry-after': '1' });
+  if (error instanceof IndexMovingError || error instanceof SettingsInFlightError)
+    return nodeError(409, error.code, message, { 'retry-after': '1' });
   if (!(error instanceof InvalidInputError)) return ownError(error);
   const { nodeCode, nodeMessage } = error.details;
   const words = typeof nodeMessage === 'string' ? nodeMessage : message;

@@ -1,6 +1,6 @@
 /** What clients write to documents: each call becomes a payload, is written, and answered with a task. */
 import type { IndexEntry } from '../../core/routing.ts';
-import { IndexUnknownError, InvalidInputError } from '../../errors.ts';
+import { IndexUnknownError, InvalidInputError, SettingsDivergenceError } from '../../errors.ts';
 import type { Clock, RouterObserver } from '../../ports.ts';
 import type { ClientAnswer, DocumentsToWrite, WriteOptions } from '../api.ts';
 import { DocumentStore } from '../document-store.ts';
@@ -114,12 +114,23 @@ export class DocumentCalls {
     return tables.get(index);
   }
 
+  /** Nodes that do not index alike must not be given more to index. */
+  #assertNotFrozen(index: string): void {
+    const why = this.#options.tables.settings(index)?.frozen ?? null;
+    if (why === null) return;
+    throw new SettingsDivergenceError(`index ${index} takes no writes: the settings of its nodes diverge: ${why}`, {
+      remedy: 'change its settings again with success, or run `miroir settings thaw` once its nodes are equal',
+      details: { index },
+    });
+  }
+
   async #write(payload: Payload, about: TaskAbout, options: WriteOptions): Promise<ClientAnswer> {
     const { tasks, write, observer } = this.#options;
     if (payload.parts.length === 0) {
       const counted = about.type === ADDITION ? { indexedDocuments: 0 } : { deletedDocuments: 0 };
       return tasks.done(about, { ...about.details, ...counted });
     }
+    this.#assertNotFrozen(about.indexUid);
     try {
       const result = await new WriteRun(write, payload, options).run();
       if (result.kind === 'refused') {

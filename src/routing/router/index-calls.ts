@@ -9,6 +9,7 @@ import {
   messageOf,
   NodeUnreachableError,
   NotSupportedError,
+  SettingsInFlightError,
 } from '../../errors.ts';
 import type {
   ClientTaskPart,
@@ -100,6 +101,15 @@ export class IndexCalls {
     registration.session();
     if (!tables.has(uid)) await registration.sure(signal);
     await assertNotMoving(records, uid, 'the deletion');
+    const isChanging = (): boolean => (tables.settings(uid)?.broadcast ?? null) !== null;
+    // It may have ended a moment ago.
+    if (isChanging()) await registration.confirmed(signal);
+    if (isChanging()) {
+      throw new SettingsInFlightError(`the deletion of index ${uid} has to wait: its settings are being changed`, {
+        remedy: 'send it again when the task of the change has ended',
+        details: { index: uid },
+      });
+    }
     const snapshot = tables.has(uid) ? tables.get(uid) : null;
     const elapsedMs = stopwatch(clock);
     const deletion = await admin.unregister(uid);

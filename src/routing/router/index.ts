@@ -5,6 +5,7 @@
 import { messageOf } from '../../errors.ts';
 import type { ClientAnswer, Router, TurnTaker } from '../api.ts';
 import { createReads } from '../search/reads.ts';
+import { Broadcasts } from '../settings/broadcasts.ts';
 import { answerOf } from './answers.ts';
 import { Bell } from './bell.ts';
 import { Delivery } from './deliver.ts';
@@ -20,6 +21,7 @@ import { Preparation } from './prepare.ts';
 import { readTables } from './read-tables.ts';
 import { Registration } from './registration.ts';
 import { SettingsCalls } from './settings-calls.ts';
+import { settingsHeaders } from './settings-headers.ts';
 import { Stamps } from './stamps.ts';
 import { Tables } from './tables.ts';
 import { TaskBook } from './task-book.ts';
@@ -40,7 +42,7 @@ export function createRouter(parts: RouterParts): Router & TurnTaker {
   router.watch.start();
   router.follower.start(router.book);
   router.sweep.start(router.book);
-  const { documents, indexes, settings, queries, reads, registration } = router;
+  const { documents, indexes, settings, queries, reads, registration, tables } = router;
   const guarded = async (signal: AbortSignal, call: () => Promise<ClientAnswer>): Promise<ClientAnswer> => {
     try {
       return await call();
@@ -52,12 +54,19 @@ export function createRouter(parts: RouterParts): Router & TurnTaker {
       throw error;
     }
   };
+  const about = (index: string, signal: AbortSignal, call: () => Promise<ClientAnswer>): Promise<ClientAnswer> =>
+    settingsHeaders(tables, index, () => guarded(signal, call));
   return {
-    writeDocuments: (index, write, options) => guarded(options.signal, () => documents.add(index, write, options)),
-    deleteDocuments: (index, ids, options) => guarded(options.signal, () => documents.remove(index, ids, options)),
+    writeDocuments: (index, write, options) => about(index, options.signal, () => documents.add(index, write, options)),
+    deleteDocuments: (index, ids, options) => about(index, options.signal, () => documents.remove(index, ids, options)),
     deleteByFilter: (index, filter, options) =>
-      guarded(options.signal, () => documents.removeByFilter(index, filter, options)),
+      about(index, options.signal, () => documents.removeByFilter(index, filter, options)),
     ...reads,
+    search: (index, body, options) => settingsHeaders(tables, index, () => reads.search(index, body, options)),
+    fetchDocuments: (index, body, options) =>
+      settingsHeaders(tables, index, () => reads.fetchDocuments(index, body, options)),
+    document: (index, id, query, options) =>
+      settingsHeaders(tables, index, () => reads.document(index, id, query, options)),
     task: (uid, options) => guarded(options.signal, () => queries.one(uid, options)),
     tasks: (query, options) => guarded(options.signal, () => queries.list(query, options)),
     indexes: (query, { signal }) => guarded(signal, () => indexes.list(query)),
@@ -65,13 +74,14 @@ export function createRouter(parts: RouterParts): Router & TurnTaker {
     createIndex: (body, options) => guarded(options.signal, () => indexes.create(body, options)),
     updateIndex: (uid, primaryKey, options) => guarded(options.signal, () => indexes.update(uid, primaryKey, options)),
     deleteIndex: (uid, options) => guarded(options.signal, () => indexes.remove(uid, options)),
-    settings: (index, part, options) => guarded(options.signal, () => settings.read(index, part, options)),
+    settings: (index, part, options) => about(index, options.signal, () => settings.read(index, part, options)),
     changeSettings: (index, part, body, options) =>
-      guarded(options.signal, () => settings.change(index, part, body, options)),
+      about(index, options.signal, () => settings.change(index, part, body, options)),
     underTurn: (request, work) => router.repairing.run(request, work),
     readiness: () => registration.problem() ?? true,
     async close() {
       await router.inFlight.drained();
+      await router.broadcasts.close();
       router.holds.close();
       await router.sweep.close();
       await router.follower.close();
@@ -89,7 +99,8 @@ function assemble(parts: RouterParts) {
   const limits: RouterLimits = { ...given, requestMs: Math.min(given.requestMs, lapseMs) };
   const bell = new Bell(clock);
   const inFlight = new InFlight((index) => registration.requestsOver(index));
-  const tables = new Tables({ records, registry, clock, logger, observer, bell });
+  const { records: settings } = parts.settings;
+  const tables = new Tables({ records, registry, settings, clock, logger, observer, bell });
   const registration = new Registration({
     registry,
     tables,
@@ -144,14 +155,17 @@ function assemble(parts: RouterParts) {
   };
   const follower = new TaskFollower({ clock, bell, logger });
   const idsOf = follower.idsOf.bind(follower);
-  const book = new TaskBook({ clientTasks, records, repairs, traffic, tables, logger, observer, idsOf });
+  const book = new TaskBook({ clientTasks, records, repairs, settings, traffic, tables, logger, observer, idsOf });
   const sweep = new TaskSweep({ clientTasks, follower, registration, clock, logger });
   const tasks = new TaskWriter(clientTasks, follower, clock);
   const { admin, clientOf } = parts;
+  const broadcasts = new Broadcasts({ ...parts.settings, settings, records, clock, logger });
   return {
     registration,
     watch,
     inFlight,
+    tables,
+    broadcasts,
     holds,
     follower,
     sweep,
@@ -169,7 +183,7 @@ function assemble(parts: RouterParts) {
       logger,
       entryMs,
     }),
-    settings: new SettingsCalls({ records, registration, tables, tasks, clientOf }),
+    settings: new SettingsCalls({ records, registration, tables, tasks, broadcasts, clientOf }),
     queries: new TaskQueries(clientTasks, book, follower),
     repairing: new UnderTurn({ registration, tables, inFlight, turns, journal, traffic, bell, clock, logger, limits }),
     reads: createReads({

@@ -1,17 +1,24 @@
 /** What may not happen while an index has moves (R6): refused with the plan that has to be waited for. */
 import { IndexMovingError } from '../../errors.ts';
-import type { Records } from '../../ports.ts';
+import type { MoveState, Records } from '../../ports.ts';
 
 /** Throws `IndexMovingError`. Moves that are planned and have not begun count: they would find something else. */
 export async function assertNotMoving(
   records: Pick<Records, 'unfinishedMoves'>,
   index: string,
   what: string,
+  /** Moves that do not mind. */
+  isOver: (move: MoveState) => boolean = () => false,
 ): Promise<void> {
-  const move = (await records.unfinishedMoves()).find((one) => one.index === index);
-  if (move === undefined) return;
-  throw new IndexMovingError(`${what} of index ${index} has to wait: its plan ${move.planId} is not done`, {
+  const move = (await records.unfinishedMoves()).find((one) => one.index === index && !isOver(one));
+  if (move !== undefined) throw indexMoving(index, what, move);
+}
+
+/** The shard is settled on its new owners; the copy that is left serves nobody. */
+export const isSettled = ({ phase }: MoveState): boolean => phase === 'DualWriteStopped';
+
+export const indexMoving = (index: string, what: string, move: Pick<MoveState, 'id' | 'planId'>): IndexMovingError =>
+  new IndexMovingError(`${what} of index ${index} has to wait: its plan ${move.planId} is not done`, {
     remedy: `send it again when plan ${move.planId} is done`,
     details: { index, plan: move.planId, move: move.id },
   });
-}

@@ -4,15 +4,20 @@ import type {
   ClientTasks,
   Clock,
   Journal,
+  Leases,
   Logger,
   NodeClient,
+  Permit,
   Records,
   Registry,
   RepairLists,
   RouterObserver,
+  SettingsObserver,
+  SettingsRecords,
   Traffic,
   Turns,
 } from '../../ports.ts';
+import type { Strategy } from '../settings/broadcast.ts';
 import type { NodeWatchParts } from './node-watch.ts';
 
 export interface RouterLimits {
@@ -59,6 +64,21 @@ export interface IndexAdmin {
   told(uid: string, deletion: string): Promise<void>;
 }
 
+/** What a broadcast of settings needs; units as in config.ts. */
+export interface SettingsParts {
+  readonly records: SettingsRecords;
+  readonly observer: SettingsObserver;
+  readonly leases: Leases;
+  scopeOf(this: void, index: string): string;
+  /** A node's client under a lease. */
+  clientOf(this: void, node: TopologyNode, permit: Permit): NodeClient;
+  /** Throws `InvalidInputError` for the name of an embedder's key that this process does not have. */
+  keyOf(this: void, reference: string): string;
+  readonly strategy: Strategy;
+  readonly verifyTimeoutMs: number;
+  readonly retries: number;
+}
+
 export interface RouterParts {
   readonly records: Pick<
     Records,
@@ -74,6 +94,8 @@ export interface RouterParts {
   /** A node's client for settings and the like; no lease bounds it. */
   clientOf(this: void, node: TopologyNode): NodeClient;
   readonly admin: IndexAdmin;
+  /** Changing settings of indexes. */
+  readonly settings: SettingsParts;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: RouterObserver;

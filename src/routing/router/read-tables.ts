@@ -8,8 +8,8 @@ export function readTables(registration: Registration, tables: Tables, inFlight:
   return {
     snapshot(index) {
       const session = registration.session();
-      const { table, entry, nodes } = tables.get(index);
-      return { table, entry, nodes, registration: session.id };
+      const { table, entry, nodes, settings } = tables.get(index);
+      return { table, entry, nodes, settings, registration: session.id };
     },
     sure: (signal) => registration.sure(signal),
     indexes: () => tables.all().map(({ entry }) => entry.uid),

@@ -4,27 +4,30 @@
  */
 import type { TopologyNode } from '../../core/topology.ts';
 import { InvalidInputError, isMiroirError, NodeRefusedError, NodeUnreachableError } from '../../errors.ts';
-import type { ClientTaskPart, NodeClient, Records } from '../../ports.ts';
+import type { NodeClient, Records } from '../../ports.ts';
 import type { CallOptions, ClientAnswer, WriteOptions } from '../api.ts';
 import { shownSettings, withMiroirSettings, withoutMiroirSettings } from '../fields.ts';
 import type { Settings } from '../fields.ts';
 import { nodeError } from '../search/error-answers.ts';
 import { ok } from './answers.ts';
 import { ownersOf } from './index-calls.ts';
-import { assertNotMoving } from './moves.ts';
+import type { Begun, Broadcasts } from '../settings/broadcasts.ts';
+import { assertNotMoving, indexMoving, isSettled } from './moves.ts';
 import type { Registration } from './registration.ts';
 import type { Snapshot, Tables } from './tables.ts';
 import type { TaskWriter } from './task-writer.ts';
 
 export interface SettingsCallsOptions {
-  readonly records: Pick<Records, 'unfinishedMoves'>;
+  readonly records: Pick<Records, 'unfinishedMoves' | 'move'>;
   readonly registration: Registration;
   readonly tables: Tables;
   readonly tasks: TaskWriter;
+  readonly broadcasts: Broadcasts;
   readonly clientOf: (node: TopologyNode) => NodeClient;
 }
 
 const FILTERABLE = 'filterableAttributes';
+const WHAT = 'a change of settings';
 /** `filterable-attributes` → `filterableAttributes`. */
 const nameOf = (part: string): string => part.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
@@ -45,52 +48,45 @@ export class SettingsCalls {
     return name in settings ? ok(settings[name]) : nodeError(404, 'not_found', `There is no setting ${part}.`);
   }
 
-  /** `body` null resets. Refused while the index has moves: both nodes of a move must have the same settings. */
+  /**
+   * `body` null resets. Refused while the index has moves that have not settled, since both nodes of a move must have the
+   * same settings, and while another change is under way. Answered when the nodes have accepted it.
+   */
   async change(
     index: string,
     part: string | null,
     body: string | null,
     { signal, ...options }: WriteOptions,
   ): Promise<ClientAnswer> {
-    const { records, registration, tasks, clientOf } = this.#options;
+    const { records, registration, tasks, broadcasts } = this.#options;
     await registration.sure(signal);
     const snapshot = this.#snapshot(index);
-    await assertNotMoving(records, index, 'a change of settings');
+    await assertNotMoving(records, index, WHAT, isSettled);
     signal.throwIfAborted();
     const change = await this.#change(snapshot, part, body);
-    const details = body === null && part === null ? {} : shownSettings(change);
-    const settings = merged(change);
-    const parts: ClientTaskPart[] = [];
-    const send = async (nodes: readonly TopologyNode[]): Promise<void> => {
-      // One after the other: what the first refuses, no other gets.
-      for (const node of nodes) {
-        if (parts.some((sent) => sent.node === node.id)) continue;
-        parts.push({ node: node.id, taskUid: await clientOf(node).updateSettings(index, settings), shards: [] });
-      }
+    const shown = shownSettings(change);
+    const moving = async (id: string): Promise<never> => {
+      throw indexMoving(index, WHAT, (await records.move(id)) ?? { id, planId: '' });
     };
+    let begun: Begun;
     try {
-      await send(ownersOf(snapshot));
-      await send(await this.#cameMeanwhile(index, signal));
+      begun = await broadcasts.begin(index, { change: merged(change), details: shown }, signal, moving);
     } catch (error) {
-      const refusal = parts.length === 0 ? refusalOf(error, part) : null;
+      const refusal = refusalOf(error, part);
       if (refusal === null) throw error;
       return refusal;
     }
-    return tasks.begun({ indexUid: index, type: 'settingsUpdate', details, ...options }, parts);
-  }
-
-  /**
-   * Owners now, and targets that may have been given the settings of before. A move that has not begun compares its nodes
-   * after this, and would find an index made by us where it makes its own.
-   */
-  async #cameMeanwhile(index: string, signal: AbortSignal): Promise<TopologyNode[]> {
-    const { records, registration, tables } = this.#options;
-    const moves = (await records.unfinishedMoves()).filter((move) => move.index === index && move.phase !== 'Idle');
-    // Read after the moves: one that ended meanwhile is seen by the owners that it left.
-    await registration.sure(signal);
-    const snapshot = this.#snapshot(index);
-    const targets = moves.flatMap(({ target }) => tables.node(target) ?? []);
-    return [...ownersOf(snapshot), ...targets];
+    const details = body === null && part === null ? {} : shown;
+    let task: number | null = null;
+    try {
+      const about = { indexUid: index, type: 'settingsUpdate', details, ...options };
+      const { uid, answer } = await tasks.broadcasting(about, begun.id);
+      task = uid;
+      return answer;
+    } finally {
+      // Nodes have it already: also without a task it is finished, or set back.
+      await begun.goOn(task);
+    }
   }
 
   #snapshot(index: string): Snapshot {

@@ -5,7 +5,7 @@
 import type { IndexEntry, RoutingTable, ShardRoute } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { EpochRegressedError, IndexUnknownError } from '../../errors.ts';
-import type { Clock, Logger, Records, Registry, RouterObserver } from '../../ports.ts';
+import type { Clock, Logger, Records, Registry, RouterObserver, SettingsRecord, SettingsRecords } from '../../ports.ts';
 import type { Bell } from './bell.ts';
 
 /** One index at one epoch. Never changes: a newer one takes its place. */
@@ -13,11 +13,14 @@ export interface Snapshot {
   readonly entry: IndexEntry;
   readonly table: RoutingTable;
   readonly nodes: ReadonlyMap<string, TopologyNode>;
+  /** Changes of it raise the table's epoch. */
+  readonly settings: SettingsRecord;
 }
 
 export interface TablesOptions {
   readonly records: Pick<Records, 'topology' | 'index' | 'table'>;
   readonly registry: Pick<Registry, 'handIn'>;
+  readonly settings: Pick<SettingsRecords, 'read'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: RouterObserver;
@@ -78,6 +81,11 @@ export class Tables {
     return this.#snapshots.has(index);
   }
 
+  /** Undefined for an index that is not known. */
+  settings(index: string): SettingsRecord | undefined {
+    return this.#snapshots.get(index)?.settings;
+  }
+
   all(): readonly Snapshot[] {
     return [...this.#snapshots.values()];
   }
@@ -129,8 +137,8 @@ export class Tables {
 
   /** `told`: the epoch that Redis told, or that another router has handed in. */
   async #read(index: string, told: number): Promise<boolean> {
-    const { records, registry, bell } = this.#options;
-    const [entry, table] = await Promise.all([records.index(index), records.table(index)]);
+    const { records, registry, settings: kept, bell } = this.#options;
+    const [entry, table, settings] = await Promise.all([records.index(index), records.table(index), kept.read(index)]);
     if (entry === null || table === null) return this.#forget(index);
     const seen = Math.max(this.#seen(index) ?? 0, told);
     if (table.epoch < seen) {
@@ -141,7 +149,7 @@ export class Tables {
     const before = this.#snapshots.get(index)?.table.epoch;
     this.#regressed.delete(index);
     this.#gone.delete(index);
-    this.#snapshots.set(index, { entry, table, nodes: this.#nodes });
+    this.#snapshots.set(index, { entry, table, nodes: this.#nodes, settings });
     if (before === table.epoch) return false;
     bell.ring(tableBell(index));
     return true;

@@ -10,16 +10,18 @@ import type {
   Records,
   RepairLists,
   RouterObserver,
+  SettingsRecords,
   Traffic,
 } from '../../ports.ts';
 import type { Tables } from './tables.ts';
-import { hasOldReaders, taskState } from './task-state.ts';
+import { hasOldReaders, NOT_KNOWN, taskState } from './task-state.ts';
 import type { Missed, SeenPart, SeenShard, TaskState } from './task-state.ts';
 
 export interface TaskBookOptions {
   readonly clientTasks: ClientTasks;
   readonly records: Pick<Records, 'table' | 'barrier' | 'topology'>;
   readonly repairs: RepairLists;
+  readonly settings: Pick<SettingsRecords, 'read'>;
   readonly traffic: Traffic;
   readonly tables: Tables;
   readonly logger: Logger;
@@ -54,11 +56,15 @@ export class TaskBook {
     /** Whether what owners missed of a task is this caller's to list; else the task stays open. */
     mayList: (record: ClientTaskRecord) => boolean,
   ): Promise<ReadonlyMap<number, TaskState>> {
-    const open = records.filter(({ outcome }) => outcome === null);
+    const unfinished = records.filter(({ outcome }) => outcome === null);
+    const open = unfinished.filter(({ broadcast }) => broadcast === undefined);
     const seen = await this.#ask(open, signal);
     // After the tasks: who is read now is read from what they have applied.
     const shardsOf = await this.#shards(open, seen);
     const states = new Map<number, TaskState>();
+    for (const record of unfinished) {
+      if (record.broadcast !== undefined) states.set(record.uid, await this.#broadcastState(record));
+    }
     for (const record of open) {
       const parts: SeenPart[] = record.parts.map((part) => ({
         part,
@@ -72,6 +78,19 @@ export class TaskBook {
       await this.#options.clientTasks.finish(record.uid, state.outcome);
     }
     return states;
+  }
+
+  /** Ended by whoever ends the broadcast, in one script with it; one whose broadcast is gone without that is lost. */
+  async #broadcastState({ uid, indexUid, broadcast, details }: ClientTaskRecord): Promise<TaskState> {
+    const { settings, clientTasks } = this.#options;
+    const record = await settings.read(indexUid);
+    if (record.broadcast?.id === broadcast) {
+      return { status: 'processing', startedAt: null, outcome: null, missed: [] };
+    }
+    const known = (await clientTasks.get(uid))?.outcome;
+    const outcome = known ?? { status: 'failed', error: NOT_KNOWN, details, startedAt: null, finishedAt: null };
+    if (known == null) await clientTasks.finish(uid, outcome);
+    return { status: outcome.status, startedAt: outcome.startedAt, outcome, missed: [] };
   }
 
   async #ask(records: readonly ClientTaskRecord[], signal: AbortSignal): Promise<Seen> {

@@ -5,7 +5,6 @@
  */
 import type { ShardState } from '../../core/routing.ts';
 import type { ClientTaskOutcome, ClientTaskPart, ClientTaskRecord, NodeTask, TaskStatus } from '../../ports.ts';
-import { shownSettings } from '../fields.ts';
 
 /**
  * A part with its node's task: null when the node does not know it, `silent` when the node does not answer, `out` when
@@ -113,17 +112,19 @@ export function taskState(
 function errorOf(seen: readonly SeenPart[]): Readonly<Record<string, unknown>> {
   const failed = seen.map(({ task }) => task).find((task) => isTask(task) && task.error !== null);
   if (isTask(failed) && failed.error !== null) return { ...failed.error };
-  return {
-    message: 'The task was canceled, or its node is gone or does not know it any more.',
-    code: 'internal',
-    type: 'internal',
-    link: 'https://docs.meilisearch.com/errors#internal',
-  };
+  return NOT_KNOWN;
 }
+
+export const NOT_KNOWN = {
+  message: 'The task was canceled, or its node is gone or does not know it any more.',
+  code: 'internal',
+  type: 'internal',
+  link: 'https://docs.meilisearch.com/errors#internal',
+} as const;
 
 /** As the nodes word it: what they counted, each document once: a copy each on so many owners counts it so many times. */
 function detailsOf(
-  { type, details, parts }: ClientTaskRecord,
+  { details, parts }: ClientTaskRecord,
   tasks: readonly NodeTask[],
   shards: number,
   status: 'succeeded' | 'failed',
@@ -137,9 +138,6 @@ function detailsOf(
     const copies = shards === 0 ? 1 : copiesOf.size / shards;
     const deleted = tasks.reduce((sum, task) => sum + Number(task.details?.['deletedDocuments'] ?? 0), 0);
     return { ...details, deletedDocuments: Math.round(deleted / Math.max(1, copies)) };
-  }
-  if (type === 'settingsUpdate') {
-    return shownSettings(details, tasks.find((task) => task.details !== null)?.details ?? details);
   }
   return details;
 }

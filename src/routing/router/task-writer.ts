@@ -38,6 +38,15 @@ export class TaskWriter {
     return accepted(receiptOf(record), headers);
   }
 
+  /** A broadcast of settings ends it; whoever drives that one looks after it. Returns the task's uid, too. */
+  async broadcasting(
+    about: TaskAbout,
+    broadcast: string,
+  ): Promise<{ readonly uid: number; readonly answer: ClientAnswer }> {
+    const record = await this.#add(about, [], [], broadcast);
+    return { uid: record.uid, answer: accepted(receiptOf(record)) };
+  }
+
   /** There was nothing to do, or it is done. */
   async done(about: TaskAbout, details: TaskAbout['details']): Promise<ClientAnswer> {
     return this.#ended(about, { status: 'succeeded', error: null, details, ...this.#times() });
@@ -63,9 +72,11 @@ export class TaskWriter {
     { customMetadata, ...about }: TaskAbout,
     parts: readonly ClientTaskPart[],
     degradedGroups: readonly number[],
+    broadcast?: string,
   ): Promise<ClientTaskRecord> {
     const { startedAt: enqueuedAt } = this.#times();
-    const task = { ...about, enqueuedAt, customMetadata: customMetadata ?? null, parts, degradedGroups };
+    const ending = broadcast === undefined ? {} : { broadcast };
+    const task = { ...about, enqueuedAt, customMetadata: customMetadata ?? null, parts, degradedGroups, ...ending };
     const uid = await this.#clientTasks.add(task);
     return { ...task, v: RECORD_VERSION, uid, outcome: null };
   }

@@ -8,6 +8,7 @@ import type { Ask, FanOut, Outcome, Part } from './fan-out.ts';
 import { readSettings, SettingsCache } from './settings.ts';
 import type { SearchSettings } from './settings.ts';
 import type { ReadSnapshot, ReadTables } from './tables.ts';
+import { atSettingsVersion } from './settings-floor.ts';
 
 export type AskNode = (node: NodeTraffic, limits: RequestLimits) => Promise<NodeAnswer>;
 
@@ -79,7 +80,9 @@ export class Reading {
     use: (scope: Scope) => Promise<T>,
     shardsOf: (snapshot: ReadSnapshot) => readonly number[] = allShards,
   ): Promise<T> {
-    const snapshot = this.#known(index) ?? (await this.found(index, options));
+    const present = this.#known(index) ?? (await this.found(index, options));
+    const { minSettingsVersion: floor } = options;
+    const snapshot = floor === undefined ? present : atSettingsVersion(present, floor, shardsOf(present));
     const counted = this.tables.reading(index, shardsOf(snapshot), snapshot.table.epoch);
     try {
       const result = await use(this.#scope(index, snapshot, options));

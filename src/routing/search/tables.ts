@@ -1,6 +1,7 @@
 /** What reads need of a router's tables: one epoch to read by, and to be counted while they are in flight (R1, R2). */
 import type { IndexEntry, RoutingTable } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
+import type { SettingsRecord } from '../../ports.ts';
 
 /** One epoch of an index. Every request of one read goes by one snapshot. */
 export interface ReadSnapshot {
@@ -8,6 +9,8 @@ export interface ReadSnapshot {
   readonly entry: IndexEntry;
   /** By id; at least those that the table names. */
   readonly nodes: ReadonlyMap<string, TopologyNode>;
+  /** Absent: no versions of settings are told of. */
+  readonly settings?: Pick<SettingsRecord, 'version' | 'nodeVersions'>;
   /** The registration under which the table was read. */
   readonly registration: string;
 }

@@ -1,0 +1,48 @@
+/** Nodes that join or are restored: one that waits for no shard any more is a full member. */
+import type { Topology, TopologyNode } from '../core/topology.ts';
+import { EVERY_INDEX, type PlanningParts } from './parts.ts';
+import { forgetSightings } from './sightings.ts';
+import { brings } from './sweep.ts';
+
+export class Arrivals {
+  readonly #parts: PlanningParts;
+  /** By arriving node: a move that brings it a shard. */
+  readonly #bringing = new Map<string, string>();
+
+  constructor(parts: PlanningParts) {
+    this.#parts = parts;
+  }
+
+  /** Makes nodes active that have arrived. Returns why every index is to be planned now; null when none has to be. */
+  async activate(topology: Topology): Promise<string | null> {
+    const { writer, logger } = this.#parts;
+    const arriving = topology.nodes.filter(({ state }) => state === 'joining' || state === 'restoring');
+    if (arriving.length === 0 || (await writer.unplanned()).length > 0) return null;
+    const awaiting = await Promise.all(arriving.map(({ id }) => this.#isAwaited(id)));
+    const arrived = arriving.filter((_, at) => awaiting[at] === false);
+    if (arrived.length === 0) return null;
+    const ids = arrived.map(({ id }) => id).join(', ');
+    const changes = arrived.map((node) => ({ id: node.id, node: { ...node, state: 'active' } satisfies TopologyNode }));
+    // While they were on their way nobody looked; what was seen before that is no measure any more.
+    await forgetSightings(
+      this.#parts,
+      arrived.map((node) => node.id),
+    );
+    const mayUnblock = arrived.some(({ state }) => state === 'restoring');
+    const why = `${ids} arrived`;
+    await writer.commitTopology(topology.version, changes, { why, ...(mayUnblock ? { plan: EVERY_INDEX } : {}) });
+    logger.info({ nodes: ids }, 'nodes are active');
+    return mayUnblock ? why : null;
+  }
+
+  /** Asked every second: as long as the move found last is under way, the hundreds of others need not be read. */
+  async #isAwaited(nodeId: string): Promise<boolean> {
+    const { records } = this.#parts;
+    const known = await records.move(this.#bringing.get(nodeId) ?? '');
+    if (known !== null && brings(known, nodeId)) return true;
+    const next = (await records.unfinishedMoves()).find((move) => brings(move, nodeId));
+    if (next === undefined) this.#bringing.delete(nodeId);
+    else this.#bringing.set(nodeId, next.id);
+    return next !== undefined;
+  }
+}

@@ -1,0 +1,210 @@
+// Changes of settings beside what goes on in a fleet: processes that die, secrets, moves, nodes that join.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { proposed } from '../../src/core/settings-broadcast.ts';
+import { keys, settingsScope } from '../../src/redis/keys.ts';
+import { openLeases } from '../../src/service.ts';
+import { HandMover } from '../support/hand-mover.ts';
+import { SettingsScene } from '../support/settings.ts';
+import { untilTrue } from '../support/until.ts';
+
+let scene: SettingsScene;
+beforeAll(async () => {
+  scene = await SettingsScene.open({ embedder_key_open_ai: 'sk-by-name', embedder_key_other: 'sk-other' });
+}, 60_000);
+afterAll(() => scene.close());
+
+/** Everything that Redis holds, as one text. */
+async function everythingIn({ fleet }: SettingsScene): Promise<string> {
+  const { redis } = fleet.base;
+  const texts: unknown[] = [];
+  for (const key of await redis.keys('*')) {
+    const type = await redis.type(key);
+    if (type === 'hash') texts.push(await redis.hgetall(key));
+    if (type === 'string') texts.push(await redis.get(key));
+    if (type === 'stream') texts.push(await redis.xrange(key, '-', '+'));
+    if (type === 'zset') texts.push(await redis.zrange(key, '0', '-1'));
+    if (type === 'list') texts.push(await redis.lrange(key, 0, -1));
+  }
+  return JSON.stringify(texts);
+}
+
+describe('a process that dies in the middle', () => {
+  it('is followed by a reconciler, which commits once', async () => {
+    await scene.index('left');
+    const answer = await scene.leave('left', { stopWords: ['a'] });
+    await scene.node('n1').resume();
+    expect(await scene.duty('settings-broadcast', 'left')).toEqual({ resumed: true });
+    expect(await scene.duty('settings-broadcast', 'left')).toEqual({ resumed: false });
+    expect((await scene.record('left')).version).toBe(1);
+    expect(await scene.shown('left', 'stopWords')).toEqual([['a'], ['a'], ['a']]);
+    const ended = await scene.calls.task(answer);
+    expect(ended).toMatchObject({ status: 'succeeded', details: { stopWords: ['a'] } });
+  });
+
+  it('is followed by the next router that is asked, where no reconciler runs', async () => {
+    await scene.index('next');
+    await scene.leave('next', { stopWords: ['a'] });
+    await scene.node('n1').resume();
+    await untilTrue(async () => (await scene.change('next', { dictionary: ['x'] })).status === 202);
+    await untilTrue(async () => (await scene.record('next')).version === 2);
+    expect((await scene.record('next')).desired?.settings).toMatchObject({ stopWords: ['a'], dictionary: ['x'] });
+  });
+
+  it('is set back where it had been given a key that nobody else knows', async () => {
+    await scene.index('own');
+    const answer = await scene.leave('own', {
+      embedders: { e: { source: 'openAi', apiKey: 'sk-own' } },
+      stopWords: ['a'],
+    });
+    expect(await everythingIn(scene)).not.toContain('sk-own');
+    await scene.node('n1').resume();
+    expect(await scene.duty('settings-broadcast', 'own')).toEqual({ resumed: true });
+    expect(await scene.shown('own', 'stopWords')).toEqual([[], [], []]);
+    expect(await scene.shown('own', 'embedders')).toEqual([{}, {}, {}]);
+    expect(await scene.record('own')).toMatchObject({ version: 0, frozen: null });
+    const ended = await scene.calls.task(answer);
+    expect(ended).toMatchObject({ status: 'failed', error: { code: 'miroir_node_task_failed' } });
+  });
+});
+
+describe('keys of embedders', () => {
+  it('are kept by name, looked up by each process, and given to a node that drifted', async () => {
+    await scene.index('named');
+    const embedders = { e: { source: 'openAi', apiKey: { ref: 'open-ai' } } };
+    expect((await scene.changed('named', { embedders })).status).toBe('succeeded');
+    const given = { e: { source: 'openAi', apiKey: 'sk-by-name' } };
+    expect(await scene.shown('named', 'embedders')).toMatchObject([given, given, given]);
+    expect((await scene.record('named')).desired?.settings['embedders']).toMatchObject(embedders);
+    await scene.changeOn('n2', 'named', { embedders: { e: null } });
+    expect(await scene.duty('settings-drift', 'named')).toMatchObject({ drifted: 1, repaired: 1 });
+    expect(await scene.shown('named', 'embedders')).toMatchObject([given, given, given]);
+    expect(await everythingIn(scene)).not.toContain('sk-by-name');
+  });
+
+  it('are named otherwise only when every node has the other key, and as before when it is set back', async () => {
+    const named = (apiKey: unknown) => ({ embedders: { e: { source: 'openAi', apiKey } } });
+    await scene.index('renamed');
+    await scene.changed('renamed', named({ ref: 'open-ai' }));
+    // The first to be asked does not answer: it is sent the key again.
+    const match = { method: 'PATCH', path: '^/indexes/renamed/settings' };
+    await scene.node('n1').fault({ match, do: 'drop-before', times: 1 });
+    expect((await scene.changed('renamed', named({ ref: 'other' }))).status).toBe('succeeded');
+    const other = { e: { apiKey: 'sk-other' } };
+    expect(await scene.shown('renamed', 'embedders')).toMatchObject([other, other, other]);
+    await scene.node('n2').fault({ match, do: 'fail-task', code: 'internal', message: 'No.', times: 1 });
+    expect((await scene.changed('renamed', named({ ref: 'open-ai' }))).status).toBe('failed');
+    expect(await scene.shown('renamed', 'embedders')).toMatchObject([other, other, other]);
+  });
+
+  it('are refused by a name that nobody here knows, before anything is sent', async () => {
+    await scene.index('unknown');
+    const before = await scene.patches('n1', 'unknown');
+    const answer = await scene.change('unknown', { embedders: { e: { source: 'openAi', apiKey: { ref: 'none' } } } });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_settings_embedders' } });
+    expect(String(answer.body['message'])).toContain('MIROIR_EMBEDDER_KEY_NONE');
+    expect(await scene.patches('n1', 'unknown')).toBe(before);
+  });
+
+  it('as text are sent to every node, changed ones too, and kept nowhere', async () => {
+    await scene.index('texts');
+    for (const apiKey of ['sk-first', 'sk-second']) {
+      await scene.changed('texts', { embedders: { e: { source: 'openAi', apiKey } } });
+      const given = { e: { apiKey } };
+      expect(await scene.shown('texts', 'embedders')).toMatchObject([given, given, given]);
+      expect(await everythingIn(scene)).not.toContain(apiKey);
+    }
+  });
+});
+
+describe('changes of settings and moves', () => {
+  it('a move that begins while settings are changed waits, and its target has the new ones', async () => {
+    const { fleet } = scene;
+    await scene.index('moving', 1);
+    const [owner = ''] = (await fleet.base.records.route('moving', 0)).route.owners;
+    const target = owner === 'n1' ? 'n2' : 'n1';
+    await scene.node(owner).pause();
+    const change = await scene.change('moving', { stopWords: ['new'] });
+    expect(change.status).toBe(202);
+    const worker = await fleet.startWorker();
+    const { id } = await fleet.orderMove({ index: 'moving', target });
+    await fleet.untilMove(id, ({ waiting }) => waiting?.reason.startsWith('settings:') === true);
+    expect((await fleet.base.records.move(id))?.phase).toBe('Idle');
+    await scene.node(owner).resume();
+    expect((await scene.calls.ended(change)).status).toBe('succeeded');
+    await fleet.untilEnded(id);
+    expect((await fleet.client(target).settings('moving'))['stopWords']).toEqual(['new']);
+    await worker.close();
+    fleet.workers.splice(0);
+  }, 40_000);
+
+  it('a change while a move has not settled is refused with 409 and the plan, also by the script alone', async () => {
+    const { fleet } = scene;
+    await scene.index('held', 1);
+    const [owner = ''] = (await fleet.base.records.route('held', 0)).route.owners;
+    const mover = await HandMover.start(fleet, { index: 'held', target: owner === 'n1' ? 'n2' : 'n1' });
+    const refused = await scene.change('held', { stopWords: ['a'] });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'miroir_index_moving' } });
+    const move = await fleet.base.records.move(mover.id);
+    expect(String(refused.body['message'])).toContain(move?.planId);
+    const { watch, leases } = openLeases(fleet.base);
+    const answer = await leases.acquire(settingsScope('held'));
+    if (!('lease' in answer)) throw new Error('somebody changes settings');
+    const broadcast = {
+      id: 'x',
+      status: proposed('held', ''),
+      wanted: {},
+      hasOwnSecrets: false,
+      details: {},
+      task: null,
+    };
+    const desired = { settings: {}, fingerprint: '' };
+    expect(await fleet.base.settings.propose(answer.lease, broadcast, desired)).toEqual({ moving: mover.id });
+    await answer.lease.release(true);
+    watch.stop();
+    expect((await scene.record('held')).broadcast).toBeNull();
+    // Settled, the copy that is left serves nobody, so nothing waits for its grace.
+    await mover.track();
+    await mover.hold();
+    await mover.settle();
+    await mover.settled();
+    await fleet.base.redis.hset(keys.move(mover.id), 'phase', 'DualWriteStopped');
+    expect((await scene.changed('held', { stopWords: ['a'] })).status).toBe('succeeded');
+    await mover.stop();
+  });
+
+  it('a node that joins gets what is desired before its first document, whatever the source has', async () => {
+    const { fleet } = scene;
+    await scene.index('joined', 1);
+    await scene.changed('joined', { stopWords: ['desired'] });
+    const [owner = ''] = (await fleet.base.records.route('joined', 0)).route.owners;
+    const target = owner === 'n1' ? 'n2' : 'n1';
+    await scene.changeOn(owner, 'joined', { stopWords: ['drifted'] });
+    await scene.changeOn(target, 'joined', { stopWords: ['old'] });
+    const worker = await fleet.startWorker();
+    const { id } = await fleet.orderMove({ index: 'joined', target });
+    await fleet.untilEnded(id);
+    expect((await fleet.client(target).settings('joined'))['stopWords']).toEqual(['desired']);
+    await worker.close();
+    fleet.workers.splice(0);
+    // Whoever joined is at the present version.
+    await untilTrue(async () => (await scene.search('joined', 1)).status === 200);
+  }, 40_000);
+});
+
+describe('frozen writes and deletion', () => {
+  it('an operator lets writes go on', async () => {
+    await scene.index('frozen');
+    await scene.fleet.base.redis.hset(keys.settings('frozen'), 'frozen', 'a test', 'version', '4');
+    expect(await scene.fleet.base.settings.thaw('frozen')).toBe(true);
+    expect(await scene.fleet.base.settings.thaw('frozen')).toBe(false);
+    expect((await scene.record('frozen')).frozen).toBeNull();
+  });
+
+  it('a deleted index leaves its version alone, which never gets lower', async () => {
+    await scene.index('gone');
+    await scene.changed('gone', { stopWords: ['a'] });
+    const answer = await scene.calls.router.deleteIndex('gone', { signal: new AbortController().signal });
+    expect(answer.status).toBe(202);
+    expect(await scene.record('gone')).toMatchObject({ version: 1, desired: null, nodeVersions: {} });
+  });
+});
