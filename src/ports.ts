@@ -3,6 +3,7 @@
  * implement them; service.ts wires. Units stand at the end of names; tokens (fences) are decimal strings, because
  * Redis scripts would round them as numbers.
  */
+export type * from './ports/adoptions.ts';
 export type * from './ports/client-tasks.ts';
 export type * from './ports/clock.ts';
 export type * from './ports/duties.ts';

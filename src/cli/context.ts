@@ -1,6 +1,7 @@
 /** From the command line to what commands work with. */
 import type { Command } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
+import type { AdoptParts } from '../control/adopt.ts';
 import type { DoctorParts } from '../control/doctor/parts.ts';
 import type { OutputFormat } from './output.ts';
 
@@ -23,7 +24,7 @@ export function configOf(command: Command): Config {
 /** Runs a verb against the fleet that the configuration names, and closes all connections afterwards. */
 export async function withControl<T>(
   command: Command,
-  act: (control: DoctorParts) => Promise<T>,
+  act: (control: DoctorParts & AdoptParts) => Promise<T>,
   options: { readonly anyRedis?: boolean } = {},
 ): Promise<T> {
   const config = configOf(command);

@@ -13,6 +13,8 @@ export const keys = {
   topology: `${PREFIX}:topology`,
   /** Hash uid → index entry. */
   indexes: `${PREFIX}:indexes`,
+  /** Hash uid → adoption that is under way. */
+  adoptions: `${PREFIX}:adoptions`,
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
   routingPrefix: `${PREFIX}:routing:`,
   movePrefix: `${PREFIX}:move:`,
@@ -66,5 +68,7 @@ export const keys = {
 export const rebalanceScope = (index: string): string => `rebalance:${index}`;
 /** Scope of the lease under which one reconciler at a time runs a task of a duty. */
 export const dutyScope = (duty: string, task: string): string => `reconcile:${duty}:${task}`;
+/** Scope of the lease under which one process at a time takes an index over. */
+export const adoptionScope = (index: string): string => `adopt:${index}`;
 /** Scope of the lease under which one process at a time plans. */
 export const PLANNER_SCOPE = 'planner';

@@ -14,6 +14,9 @@ export const MIROIR_FIELDS = [SHARD_FIELD, SLOT_FIELD, UPDATED_AT_FIELD] as cons
 
 const FILTERED_FIELDS: readonly string[] = [SHARD_FIELD, SLOT_FIELD];
 
+/** Documents that were never split, or lost what splitting added. */
+export const UNSPLIT_FILTER = `${SHARD_FIELD} NOT EXISTS OR ${SLOT_FIELD} NOT EXISTS`;
+
 export type Settings = Readonly<Record<string, unknown>>;
 
 /**

@@ -4,11 +4,11 @@
  */
 import pLimit from 'p-limit';
 import { leftoverFilter, shardsAt } from '../../core/belonging.ts';
-import { canonicalDocument } from '../../core/canonical.ts';
 import type { IndexEntry, RoutingTable } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { MoveState } from '../../ports.ts';
+import { differingSettings } from '../settings.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import type { DoctorParts } from './parts.ts';
 
@@ -115,18 +115,12 @@ function settingsOf(seen: readonly Looked[], subject: string): Finding[] {
       findings.push(fail(subject, `${node.id} owns shards and has no such index`, `send NodeFailed for ${node.id}`));
       continue;
     }
-    const names = differing(first?.settings ?? {}, settings);
+    const names = differingSettings(first?.settings ?? {}, settings);
     if (names.length === 0) continue;
     const found = `${node.id} has other settings than ${first?.node.id}: ${names.join(', ')}`;
     findings.push(fail(subject, found, 'send the settings again through the gateway'));
   }
   return findings;
-}
-
-/** Names of the settings in which two nodes differ. */
-function differing(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] {
-  const text = (value: unknown): string => canonicalDocument(JSON.stringify(value ?? null));
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => text(a[name]) !== text(b[name])).sort();
 }
 
 const leftoversOf = (seen: readonly Looked[], subject: string): Finding[] =>
