@@ -16,6 +16,7 @@ export type * from './ports/records.ts';
 export type * from './ports/queue.ts';
 export type * from './ports/redis-health.ts';
 export type * from './ports/registry.ts';
+export type * from './ports/task-marks.ts';
 export type * from './ports/telemetry.ts';
 export type * from './ports/traffic.ts';
 export type * from './ports/turns.ts';

@@ -28,6 +28,10 @@ export interface Observer {
   event(type: string, result: 'planned' | 'repeated' | 'failed'): void;
   /** Documents on a node that neither owns nor is being given their shard. */
   leftovers(index: string, node: string, documents: number): void;
+  /** Writes that came to a node past all routers, since it was looked at before. */
+  untagged(index: string, node: string, tasks: number): void;
+  /** Documents on a node that lack our fields. */
+  unsplit(index: string, node: string, documents: number): void;
   /** A task of a duty ended. */
   duty(duty: string, result: 'done' | 'failed', seconds: number): void;
 }

@@ -15,6 +15,8 @@ export const keys = {
   indexes: `${PREFIX}:indexes`,
   /** Hash uid → adoption that is under way. */
   adoptions: `${PREFIX}:adoptions`,
+  /** Hash node → newest task of the index there that was looked at. */
+  taskMarks: (index: string): string => `${PREFIX}:task-marks:${index}`,
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
   routingPrefix: `${PREFIX}:routing:`,
   movePrefix: `${PREFIX}:move:`,

@@ -41,7 +41,7 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
     async deleteIndex(uid) {
       const reply = await scripts.try(
         'index-delete',
-        [keys.indexes, keys.routing(uid), keys.audit, keys.moves],
+        [keys.indexes, keys.routing(uid), keys.audit, keys.moves, keys.taskMarks(uid)],
         [uid, auditMaxEntries, keys.movePrefix],
       );
       if (!('refused' in reply)) return true;

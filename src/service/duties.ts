@@ -2,6 +2,8 @@
 import type { Duty } from '../ports.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
+import { untaggedDuty } from '../reconcile/untagged.ts';
+import { createTaskMarks } from '../redis/task-marks.ts';
 import type { Router } from '../routing/api.ts';
 import type { Base } from './base.ts';
 
@@ -19,6 +21,13 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     everyMs: parts.config.orphansIntervalMs,
     isOn: parts.config.orphansEnabled,
     strays: createStrayJobs(parts.connection),
+    clientOf: (node, { lease }) => parts.nodes.client(node, lease),
+  }),
+  untaggedDuty({
+    ...parts,
+    everyMs: parts.config.untaggedIntervalMs,
+    isOn: parts.config.untaggedEnabled,
+    marks: createTaskMarks(parts),
     clientOf: (node, { lease }) => parts.nodes.client(node, lease),
   }),
 ];

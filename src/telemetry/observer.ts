@@ -53,6 +53,12 @@ export function createObserver(metrics: Metrics): Observer {
     leftovers(index, node, documents) {
       metrics.leftoverDocuments.set({ index, node_id: node }, documents);
     },
+    untagged(index, node, tasks) {
+      metrics.untaggedTasks.inc({ index, node_id: node }, tasks);
+    },
+    unsplit(index, node, documents) {
+      metrics.unsplitDocuments.set({ index, node_id: node }, documents);
+    },
     duty(duty, result, seconds) {
       metrics.dutyTasks.inc({ duty, result });
       metrics.dutyDuration.observe({ duty }, seconds);

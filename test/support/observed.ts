@@ -28,6 +28,8 @@ export function observed(): Observed {
     target: note('target'),
     event: note('event'),
     leftovers: note('leftovers'),
+    untagged: note('untagged'),
+    unsplit: note('unsplit'),
     duty: note('duty'),
   };
   return { observer, told };

@@ -8,6 +8,7 @@ import type { IndexEntry, RoutingTable } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { MoveState } from '../../ports.ts';
+import { UNSPLIT_FILTER } from '../../routing/fields.ts';
 import { differingSettings } from '../settings.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import type { DoctorParts } from './parts.ts';
@@ -21,6 +22,8 @@ interface Looked {
   /** Null: the node has no such index. */
   readonly settings: Readonly<Record<string, unknown>> | null;
   readonly leftovers: number;
+  /** Documents without our fields. */
+  readonly unsplit: number;
 }
 
 export async function indexChecks(
@@ -45,6 +48,7 @@ export async function indexChecks(
       subject,
     ),
     ...leftoversOf(seen, subject),
+    ...unsplitOf(seen, subject),
     ...(await missedBy(parts, entry, subject)),
   ];
   return findings.length > 0 ? findings : [ok(subject, `${entry.shards} shards, all copies there, settings equal`)];
@@ -60,12 +64,14 @@ async function look(
 ): Promise<Looked | null> {
   try {
     const client = clientOf(node);
-    if ((await client.index(uid)) === null) return { node, settings: null, leftovers: 0 };
+    if ((await client.index(uid)) === null) return { node, settings: null, leftovers: 0, unsplit: 0 };
     const settings = await client.settings(uid);
     const here = shardsAt(node.id, table, moves);
     // A node that does not know the fields as filters holds nothing of ours.
     const isOurs = JSON.stringify(settings['filterableAttributes'] ?? []).includes('_miroir_shard');
-    return { node, settings, leftovers: isOurs ? await client.count(uid, leftoverFilter(here)) : 0 };
+    if (!isOurs) return { node, settings, leftovers: 0, unsplit: 0 };
+    const leftovers = await client.count(uid, leftoverFilter(here));
+    return { node, settings, leftovers, unsplit: await client.count(uid, UNSPLIT_FILTER) };
   } catch (error) {
     if (!isMiroirError(error)) throw error;
     return null;
@@ -131,6 +137,17 @@ const leftoversOf = (seen: readonly Looked[], subject: string): Finding[] =>
         subject,
         `${leftovers} documents on ${node.id} are of shards that it neither owns nor is being given`,
         'they are never read, and cleared before the node gets such a shard; until then they only take room',
+      ),
+    );
+
+const unsplitOf = (seen: readonly Looked[], subject: string): Finding[] =>
+  seen
+    .filter(({ unsplit }) => unsplit > 0)
+    .map(({ node, unsplit }) =>
+      warn(
+        subject,
+        `${unsplit} documents on ${node.id} lack our fields: they were written past all routers, and nobody reads them`,
+        'stop what writes to the node (the reconcilers’ log names its tasks), and send these documents again through a gateway',
       ),
     );
 

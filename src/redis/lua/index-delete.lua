@@ -1,6 +1,7 @@
 -- Takes an index out of the registry, with its routes. Its epoch stays and is raised, so that nobody who has seen it
 -- ever sees a lower one, not even when the index is created again (I5). Refused while it has a move, begun or not.
--- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
+-- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves,
+-- KEYS[5] how far the nodes' task lists of it were looked at
 -- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves (all of one hash slot)
 -- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict', move}
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
@@ -24,6 +25,7 @@ for i = 1, #fields, 2 do
   end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[5])
 for _, field in ipairs(routes) do
   redis.call('HDEL', KEYS[2], field)
 end

@@ -6,6 +6,7 @@ describe('tags of writes', () => {
     ['{"router":"r1","epoch":3,"shards":[0],"attempt":1}', true],
     ['{"move":"p1-0-0","fence":"7","shards":[0],"attempt":1}', true],
     [adoptionTag('movies', '12'), true],
+    ['load', true],
     ['{"import":"nightly"}', false],
     ['', false],
     [null, false],
