@@ -8,7 +8,7 @@ import { adoptionTag } from '../core/write-tag.ts';
 import type { AdoptionState, EventOutcome, Lease } from '../ports.ts';
 import { type Settings, searchesOurFields, UNSPLIT_FILTER, withMiroirSettings } from '../routing/fields.ts';
 import { compareHolders, type Comparison, type Difference } from './adopt/compare.ts';
-import { mergeHolders } from './adopt/merge.ts';
+import { mergeHolders, newestTask } from './adopt/merge.ts';
 import type { AdoptParts, AdoptWish } from './adopt/parts.ts';
 import { AGAIN, TASK_MS, stampDocuments, stillWritten, type StampParts } from './adopt/stamp.ts';
 import { type Holder, type Survey, survey } from './adopt/survey.ts';
@@ -106,17 +106,20 @@ async function adopt(
   const reach = (state: AdoptionState): Promise<void> => adoptions.write(lease, uid, { ...adoption, state });
   const stamp: StampParts = { clock, tag: adoptionTag(uid, lease.fence), signal, stepDocs, onProgress };
 
-  if (adoption.state === 'merging') {
-    await reach('merging');
+  if (adoption.state === 'begun') {
+    await reach('begun');
     for (const holder of [home, ...others]) await prepare(stamp, holder, uid);
-    await mergeHolders(stamp, found);
-    await reach('stamping');
-  }
-  if (adoption.state !== 'registered') {
+    const assertQuiet = await mergeHolders(stamp, found);
     // Copies on other nodes as well: stamped, they are leftovers, which a move clears before it brings the shard there.
     for (const { client } of [home, ...others]) await stampDocuments(stamp, client, entry);
+    await assertQuiet();
     await register(parts, found);
     await reach('registered');
+  }
+  // From here on writes past the routers are told of.
+  for (const holder of [home, ...others]) {
+    const mark = { created: holder.createdAt, uid: await newestTask(holder, uid) };
+    await parts.marks.write(lease, uid, holder.node.id, mark);
   }
   await lookAgain(parts, stamp, found);
   const outcome = await plan(parts, uid, home.node.id, signal);
@@ -124,10 +127,10 @@ async function adopt(
   return outcome;
 }
 
-/** Documents are compared until they are in one place. */
+/** Documents are compared until home owns them: from then on there are no others. */
 const NOTHING: Comparison = { copies: 0, differences: 0, listed: [] };
 const compared = (found: Survey): Promise<Comparison> =>
-  found.adoption.state === 'merging' ? compareHolders(found) : Promise.resolve(NOTHING);
+  found.adoption.state === 'begun' ? compareHolders(found) : Promise.resolve(NOTHING);
 
 function assertOne({ differences, listed }: Comparison, keep: string | null, uid: string): void {
   if (differences === 0 || keep !== null) return;

@@ -1,8 +1,8 @@
 /** What is known of indexes that are being taken over, so that a run that was cut off is gone on with. */
 import type { Lease } from './lease.ts';
 
-/** Documents of other nodes come home; all get our fields; the index is registered and planned. */
-export type AdoptionState = 'merging' | 'stamping' | 'registered';
+/** Documents come home and get our fields; or they have, and the index is registered and has to be planned. */
+export type AdoptionState = 'begun' | 'registered';
 
 export interface Adoption {
   readonly state: AdoptionState;

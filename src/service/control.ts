@@ -14,6 +14,7 @@ import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createRegistry } from '../redis/registry.ts';
 import { createRepairLists } from '../redis/repairs.ts';
+import { createTaskMarks } from '../redis/task-marks.ts';
 import { type Base, closeBase, openBase, openLeases } from './base.ts';
 
 export interface Control extends DoctorParts, AdoptParts {
@@ -52,6 +53,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     clientOf: (node) => nodes.client(node, openPermit(REQUEST_MS)),
     clientUnder: (node, signal) => nodes.client(node, openPermit(REQUEST_MS, signal)),
     adoptions: createAdoptions(base),
+    marks: createTaskMarks(base),
     holdAdoption: (index) => holdAdoption(base, index),
     holderOf: (index) => scopeHolder(rebalanceScope(index)),
     scopeHolder,

@@ -202,22 +202,31 @@ describe('taking over an index of one node', () => {
 });
 
 describe('a run that was cut off behind registering', () => {
-  it('is gone on with: what was written directly meanwhile is stamped, then the index is planned', async () => {
-    await add('n1', some(0, 12));
-    const killed = await miroir(
-      ['index', 'adopt', 'movies', '--shards', '8', '--yes'],
-      '-/script:index-create@after#1=kill',
-    );
-    expect(killed.code).toBeNull();
-    expect(await fleet.base.records.index('movies')).not.toBeNull();
-    expect(await fleet.base.records.unfinishedMoves()).toEqual([]);
-    await add('n1', ['{"id":77,"title":"direct"}']);
-    await untilFree();
-    const { outcome } = await adopt();
-    expect(outcome).toMatchObject({ change: 'changed', blocked: 0 });
-    expect(await fleet.client('n1').count('movies', '_miroir_slot EXISTS')).toBe(13);
-    expect(await refusal(adopt())).toMatchObject({ code: 'miroir_index_conflict', field: 'index_uid' });
-  }, 60_000);
+  it.each([
+    ['before it was noted', 'index-create@after#1'],
+    ['before the last look', 'field-set@after#2'],
+  ])(
+    '%s is gone on with: what was written directly meanwhile is stamped, then planned',
+    async (_when, point) => {
+      await add('n1', some(0, 12));
+      const killed = await miroir(['index', 'adopt', 'movies', '--shards', '8', '--yes'], `-/script:${point}=kill`);
+      expect(killed.code).toBeNull();
+      expect(await fleet.base.records.index('movies')).not.toBeNull();
+      expect(await fleet.base.records.unfinishedMoves()).toEqual([]);
+      await add('n1', ['{"id":77,"title":"direct"}']);
+      await untilFree();
+      const { outcome } = await adopt();
+      expect(outcome).toMatchObject({ change: 'changed', blocked: 0 });
+      expect(await fleet.client('n1').count('movies', '_miroir_slot EXISTS')).toBe(13);
+      // From now on what goes past the routers is looked for.
+      const [newest] = await fleet.client('n1').tasks({ index: 'movies', limit: 20 });
+      const mark = (await control.marks.read('movies')).get('n1');
+      expect((newest?.uid ?? 0) - (mark?.uid ?? 0)).toBeLessThanOrEqual(1);
+      expect(mark?.created).toBe((await fleet.client('n1').index('movies'))?.createdAt);
+      expect(await refusal(adopt())).toMatchObject({ code: 'miroir_index_conflict', field: 'index_uid' });
+    },
+    60_000,
+  );
 });
 
 interface Ended {
@@ -284,15 +293,18 @@ describe('taking over an index of several nodes', () => {
     for (const id of ['8', '9', '10', '11']) expect(texts.get(id)).toContain(`theirs ${id}`);
   });
 
-  it('refuses to go on when somebody writes to a node while nodes are compared', async () => {
+  it.each([
+    ['while nodes are compared', 'putDocuments'],
+    ['while documents are stamped', 'mergeDocuments'],
+  ] as const)('registers nothing when somebody writes to a node %s', async (_when, operation) => {
     await add('n1', some(0, 10));
     await add('n2', some(10, 15));
     const writing: typeof control.clientUnder = (node, signal) => {
       const client = control.clientUnder(node, signal);
-      const put = client.putDocuments.bind(client);
-      client.putDocuments = async (...args) => {
+      const write = client[operation].bind(client);
+      client[operation] = async (...args) => {
         await add('n2', ['{"id":99,"title":"late"}']);
-        return put(...args);
+        return write(...args);
       };
       return client;
     };
@@ -300,6 +312,7 @@ describe('taking over an index of several nodes', () => {
       code: 'miroir_conflict',
       message: expect.stringContaining('node n2 was written to'),
     });
+    expect(await fleet.base.records.index('movies')).toBeNull();
     await adopt();
     expect((await textsOn(fleet.client('n1'))).size).toBe(16);
   });

@@ -1,6 +1,7 @@
 /**
- * Brings all documents to one node. Nobody else may write meanwhile, and nothing on a node says so: the task lists are
- * looked at afterwards, and when somebody did, all is compared again by the next run.
+ * Brings all documents to one node. From here until the index is registered nobody else may write to any of the nodes,
+ * and nothing on a node sees to that: the task lists are looked at in the end, and when somebody did, all is compared
+ * again by the next run.
  */
 import { isOwnTag } from '../../core/write-tag.ts';
 import { ConflictError } from '../../errors.ts';
@@ -18,14 +19,16 @@ const IN_FLIGHT = 4;
 const IN_FLIGHT_BYTES = 64_000_000;
 const TASKS_PAGE = 200;
 
-export async function mergeHolders(parts: StampParts, found: Survey): Promise<void> {
+/** Throws `ConflictError` when somebody else has written to one of the nodes since they were compared. */
+export type AssertQuiet = () => Promise<void>;
+
+export async function mergeHolders(parts: StampParts, found: Survey): Promise<AssertQuiet> {
   const { clock, tag, signal, onProgress } = parts;
   const { entry, home, others } = found;
   const { uid, primaryKey } = entry;
-  if (others.length === 0) return;
-  const holders = [home, ...others];
+  if (others.length === 0) return () => Promise.resolve();
   const marks = new Map<Holder, number>();
-  for (const holder of holders) {
+  for (const holder of [home, ...others]) {
     await idle(holder.client, uid, { clock, withinMs: TASK_MS, again: AGAIN, signal });
     marks.set(holder, await newestTask(holder, uid));
   }
@@ -52,10 +55,12 @@ export async function mergeHolders(parts: StampParts, found: Survey): Promise<vo
     await lane.sendFull();
   });
   await lane.finish();
-  for (const holder of holders) await assertQuiet(holder, uid, marks.get(holder) ?? -1);
+  return async () => {
+    for (const [holder, mark] of marks) await assertQuiet(holder, uid, mark);
+  };
 }
 
-async function newestTask({ client }: Holder, index: string): Promise<number> {
+export async function newestTask({ client }: Holder, index: string): Promise<number> {
   const [newest] = await client.tasks({ index, limit: 1 });
   return newest?.uid ?? -1;
 }
@@ -65,7 +70,7 @@ async function assertQuiet({ client, node }: Holder, index: string, mark: number
     const tasks = await client.tasks({ index, from, reverse: true, limit: TASKS_PAGE });
     const foreign = tasks.find(({ customMetadata }) => !isOwnTag(customMetadata));
     if (foreign !== undefined) {
-      throw new ConflictError(`node ${node.id} was written to (task ${foreign.uid}) while nodes were compared`, {
+      throw new ConflictError(`node ${node.id} was written to (task ${foreign.uid}) since nodes were compared`, {
         field: 'index_uid',
         remedy: `stop what writes to the node, then ${AGAIN}`,
         details: { node: node.id, task: foreign.uid },

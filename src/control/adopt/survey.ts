@@ -29,6 +29,7 @@ export interface Holder {
   readonly node: TopologyNode;
   readonly client: NodeClient;
   readonly primaryKey: string | null;
+  readonly createdAt: string;
   readonly documents: number;
   readonly embeddings: number;
   /** Documents without our fields, by the node's own count of fields. */
@@ -73,7 +74,7 @@ export async function survey(parts: AdoptParts, wish: AdoptWish): Promise<Survey
   assertSettings(home, others);
   if (before === null) for (const holder of candidates) await assertOwnFields(holder, entry);
   const { groups: chosen } = entry;
-  const state = before?.state ?? 'merging';
+  const state = before?.state ?? 'begun';
   const adoption = { state, primaryKey, shards, replicationFactor, groups: chosen, home: home.node.id };
   return { topology, entry, before, home, others, adoption: { ...adoption, keep: keep ?? before?.keep ?? null } };
 }
@@ -141,6 +142,7 @@ async function look(parts: AdoptParts, uid: string, node: TopologyNode, signal: 
       node,
       client,
       primaryKey: index.primaryKey,
+      createdAt: index.createdAt,
       documents,
       embeddings,
       unsplit: documents - Math.min(fields[SHARD_FIELD] ?? 0, fields[SLOT_FIELD] ?? 0),
