@@ -98,7 +98,7 @@ export class IndexUnknownError extends MiroirError {
   readonly retryable = false;
 }
 
-/** The index exists already, or with another shard count, primary key or replication factor. */
+/** The index exists already, or with another shard count, primary key or replication factor, or cannot be taken over as it is: `field` says why. */
 export class IndexConflictError extends MiroirError {
   readonly code = 'miroir_index_conflict';
   readonly retryable = false;

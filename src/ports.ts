@@ -3,6 +3,7 @@
  * implement them; service.ts wires. Units stand at the end of names; tokens (fences) are decimal strings, because
  * Redis scripts would round them as numbers.
  */
+export type * from './ports/adoptions.ts';
 export type * from './ports/client-tasks.ts';
 export type * from './ports/clock.ts';
 export type * from './ports/duties.ts';
@@ -18,6 +19,7 @@ export type * from './ports/redis-health.ts';
 export type * from './ports/registry.ts';
 export type * from './ports/runs.ts';
 export type * from './ports/settings.ts';
+export type * from './ports/task-marks.ts';
 export type * from './ports/telemetry.ts';
 export type * from './ports/tombstones.ts';
 export type * from './ports/traffic.ts';

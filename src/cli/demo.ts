@@ -1,6 +1,7 @@
 /** `miroir demo`: clients that write, a node more, a dead worker, a node less, and a check that trusts none of it. */
 import { once } from 'node:events';
 import { InvalidInputError } from '../errors.ts';
+import { tellAdoption } from './demo/adoption.ts';
 import { readCities } from './demo/cities.ts';
 import { type DemoFleet, assertUrls, startFleet } from './demo/fleet.ts';
 import { COMMAND, Closers, listenForSignals } from './lifetime.ts';
@@ -19,16 +20,21 @@ export interface DemoOptions {
   readonly docs?: number;
   /** Clients write and search meanwhile; default true. */
   readonly load?: boolean;
+  /** The other story: one node with documents becomes a fleet of three. */
+  readonly adopt?: boolean;
   /** Leave everything running at the end, until Ctrl-C. */
   readonly keep?: boolean;
 }
 
 /** Clients of the one that is killed go on at the other one. */
 const GATEWAYS = 2;
+/** Enough to see what taking over does. */
+const ADOPTED_DOCS = 20_000;
 
 /** Resolves to the exit code: 0 when every document is where it belongs, 1 when not, 130 after Ctrl-C. */
 export async function runDemo(options: DemoOptions): Promise<ExitCode> {
-  const { nodes: urls, docs, load: isLoaded = true, keep: isKept = false } = options;
+  const { nodes: urls, adopt: isAdoption = false, keep: isKept = false } = options;
+  const { docs = isAdoption ? ADOPTED_DOCS : undefined, load: isLoaded = true } = options;
   const apiKey = apiKeyOf(options);
   if (urls !== undefined) assertUrls(urls);
   if (docs === 0)
@@ -45,7 +51,7 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
     screen.say(`${screen.colors.bold('miroir demo')}: ${count(cities.length)} cities, ${SHARDS} shards, 3 nodes`);
     const given = { ...(urls === undefined ? {} : { urls }), ...(apiKey === undefined ? {} : { apiKey }) };
     fleet = await startFleet(
-      { ...given, gateways: isLoaded ? GATEWAYS : 0, signal: stop.signal, onDeath: fail },
+      { ...given, gateways: isLoaded && !isAdoption ? GATEWAYS : 0, signal: stop.signal, onDeath: fail },
       closers,
     );
     const stage: Stage = {
@@ -58,7 +64,7 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
       fail,
     };
     introduce(stage, startedMs);
-    const isGood = await tellStory(stage, isKept ? null : closers);
+    const isGood = await (isAdoption ? tellAdoption : tellStory)(stage, isKept ? null : closers);
     screen.say(`\n${verdict(screen, isGood)} after ${seconds(performance.now() - startedMs)}`);
     if (isKept) await keep(stage);
     return isGood ? EXIT.ok : EXIT.error;

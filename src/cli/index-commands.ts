@@ -1,6 +1,7 @@
 /** `miroir index …` */
 import type { Command } from 'commander';
 import { createIndex, listIndexes, showIndex, thawShard, type IndexView } from '../control/indexes.ts';
+import { addAdoptCommand } from './adopt-command.ts';
 import { globalsOf, withControl } from './context.ts';
 import { print, say, tableText } from './output.ts';
 import { list, whole, wholes } from './values.ts';
@@ -20,7 +21,8 @@ const copiesText = ({ copies }: IndexView): string =>
     .join(' ');
 
 export function addIndexCommands(program: Command): void {
-  const index = program.command('index').description('create, list and show indexes');
+  const index = program.command('index').description('create, take over, list and show indexes');
+  addAdoptCommand(index);
 
   index
     .command('create <uid>')

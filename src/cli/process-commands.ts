@@ -107,10 +107,11 @@ export function addProcessCommands(program: Command): void {
     .option('--api-key-env <name>', 'environment variable with the API key of these nodes')
     .option('--docs <count>', 'load only this many documents', whole)
     .option('--no-load', 'leave out the clients that write and search meanwhile')
+    .option('--adopt', 'the other story: one node with documents (20,000) is taken over and becomes a fleet of three')
     .option('--keep', 'leave everything running at the end')
     .addHelpText(
       'after',
-      '\nExamples:\n  miroir demo\n  miroir demo --docs 20000\n  miroir demo --nodes http://a:7700,http://b:7700,http://c:7700,http://d:7700 --api-key-env MEILI_KEY',
+      '\nExamples:\n  miroir demo\n  miroir demo --docs 20000\n  miroir demo --adopt\n  miroir demo --nodes http://a:7700,http://b:7700,http://c:7700,http://d:7700 --api-key-env MEILI_KEY',
     )
     .action(async (flags: DemoOptions) => {
       const { runDemo } = await import('./demo.ts');

@@ -154,6 +154,13 @@ export const CONFIG_KEYS = {
     'ms',
     'between two looks for what nothing stands behind: two small requests for each node and index',
   ),
+  untagged_enabled: key(flag, true, 'boolean', 'off: writes that come to nodes past all routers are not looked for'),
+  untagged_interval_ms: key(
+    whole(1_000, 86_400_000),
+    60_000,
+    'ms',
+    'between two looks for writes past all routers: four small requests for each node and index',
+  ),
   reconcile_concurrency: key(
     whole(1, 64),
     2,

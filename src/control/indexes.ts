@@ -10,11 +10,11 @@ import {
   IndexConflictError,
   IndexUnknownError,
   InvalidInputError,
-  NodeTaskFailedError,
   TimeoutError,
 } from '../errors.ts';
 import type { Clock, NodeClient } from '../ports.ts';
 import { withMiroirSettings } from '../routing/fields.ts';
+import { applied, idle, type TaskWait } from './node-tasks.ts';
 import type { ControlParts } from './parts.ts';
 
 export interface NewIndex {
@@ -34,8 +34,9 @@ const SHARDS_MAX = 65_536;
 const NODES_AT_A_TIME = 8;
 /** Settings of an empty index are applied within a batch or two. */
 const TASK_MS = 60_000;
-const LOOK_MS = 50;
 const TRIES = 5;
+/** Between two looks whether an older index of the name is gone. */
+const LOOK_MS = 50;
 
 /** What creating needs; a router has it, too. */
 export type CreationParts = Omit<ControlParts, 'producer' | 'settings'>;
@@ -43,6 +44,12 @@ export type CreationParts = Omit<ControlParts, 'producer' | 'settings'>;
 /** Creates the index on every node that will own shards of it, then registers it. Safe to repeat until registered. */
 export async function createIndex(parts: CreationParts, wanted: NewIndex): Promise<IndexEntry> {
   assertIndex(wanted);
+  if (!isPlainKey(wanted.primaryKey)) {
+    throw new InvalidInputError('the index has a missing or wrong primary_key', {
+      field: 'primary_key',
+      remedy: 'give the name of the field with the ids',
+    });
+  }
   for (let attempt = 1; ; attempt += 1) {
     await untilDeleted(parts, wanted);
     const topology = await parts.records.topology();
@@ -77,18 +84,20 @@ async function untilDeleted({ records, clock }: CreationParts, { uid, signal }: 
   }
 }
 
-function assertIndex({ uid, primaryKey, shards, replicationFactor }: NewIndex): void {
+/** A field of the document itself: parts of a path (`address.id`) are not looked into when documents are split. */
+export const isPlainKey = (primaryKey: string): boolean => /^[A-Za-z0-9_-]{1,511}$/.test(primaryKey);
+
+export function assertIndex({ uid, shards, replicationFactor }: Omit<NewIndex, 'primaryKey'>): void {
   const refuse = (field: string, remedy: string): never => {
     throw new InvalidInputError(`the index has a missing or wrong ${field}`, { field, remedy });
   };
   const parsed = indexUidSchema.safeParse(uid);
   if (!parsed.success) refuse('index_uid', parsed.error.issues[0]?.message ?? '');
-  if (!/^[A-Za-z0-9_-]{1,511}$/.test(primaryKey)) refuse('primary_key', 'give the name of the field with the ids');
   if (!Number.isSafeInteger(shards) || shards < 1 || shards > SHARDS_MAX) refuse('shards', `give 1 to ${SHARDS_MAX}`);
   if (!Number.isSafeInteger(replicationFactor) || replicationFactor < 1) refuse('replication_factor', 'give 1 or more');
 }
 
-function entryOf(wanted: NewIndex, topology: Topology): IndexEntry {
+export function entryOf(wanted: NewIndex, topology: Topology): IndexEntry {
   const known = groupsOf(topology);
   const { uid, primaryKey, shards, replicationFactor, groups = known } = wanted;
   if (known.length === 0) {
@@ -131,10 +140,12 @@ async function createOnOwners(
 
 async function createOnNode(clock: Clock, client: NodeClient, wanted: NewIndex): Promise<void> {
   const { uid, primaryKey, searchableAttributes, signal } = wanted;
-  await idle(clock, client, uid, signal);
+  const wait: TaskWait = { clock, withinMs: TASK_MS, again: 'create the index again', signal };
+  // A deletion that waits there would take along what is made here.
+  await idle(client, uid, wait);
   const found = await client.index(uid);
   if (found === null) {
-    await applied(clock, client, await client.createIndex(uid, primaryKey), signal);
+    await applied(client, await client.createIndex(uid, primaryKey), wait);
   } else {
     await assertEmpty(client, wanted, found.primaryKey);
   }
@@ -144,24 +155,8 @@ async function createOnNode(clock: Clock, client: NodeClient, wanted: NewIndex):
     filterableAttributes: settings['filterableAttributes'],
     ...(searchableAttributes === undefined ? {} : { searchableAttributes: settings['searchableAttributes'] }),
   };
-  await applied(clock, client, await client.updateSettings(uid, changed), signal);
+  await applied(client, await client.updateSettings(uid, changed), wait);
 }
-
-/** Until nothing of that uid is unfinished: a deletion that waits there would take along what is made here. */
-async function idle(clock: Clock, client: NodeClient, uid: string, signal?: AbortSignal): Promise<void> {
-  const deadlineMs = clock.monotonic() + TASK_MS;
-  for (;;) {
-    const [left] = await client.tasks({ index: uid, statuses: ['enqueued', 'processing'], limit: 1 });
-    if (left === undefined) return;
-    if (clock.monotonic() > deadlineMs) throw tooLate(client, left.uid);
-    await clock.sleep(LOOK_MS, signal);
-  }
-}
-
-const tooLate = (client: NodeClient, task: number): TimeoutError =>
-  new TimeoutError(`node ${client.node.id} has not applied task ${task} within ${TASK_MS / 1_000} s`, {
-    remedy: 'look at what else the node indexes; then create the index again',
-  });
 
 async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, theirs: string | null): Promise<void> {
   const { documents } = await client.indexStats(uid);
@@ -169,7 +164,7 @@ async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, th
   if (documents > 0) {
     throw new IndexConflictError(`node ${id} has an index ${uid} with ${documents} documents already`, {
       field: 'index_uid',
-      remedy: 'take another uid, or delete that index on the node',
+      remedy: 'take it over with `miroir index adopt`, take another uid, or delete that index on the node',
       details: { node: id, documents },
     });
   }
@@ -180,23 +175,6 @@ async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, th
       details: { node: id },
     });
   }
-}
-
-/** Until the node has applied the task. Throws `NodeTaskFailedError` with the node's words. */
-async function applied(clock: Clock, client: NodeClient, uid: number, signal?: AbortSignal): Promise<void> {
-  const deadlineMs = clock.monotonic() + TASK_MS;
-  while (clock.monotonic() < deadlineMs) {
-    const [task] = await client.tasks({ uids: [uid], limit: 1 });
-    if (task?.status === 'succeeded') return;
-    if (task?.status === 'failed' || task?.status === 'canceled') {
-      throw new NodeTaskFailedError(`node ${client.node.id}: ${task.type}: ${task.error?.message ?? task.status}`, {
-        remedy: 'read the node’s words, then create the index again',
-        details: { node: client.node.id, task: uid, nodeCode: task.error?.code ?? null },
-      });
-    }
-    await clock.sleep(LOOK_MS, signal);
-  }
-  throw tooLate(client, uid);
 }
 
 export interface IndexView extends IndexEntry {

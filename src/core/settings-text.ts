@@ -26,3 +26,9 @@ export async function fingerprintOf(settings: Settings): Promise<string> {
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(settingsText(settings)));
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
+
+/** Names of the settings in which two nodes differ. */
+export const differingSettings = (a: Settings, b: Settings): string[] =>
+  [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .filter((name) => settingsText(a[name] ?? null) !== settingsText(b[name] ?? null))
+    .sort(byBytes);

@@ -8,6 +8,7 @@ import type {
   NodeBatch,
   NodeClient,
   NodeIndex,
+  NodeIndexStats,
   NodeTask,
   PageRequest,
   Permit,
@@ -68,7 +69,7 @@ export class MeilisearchClient implements NodeClient {
     return this.#write('updateSettings', 'PATCH', indexPath(uid, '/settings'), JSON.stringify(settings));
   }
 
-  indexStats(uid: string): Promise<{ documents: number; bytes: number; embeddings: number }> {
+  indexStats(uid: string): Promise<NodeIndexStats> {
     return this.#ask({ operation: 'indexStats', method: 'GET', path: indexPath(uid, '/stats') }, indexStatsShape);
   }
 
@@ -106,6 +107,11 @@ export class MeilisearchClient implements NodeClient {
     return this.#write('putDocuments', 'POST', indexPath(uid, '/documents'), documents, query);
   }
 
+  mergeDocuments(uid: string, primaryKey: string, documents: Buffer | string, tag: string): Promise<number> {
+    const query = new URLSearchParams({ primaryKey, customMetadata: tag, skipCreation: 'true' });
+    return this.#write('mergeDocuments', 'PUT', indexPath(uid, '/documents'), documents, query);
+  }
+
   deleteDocuments(uid: string, ids: readonly string[], tag: string): Promise<number> {
     const query = new URLSearchParams({ customMetadata: tag });
     const path = indexPath(uid, '/documents/delete-batch');
@@ -130,7 +136,7 @@ export class MeilisearchClient implements NodeClient {
 
   #write(
     operation: string,
-    method: 'POST' | 'PATCH' | 'DELETE',
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     body: Buffer | string | null,
     query?: URLSearchParams,

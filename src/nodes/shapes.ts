@@ -17,11 +17,17 @@ export const indexShape = z.object({
 export const settingsShape = z.record(z.string(), z.unknown());
 
 export const indexStatsShape = z
-  .object({ numberOfDocuments: amount, rawDocumentDbSize: amount.default(0), numberOfEmbeddings: amount.default(0) })
+  .object({
+    numberOfDocuments: amount,
+    rawDocumentDbSize: amount.default(0),
+    numberOfEmbeddings: amount.default(0),
+    fieldDistribution: z.record(z.string(), amount).default({}),
+  })
   .transform((stats) => ({
     documents: stats.numberOfDocuments,
     bytes: stats.rawDocumentDbSize,
     embeddings: stats.numberOfEmbeddings,
+    fields: stats.fieldDistribution,
   }));
 
 export const nodeStatsShape = z

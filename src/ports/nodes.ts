@@ -44,6 +44,8 @@ export interface PageRequest {
   readonly ids?: readonly string[];
   readonly fields?: readonly string[];
   readonly limit: number;
+  /** Documents to leave out before the page; only where nobody writes, since others' writes shift what comes behind. */
+  readonly offset?: number;
   readonly retrieveVectors?: boolean;
   /** Refuse to read an answer larger than this (bytes): `PageTooLargeError` tells the caller to cut the window. */
   readonly maxBytes: number;
@@ -54,6 +56,14 @@ export interface NodeIndex {
   readonly primaryKey: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+export interface NodeIndexStats {
+  readonly documents: number;
+  readonly bytes: number;
+  readonly embeddings: number;
+  /** How many documents have each field. */
+  readonly fields: Readonly<Record<string, number>>;
 }
 
 export interface NodeBatch {
@@ -82,13 +92,15 @@ export interface NodeClient {
   deleteIndex(uid: string): Promise<number>;
   settings(uid: string): Promise<Readonly<Record<string, unknown>>>;
   updateSettings(uid: string, settings: Readonly<Record<string, unknown>>): Promise<number>;
-  indexStats(uid: string): Promise<{ documents: number; bytes: number; embeddings: number }>;
+  indexStats(uid: string): Promise<NodeIndexStats>;
   nodeStats(): Promise<{ databaseBytes: number; usedBytes: number }>;
   /** Number of documents that match. */
   count(uid: string, filter?: string): Promise<number>;
   page(uid: string, request: PageRequest): Promise<DocumentPage>;
   /** POST: replaces whole documents. `documents` is the text of a JSON array. */
   putDocuments(uid: string, primaryKey: string, documents: Buffer | string, tag: string): Promise<number>;
+  /** PUT: these top-level fields into documents that exist; creates none, so a document deleted meanwhile stays deleted. */
+  mergeDocuments(uid: string, primaryKey: string, documents: Buffer | string, tag: string): Promise<number>;
   /** delete-batch: `ids` as JSON text of each id (numbers as numbers, strings quoted). */
   deleteDocuments(uid: string, ids: readonly string[], tag: string): Promise<number>;
   tasks(query: TaskQuery): Promise<readonly NodeTask[]>;

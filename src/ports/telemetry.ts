@@ -32,6 +32,10 @@ export interface Observer {
   repaired(documents: number, cleared: number): void;
   /** Anti-entropy has compared the replicas of so many shards. */
   compared(found: { shards: number; mismatches: number; repaired: number; left: number }): void;
+  /** Writes that came to a node past all routers, since it was looked at before. */
+  untagged(index: string, node: string, tasks: number): void;
+  /** Documents on a node that lack our fields. */
+  unsplit(index: string, node: string, documents: number): void;
   /** A task of a duty ended. */
   duty(duty: string, result: 'done' | 'failed', seconds: number): void;
 }

@@ -15,6 +15,10 @@ export const keys = {
   indexes: `${PREFIX}:indexes`,
   /** Epoch at which an index was deleted whose nodes are still to be told; expires. */
   deleting: (index: string): string => `${PREFIX}:deleting:${index}`,
+  /** Hash uid → adoption that is under way. */
+  adoptions: `${PREFIX}:adoptions`,
+  /** Hash node → newest task of the index there that was looked at. */
+  taskMarks: (index: string): string => `${PREFIX}:task-marks:${index}`,
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
   routingPrefix: `${PREFIX}:routing:`,
   movePrefix: `${PREFIX}:move:`,
@@ -88,5 +92,7 @@ export const rebalanceScope = (index: string): string => `rebalance:${index}`;
 export const dutyScope = (duty: string, task: string): string => `reconcile:${duty}:${task}`;
 /** Scope of the lease under which one process at a time changes the settings of an index; the original's name. */
 export const settingsScope = (index: string): string => `settings_broadcast:${index}`;
+/** Scope of the lease under which one process at a time takes an index over. */
+export const adoptionScope = (index: string): string => `adopt:${index}`;
 /** Scope of the lease under which one process at a time plans. */
 export const PLANNER_SCOPE = 'planner';

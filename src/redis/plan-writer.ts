@@ -68,6 +68,7 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
           keys.sightings(uid),
           keys.doubt(uid),
           keys.settings(uid),
+          keys.taskMarks(uid),
         ],
         [uid, auditMaxEntries, keys.movePrefix, DELETION_MS, keys.tombstonesPrefix(uid)],
       );

@@ -18,6 +18,9 @@ const FILTERED_FIELDS: readonly string[] = [SHARD_FIELD, SLOT_FIELD];
 
 export type { Settings } from '../core/settings-text.ts';
 
+/** Documents that were never split, or lost what splitting added. */
+export const UNSPLIT_FILTER = `${SHARD_FIELD} NOT EXISTS OR ${SLOT_FIELD} NOT EXISTS`;
+
 /**
  * The rule that lets windows be read. Granular and without facet search, which is cheaper to index than a plain
  * attribute name; `comparison` is off by default, and `a TO b` needs it. Written as a node gives it back.

@@ -3,6 +3,7 @@
  * a load does not register as a router, so it must not run beside a move.
  */
 import type { IndexEntry, RoutingTable } from '../core/routing.ts';
+import { LOAD_TAG } from '../core/write-tag.ts';
 import { ConflictError, InvariantError } from '../errors.ts';
 import type { Clock, NodeClient } from '../ports.ts';
 import { Lane } from './lane.ts';
@@ -104,7 +105,7 @@ function laneOptions(
     client: options.clientOf(nodeId),
     index: entry.uid,
     primaryKey: entry.primaryKey,
-    tag: options.tag ?? 'load',
+    tag: options.tag ?? LOAD_TAG,
     clock,
     batchDocs: options.batchDocs ?? BATCH_DOCS,
     inFlight: options.inFlight ?? IN_FLIGHT,

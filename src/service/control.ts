@@ -1,19 +1,23 @@
 /** What commands work with: the records, what may be written without a lease, the public queue, and nodes. */
 import type { Config } from '../config.ts';
+import type { AdoptParts, HeldAdoption } from '../control/adopt.ts';
 import type { DoctorParts } from '../control/doctor/parts.ts';
 import type { StatusParts } from '../control/status.ts';
+import { ConflictError } from '../errors.ts';
 import { openPermit } from '../nodes/open-permit.ts';
 import { type Producer, createProducer } from '../queue/producer.ts';
 import { createMoveQueue } from '../queue/flows.ts';
 import { createStrayJobs } from '../queue/strays.ts';
+import { createAdoptions } from '../redis/adoptions.ts';
 import { connect } from '../redis/connection.ts';
 import { createRedisHealth } from '../redis/health.ts';
-import { keys, rebalanceScope } from '../redis/keys.ts';
+import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createRegistry } from '../redis/registry.ts';
-import { closeBase, openBase } from './base.ts';
+import { createTaskMarks } from '../redis/task-marks.ts';
+import { type Base, closeBase, openBase, openLeases } from './base.ts';
 
-export interface Control extends DoctorParts, StatusParts {
+export interface Control extends DoctorParts, StatusParts, AdoptParts {
   readonly config: Config;
   readonly producer: Producer;
   /** `host/pid` of the process that holds the index's lease now, for people; null when nobody does. */
@@ -50,6 +54,10 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     producer,
     clock,
     clientOf: (node) => nodes.client(node, openPermit(REQUEST_MS)),
+    clientUnder: (node, signal) => nodes.client(node, openPermit(REQUEST_MS, signal)),
+    adoptions: createAdoptions(base),
+    marks: createTaskMarks(base),
+    holdAdoption: (index) => holdAdoption(base, index),
     holderOf: (index) => scopeHolder(rebalanceScope(index)),
     scopeHolder,
     redisHealth: createRedisHealth(redis),
@@ -72,4 +80,31 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
       await closeBase(base);
     },
   };
+}
+
+/** Resolves when acting is allowed: after a run that was killed that takes as long as its lease. */
+async function holdAdoption(base: Base, index: string): Promise<HeldAdoption> {
+  const { watch, leases } = openLeases(base);
+  try {
+    const answer = await leases.acquire(adoptionScope(index));
+    if ('busy' in answer) {
+      throw new ConflictError(`index ${index} is being taken over by ${answer.busy.holder}`, {
+        field: 'index_uid',
+        remedy: 'wait until that run has ended; one that was killed gives way by itself within half a minute',
+        details: { holder: answer.busy.holder, remainingMs: answer.busy.remainingMs },
+      });
+    }
+    const { lease } = answer;
+    await lease.ready;
+    return {
+      lease,
+      async release(clean) {
+        if (!lease.signal.aborted) await lease.release(clean);
+        watch.stop();
+      },
+    };
+  } catch (error) {
+    watch.stop();
+    throw error;
+  }
 }

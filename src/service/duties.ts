@@ -4,6 +4,8 @@ import { createStrayJobs } from '../queue/strays.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
 import { repairListsDuty } from '../reconcile/repair-lists.ts';
 import { settingsDuties } from '../reconcile/settings.ts';
+import { untaggedDuty } from '../reconcile/untagged.ts';
+import { createTaskMarks } from '../redis/task-marks.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
 import { openAntiEntropy } from './anti-entropy.ts';
 import type { Base } from './base.ts';
@@ -25,6 +27,13 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     everyMs: parts.config.orphansIntervalMs,
     isOn: parts.config.orphansEnabled,
     strays: createStrayJobs(parts.connection),
+    clientOf: (node, { lease }) => parts.nodes.client(node, lease),
+  }),
+  untaggedDuty({
+    ...parts,
+    everyMs: parts.config.untaggedIntervalMs,
+    isOn: parts.config.untaggedEnabled,
+    marks: createTaskMarks(parts),
     clientOf: (node, { lease }) => parts.nodes.client(node, lease),
   }),
   repairListsDuty({

@@ -229,6 +229,18 @@ export const METRICS = {
     help: 'Entries taken off repair lists, since their documents were found level',
     labels: NONE,
   },
+  untaggedTasks: {
+    name: 'miroir_untagged_tasks_total',
+    type: 'counter',
+    help: 'Writes that came to a node past all routers, found by this process in its task list',
+    labels: { index: null, node_id: null },
+  },
+  unsplitDocuments: {
+    name: 'miroir_unsplit_documents',
+    type: 'gauge',
+    help: 'Documents on a node that lack our fields, when this process last counted: nobody reads them',
+    labels: { index: null, node_id: null },
+  },
   dutyTasks: {
     name: 'miroir_duty_tasks_total',
     type: 'counter',

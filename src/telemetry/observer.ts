@@ -76,6 +76,12 @@ export function createObserver(metrics: Metrics): Observer {
       metrics.antientropyDocsRepaired.inc(repaired);
       metrics.antientropyDocsLeft.inc(left);
     },
+    untagged(index, node, tasks) {
+      metrics.untaggedTasks.inc({ index, node_id: node }, tasks);
+    },
+    unsplit(index, node, documents) {
+      metrics.unsplitDocuments.set({ index, node_id: node }, documents);
+    },
     duty(duty, result, seconds) {
       metrics.dutyTasks.inc({ duty, result });
       metrics.dutyDuration.observe({ duty }, seconds);

@@ -46,6 +46,19 @@ describe('the demo', () => {
     },
   );
 
+  it('makes a fleet of three of one node with 1,000 documents, and ends with 0', { timeout: 120_000 }, async () => {
+    const child = await demo(['--adopt', '--docs', '1000']);
+    const { code } = await child.exited;
+    const said = child.tail().join('\n');
+    expect(code, said).toBe(0);
+    expect(said).toContain('1,000 documents lack our fields');
+    expect(said).toMatch(/1,000 of 1,000 documents equal, each on its owner and nowhere else/);
+    expect(said).toMatch(/differences: 0/);
+    for (const id of ['n1', 'n2', 'n3']) expect(said).toMatch(new RegExp(`${id}  [1-9]\\d* documents`));
+    expect(said).not.toMatch(/NaN|undefined|Infinity/);
+    for (const line of child.tail()) expect(line.length, line).toBeLessThan(110);
+  });
+
   it.each([
     [['--nodes', 'http://127.0.0.1:1,http://127.0.0.1:2'], 64, 'the demo needs 4 different nodes'],
     [['--docs', '0'], 64, 'there is nothing to move'],

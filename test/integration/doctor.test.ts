@@ -120,6 +120,16 @@ describe('the doctor', () => {
     ]);
   });
 
+  it('tells of documents that were written past the routers', async () => {
+    const fleet = await makeFleet();
+    const client = fleet.client('n2');
+    const task = await client.putDocuments('docs', 'id', '[{"id":"past"}]', 'nightly import');
+    await untilTrue(async () => (await client.tasks({ uids: [task], limit: 1 }))[0]?.finishedAt != null);
+    expect(await bad(fleet)).toMatchObject([
+      { level: 'warn', subject: 'index docs', found: expect.stringContaining('1 documents on n2 lack our fields') },
+    ]);
+  });
+
   it('tells of what an owner missed, of jobs without a move, and of a router ahead of Redis', async () => {
     const fleet = await makeFleet();
     const { base } = fleet;

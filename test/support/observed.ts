@@ -30,6 +30,8 @@ export function observed(): Observed {
     leftovers: note('leftovers'),
     repaired: note('repaired'),
     compared: note('compared'),
+    untagged: note('untagged'),
+    unsplit: note('unsplit'),
     duty: note('duty'),
   };
   return { observer, told };

@@ -17,7 +17,7 @@ export const SHARDS = 64;
 /** An index is deleted on a busy node within a batch or two. */
 const DELETE_MS = 60_000;
 
-const asTopologyNode = (node: DemoNode): TopologyNode => ({ ...node, group: 0, state: 'active' });
+export const asTopologyNode = (node: DemoNode): TopologyNode => ({ ...node, group: 0, state: 'active' });
 
 /** An index of that name that is not ours must be neither moved nor deleted. Also finds nodes that do not answer. */
 export async function assertUnused(control: Control, nodes: readonly DemoNode[]): Promise<void> {

@@ -38,7 +38,7 @@ export interface Scene extends Stage {
 }
 
 /** How long the planner may take for an event: a moment, but the machine may be busy. */
-const ANSWER_MS = 60_000;
+export const ANSWER_MS = 60_000;
 /** Doubles of a real node are off in the last place. */
 const REAL_TOLERANCE = 1e-12;
 /** Clients alone, before the first move and after the last one: enough searches to compare with. */
@@ -79,7 +79,7 @@ async function startClients({ fleet, screen, cities, isReal, signal, fail }: Sta
   return clients;
 }
 
-const toleranceOf = (isReal: boolean): number => (isReal ? REAL_TOLERANCE : 0);
+export const toleranceOf = (isReal: boolean): number => (isReal ? REAL_TOLERANCE : 0);
 
 async function tellParts(scene: Scene, all: readonly DemoNode[]): Promise<boolean> {
   const { fleet, screen, clients, signal } = scene;
@@ -135,7 +135,7 @@ async function endOf(clients: Clients, signal: AbortSignal): Promise<ClientsSumm
   return clients.end();
 }
 
-function heading(screen: Screen, title: string, about: string): void {
+export function heading(screen: Screen, title: string, about: string): void {
   screen.say(`\n${screen.colors.bold(title)} (${about})`);
 }
 

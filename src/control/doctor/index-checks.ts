@@ -4,11 +4,12 @@
  */
 import pLimit from 'p-limit';
 import { leftoverFilter, shardsAt } from '../../core/belonging.ts';
-import { canonicalDocument } from '../../core/canonical.ts';
 import type { IndexEntry, RoutingTable } from '../../core/routing.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { MoveState } from '../../ports.ts';
+import { UNSPLIT_FILTER } from '../../routing/fields.ts';
+import { differingSettings } from '../../core/settings-text.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import type { DoctorParts } from './parts.ts';
 
@@ -21,6 +22,8 @@ interface Looked {
   /** Null: the node has no such index. */
   readonly settings: Readonly<Record<string, unknown>> | null;
   readonly leftovers: number;
+  /** Documents without our fields. */
+  readonly unsplit: number;
 }
 
 export async function indexChecks(
@@ -46,6 +49,7 @@ export async function indexChecks(
       subject,
     ),
     ...leftoversOf(seen, subject),
+    ...unsplitOf(seen, subject),
     ...(await missedBy(parts, entry, subject)),
   ];
   return findings.length > 0 ? findings : [ok(subject, `${entry.shards} shards, all copies there, settings equal`)];
@@ -61,12 +65,14 @@ async function look(
 ): Promise<Looked | null> {
   try {
     const client = clientOf(node);
-    if ((await client.index(uid)) === null) return { node, settings: null, leftovers: 0 };
+    if ((await client.index(uid)) === null) return { node, settings: null, leftovers: 0, unsplit: 0 };
     const settings = await client.settings(uid);
     const here = shardsAt(node.id, table, moves);
     // A node that does not know the fields as filters holds nothing of ours.
     const isOurs = JSON.stringify(settings['filterableAttributes'] ?? []).includes('_miroir_shard');
-    return { node, settings, leftovers: isOurs ? await client.count(uid, leftoverFilter(here)) : 0 };
+    if (!isOurs) return { node, settings, leftovers: 0, unsplit: 0 };
+    const leftovers = await client.count(uid, leftoverFilter(here));
+    return { node, settings, leftovers, unsplit: await client.count(uid, UNSPLIT_FILTER) };
   } catch (error) {
     if (!isMiroirError(error)) throw error;
     return null;
@@ -123,18 +129,12 @@ function settingsOf(seen: readonly Looked[], subject: string): Finding[] {
       findings.push(fail(subject, `${node.id} owns shards and has no such index`, `send NodeFailed for ${node.id}`));
       continue;
     }
-    const names = differing(first?.settings ?? {}, settings);
+    const names = differingSettings(first?.settings ?? {}, settings);
     if (names.length === 0) continue;
     const found = `${node.id} has other settings than ${first?.node.id}: ${names.join(', ')}`;
     findings.push(fail(subject, found, 'send the settings again through the gateway'));
   }
   return findings;
-}
-
-/** Names of the settings in which two nodes differ. */
-function differing(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] {
-  const text = (value: unknown): string => canonicalDocument(JSON.stringify(value ?? null));
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => text(a[name]) !== text(b[name])).sort();
 }
 
 const leftoversOf = (seen: readonly Looked[], subject: string): Finding[] =>
@@ -145,6 +145,17 @@ const leftoversOf = (seen: readonly Looked[], subject: string): Finding[] =>
         subject,
         `${leftovers} documents on ${node.id} are of shards that it neither owns nor is being given`,
         'they are never read, and cleared before the node gets such a shard; until then they only take room',
+      ),
+    );
+
+const unsplitOf = (seen: readonly Looked[], subject: string): Finding[] =>
+  seen
+    .filter(({ unsplit }) => unsplit > 0)
+    .map(({ node, unsplit }) =>
+      warn(
+        subject,
+        `${unsplit} documents on ${node.id} lack our fields: they were written past all routers, and nobody reads them`,
+        'stop what writes to the node (the reconcilers’ log names its tasks), and send these documents again through a gateway',
       ),
     );
 

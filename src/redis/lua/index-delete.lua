@@ -5,7 +5,7 @@
 -- that comes later would take along what has been written since.
 -- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
 -- KEYS[5] mark of the deletion, KEYS[6] sightings of the index: one of that name that comes after it is another one,
--- KEYS[7] what is in doubt in the index, KEYS[8] settings
+-- KEYS[7] what is in doubt in the index, KEYS[8] settings, KEYS[9] how far the nodes' task lists of it were looked at
 -- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves, ARGV[4] time of the mark (ms),
 -- ARGV[5] prefix of the index's tombstones (all of one hash slot)
 -- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict' | 'broadcast', move}
@@ -33,7 +33,7 @@ for i = 1, #fields, 2 do
   end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[6], KEYS[7])
+redis.call('DEL', KEYS[6], KEYS[7], KEYS[9])
 for _, field in ipairs(routes) do
   redis.call('HDEL', KEYS[2], field)
   redis.call('DEL', ARGV[5] .. string.sub(field, 3))

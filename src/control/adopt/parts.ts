@@ -1,0 +1,42 @@
+/** What taking an index over works with, and what was asked for. */
+import type { TopologyNode } from '../../core/topology.ts';
+import type { Adoptions, Lease, NodeClient, TaskMarks } from '../../ports.ts';
+import type { ControlParts } from '../parts.ts';
+
+export interface AdoptParts extends ControlParts {
+  readonly adoptions: Adoptions;
+  readonly marks: TaskMarks;
+  /** A node's client whose calls end with the signal. */
+  clientUnder(this: void, node: TopologyNode, signal: AbortSignal): NodeClient;
+  /** The lease of the index's adoption. Throws `ConflictError` while another process has it. */
+  holdAdoption(this: void, index: string): Promise<HeldAdoption>;
+}
+
+export interface HeldAdoption {
+  readonly lease: Lease;
+  release(clean: boolean): Promise<void>;
+}
+
+export interface AdoptWish {
+  readonly uid: string;
+  /** What is left out is taken from a run that was cut off, else it has a default. */
+  readonly shards?: number;
+  readonly replicationFactor?: number;
+  readonly groups?: readonly number[];
+  /** The node that gets all documents and owns every shard at first; default: the one with the most. */
+  readonly home?: string;
+  /** Whose document wins where nodes differ; without it differences are refused. */
+  readonly keep?: string;
+  readonly signal: AbortSignal;
+  /** Documents stamped by one task of a node. */
+  readonly stepDocs?: number;
+  readonly onProgress?: (progress: AdoptProgress) => void;
+}
+
+export interface AdoptProgress {
+  readonly node: string;
+  readonly what: 'copied' | 'stamped';
+  readonly documents: number;
+  /** Without our fields, when last counted. */
+  readonly left: number;
+}

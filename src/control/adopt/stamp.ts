@@ -1,0 +1,73 @@
+/**
+ * Gives documents our fields, in steps that a node takes as one task each: partial updates of nothing but these fields,
+ * which leave the rest as it is and a document that was deleted meanwhile deleted. Safe to repeat and beside other
+ * writers: the fields follow from the primary key, and a document that is replaced without them is found again.
+ */
+import { locateKey } from '../../core/hashing.ts';
+import { scalarText, splitKeyed } from '../../core/json-text.ts';
+import type { IndexEntry } from '../../core/routing.ts';
+import { ConflictError } from '../../errors.ts';
+import type { Clock, NodeClient } from '../../ports.ts';
+import { UNSPLIT_FILTER } from '../../routing/fields.ts';
+import { stampOf } from '../../routing/split.ts';
+import { applied } from '../node-tasks.ts';
+import type { AdoptProgress } from './parts.ts';
+
+/** About 1.3 MB: a node's batch costs so much by itself that small ones are the slow way. */
+const STEP_DOCS = 10_000;
+/** An id is at most 511 bytes. */
+const ID_BYTES = 600;
+/** Steps that found no fewer documents than the one before: somebody writes as fast as we stamp. */
+const STEPS_IN_VAIN = 20;
+/** A batch or a change of settings may take a node long where an index is large. */
+export const TASK_MS = 3_600_000;
+export const AGAIN = 'run `miroir index adopt` again: it goes on where it was';
+
+export interface StampParts {
+  readonly clock: Clock;
+  readonly tag: string;
+  readonly signal: AbortSignal;
+  readonly stepDocs?: number | undefined;
+  readonly onProgress?: ((progress: AdoptProgress) => void) | undefined;
+}
+
+/** Until no document is without our fields. Returns how many got them. */
+export async function stampDocuments(parts: StampParts, client: NodeClient, entry: IndexEntry): Promise<number> {
+  const { clock, tag, signal, stepDocs: limit = STEP_DOCS, onProgress } = parts;
+  const { uid, primaryKey } = entry;
+  const wait = { clock, withinMs: TASK_MS, again: AGAIN, signal };
+  let stamped = 0;
+  let fewest = Infinity;
+  let inVain = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    const asked = { filter: UNSPLIT_FILTER, fields: [primaryKey], limit, maxBytes: limit * ID_BYTES };
+    const { total, documents } = await client.page(uid, asked);
+    onProgress?.({ node: client.node.id, what: 'stamped', documents: stamped, left: total });
+    if (total === 0) return stamped;
+    inVain = total < fewest ? 0 : inVain + 1;
+    fewest = Math.min(fewest, total);
+    if (inVain >= STEPS_IN_VAIN) throw stillWritten(client.node.id, uid, total);
+    const stamps = stampsOf(documents.toString('utf8'), entry, clock);
+    await applied(client, await client.mergeDocuments(uid, primaryKey, `[${stamps.join(',')}]`, tag), wait);
+    stamped += stamps.length;
+  }
+}
+
+/** Each id as the node gives it out, with our fields. */
+function stampsOf(text: string, { primaryKey, shards }: IndexEntry, clock: Clock): string[] {
+  const updatedAtMs = Math.trunc(clock.now());
+  const name = JSON.stringify(primaryKey);
+  return splitKeyed(text, primaryKey).flatMap(({ field }) => {
+    if (field === undefined) return [];
+    const { shard, slot } = locateKey(scalarText(text, field.start, field.end), shards);
+    return [`{${name}:${text.slice(field.start, field.end)}${stampOf(shard, slot, updatedAtMs)}`];
+  });
+}
+
+export const stillWritten = (node: string, index: string, documents: number): ConflictError =>
+  new ConflictError(`node ${node} is written to directly: ${documents} documents of index ${index} lack our fields`, {
+    field: 'index_uid',
+    remedy: `stop what writes to the node, then ${AGAIN}`,
+    details: { node, index, documents },
+  });
