@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { shardForKey } from '../../src/core/hashing.ts';
 import type { Pass, ShardLook } from '../../src/ports.ts';
+import { spawnWorker } from '../../src/fleet/processes.ts';
 import { PacedReads } from '../../src/reconcile/paced-reads.ts';
 import { createPasses, createReadingPlaces } from '../../src/redis/passes.ts';
 import { type Running, startReconciler } from '../../src/service.ts';
@@ -89,6 +90,21 @@ describe('passes of anti-entropy', () => {
     expect(Math.max(...last)).toBeCloseTo((pass.completed_at ?? 0) / 1_000, -1);
     // Six hours until the next.
     expect(await createPasses(fleet.base).list()).toHaveLength(1);
+  });
+
+  it('go on where a process is killed in the middle: another looks at what it had', async () => {
+    const fleet = await makeFleet({ lease_ttl_secs: 2, lease_renewal_interval_ms: 400, reconcile_concurrency: 2 });
+    await fleet.createIndex({ documents: someDocuments(200), shards: 64, replicationFactor: 2 });
+    const killed = await spawnWorker('reconciler', fleet.env);
+    closers.push(() => killed.stop());
+    const passes = createPasses(fleet.base);
+    const left = async (): Promise<number> => (await passes.list())[0]?.shards_left ?? 64;
+    await untilTrue(async () => (await left()) < 50, 20_000);
+    killed.kill('SIGKILL');
+    expect(await left()).toBeGreaterThan(0);
+    await reconcile(fleet);
+    expect(await ended(fleet)).toMatchObject({ shards_scanned: 64, errors: 0, shards_left: 0 });
+    expect(await passes.list()).toHaveLength(1);
   });
 
   it('go on beside writes and moves, and change nothing that these do', async () => {
