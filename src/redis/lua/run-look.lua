@@ -12,7 +12,7 @@ if seen[1] ~= run then
   redis.call('HSET', KEYS[2], 'run', run, 'since', since)
 end
 if not seen[3] then
-  redis.call('HSET', KEYS[2], 'accepted', run)
+  redis.call('HSET', KEYS[2], 'accepted', run, 'acceptedAt', '0')
 elseif seen[3] ~= run then
   return { 'ok', tonumber(now) < tonumber(since) + tonumber(ARGV[2]) and 'waits' or 'due', lost }
 end
