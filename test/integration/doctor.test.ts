@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 async function makeFleet(options: TestFleetOptions = {}): Promise<TestFleet> {
-  const fleet = await startTestFleet({ nodes: 2, aof: 'everysec', ...options });
+  const fleet = await startTestFleet({ nodes: 2, aof: 'always', ...options });
   closers.push(() => fleet.stop());
   await fleet.createIndex({ shards: 4, replicationFactor: 2, documents: someDocuments(40) });
   return fleet;
@@ -54,6 +54,20 @@ describe('the doctor', () => {
       },
       { level: 'fail', subject: 'redis', found: expect.stringContaining('append-only'), remedy: 'set appendonly yes' },
     ]);
+  });
+
+  it('tells of a Redis that answers before it has it on disk, or does not say', async () => {
+    const fleet = await makeFleet({ aof: 'everysec' });
+    expect(await bad(fleet)).toEqual([
+      {
+        level: 'warn',
+        subject: 'redis',
+        found: 'answers before it has it on disk (appendfsync everysec)',
+        remedy: expect.stringContaining('appendfsync always'),
+      },
+    ]);
+    await fleet.base.redis.acl('SETUSER', 'default', '-config');
+    expect(await bad(fleet)).toMatchObject([{ level: 'warn', found: expect.stringContaining('CONFIG is denied') }]);
   });
 
   it('tells of a planner that is missing', async () => {
