@@ -122,13 +122,13 @@ describe('the doctor', () => {
     const fleet = await makeFleet();
     const { redis } = fleet.base;
     const text = (await redis.hget(keys.routing('docs'), 's:2')) ?? '';
-    const table = { ...(JSON.parse(text) as object), frozen: true };
+    const table = { ...(JSON.parse(text) as object), frozen: true, others: ['n1', 'n3'] };
     await redis.hset(keys.routing('docs'), 's:2', JSON.stringify(table));
     expect(await bad(fleet)).toEqual([
       {
         level: 'fail',
         subject: 'index docs',
-        found: '1 shards are frozen since Redis lost writes (2)',
+        found: '1 shards are frozen since Redis lost writes (2 also on n1, n3)',
         remedy: expect.stringContaining('miroir index thaw docs'),
       },
     ]);

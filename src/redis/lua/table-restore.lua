@@ -40,19 +40,20 @@ local function same(a, b)
   table.sort(right)
   return table.concat(left, ' ') == table.concat(right, ' ')
 end
--- Nodes that may hold what the owners do not.
+-- Nodes that may hold what the owners do not; more than this many the route does not name.
+local OTHERS_MAX = 16
 local function others(route, owners, move)
   local seen, out = {}, {}
   for _, id in ipairs(owners) do
     seen[id] = true
   end
   local function add(id)
-    if type(id) == 'string' and not seen[id] then
+    if type(id) == 'string' and not seen[id] and #out < OTHERS_MAX then
       seen[id] = true
       out[#out + 1] = id
     end
   end
-  for _, list in ipairs({ route.owners, route.readers, move and { move.source, move.target } or {} }) do
+  for _, list in ipairs({ route.owners, route.readers, move and { move.source, move.target } or {}, route.others or {} }) do
     for _, id in ipairs(list) do
       add(id)
     end
@@ -66,9 +67,11 @@ local function freeze(shard, route, owners)
   local move = record and cjson.decode(record)
   local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'epoch', 1))
   local list = cjson.encode(owners)
-  redis.call('HSET', KEYS[2], 's:' .. shard, '{"epoch":' .. epoch .. ',"state":"stable","owners":' .. list ..
-    ',"readers":' .. list .. ',"frozen":true}')
   local rest = others(route, owners, move)
+  -- An empty table would be written as an object.
+  local named = #rest > 0 and ',"others":' .. cjson.encode(rest) or ''
+  redis.call('HSET', KEYS[2], 's:' .. shard, '{"epoch":' .. epoch .. ',"state":"stable","owners":' .. list ..
+    ',"readers":' .. list .. ',"frozen":true' .. named .. '}')
   if move then
     end_lost(prefix, route.moveId, move, 'redis_lost_writes: the shard is on ' .. table.concat(owners, ', ') ..
       '; what clients wrote may also be on ' .. table.concat(rest, ', ') .. ' only')

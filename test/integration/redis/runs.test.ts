@@ -1,5 +1,6 @@
 // Taking up a new run of Redis, script by script: which settling shards are frozen, and what comes in between two steps.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { thawShards } from '../../../src/control/indexes.ts';
 import { settling } from '../../../src/phases/routes.ts';
 import type { Registry, Runs } from '../../../src/ports.ts';
 import { keys } from '../../../src/redis/keys.ts';
@@ -109,5 +110,29 @@ describe('a table that is handed in late, when the run is taken up long since', 
     await handIn('books');
     await runs.look();
     expect(await runs.restore('books')).toMatchObject([{ shard: 1 }]);
+  });
+});
+
+describe('shards that are frozen', () => {
+  it('name the nodes that may hold more, are thawed all at once, and what was given up before stays in the record', async () => {
+    await settle(0);
+    await settle(1);
+    await world.connection.hset(keys.move('p1-0'), { lost: 2, lostIds: '["given up","too"]' });
+    await world.connection.zadd(keys.journal('p1-0'), 1, 'waited');
+    await restarted();
+    await waitedLongEnough();
+    await handIn('films');
+    const { lost } = await runs.look();
+    expect(await runs.restore('books')).toHaveLength(2);
+    await runs.restore('films');
+    expect(await runs.accept(lost)).toBe(true);
+    expect((await world.route(0)).route).toMatchObject({ owners: ['n2'], frozen: true, others: ['n1'] });
+    expect(await world.move(0)).toMatchObject({ lost: 3, lostIds: ['given up', 'too', 'waited'] });
+    const told = [0, 1].map((shard) => ({ index: 'books', shard, owners: ['n2'], others: ['n1'] }));
+    expect(await thawShards(world, 'books', null, false)).toEqual(told.map((one) => ({ ...one, frozen: true })));
+    expect(await frozen(1)).toBe(true);
+    expect(await thawShards(world, 'books', null, true)).toEqual(told.map((one) => ({ ...one, frozen: false })));
+    expect(await thawShards(world, 'books', null, true)).toEqual([]);
+    expect((await world.route(1)).route).not.toHaveProperty('others');
   });
 });
