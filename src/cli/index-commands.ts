@@ -1,6 +1,6 @@
 /** `miroir index …` */
 import type { Command } from 'commander';
-import { createIndex, listIndexes, showIndex, thawShard, type IndexView } from '../control/indexes.ts';
+import { createIndex, listIndexes, showIndex, thawShards, type IndexView } from '../control/indexes.ts';
 import { addAdoptCommand } from './adopt-command.ts';
 import { globalsOf, withControl } from './context.ts';
 import { print, say, tableText } from './output.ts';
@@ -100,16 +100,24 @@ export function addIndexCommands(program: Command): void {
 
   index
     .command('thaw <uid>')
-    .argument('<shard>', 'number of the shard', whole)
-    .description('let moves touch a shard again that was frozen because Redis had lost writes')
-    .option('--yes', 'its copies were compared: what only another node has may be deleted')
-    .action(async (uid: string, shard: number, flags: { yes?: true }, command: Command) => {
-      const view = await withControl(command, (control) => thawShard(control, uid, shard, flags.yes === true));
-      if (view.frozen) say('nothing is changed without --yes');
-      print(globalsOf(command).output, view, () =>
+    .argument('[shard]', 'number of the shard; all of the index that are frozen without it', whole)
+    .description('let moves touch shards again that were frozen because Redis had lost writes')
+    .option('--yes', 'the copies were compared: what only another node has may be deleted')
+    .action(async (uid: string, shard: number | undefined, flags: { yes?: true }, command: Command) => {
+      const views = await withControl(command, (control) =>
+        thawShards(control, uid, shard ?? null, flags.yes === true),
+      );
+      if (views.some(({ frozen }) => frozen)) say('nothing is changed without --yes');
+      print(globalsOf(command).output, views, () =>
         tableText(
-          ['index', 'shard', 'owners', 'frozen'],
-          [[uid, view.shard, view.owners.join(','), String(view.frozen)]],
+          ['index', 'shard', 'owners', 'also on', 'frozen'],
+          views.map((view) => [
+            uid,
+            view.shard,
+            view.owners.join(','),
+            view.others.join(',') || null,
+            String(view.frozen),
+          ]),
         ),
       );
     });

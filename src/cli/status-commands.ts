@@ -8,7 +8,7 @@ import { stateText } from './node-commands.ts';
 import { print, say, tableText, type OutputFormat } from './output.ts';
 
 const EVERY_MS = 1_000;
-/** Moves shown in a table; JSON has them all. */
+/** Moves, and frozen shards, shown in a table; JSON has them all. */
 const MOVES_SHOWN = 20;
 /** Reasons why shards are blocked shown under the tables. */
 const REASONS_SHOWN = 5;
@@ -55,7 +55,7 @@ async function watch(control: StatusParts, output: OutputFormat): Promise<void> 
   say('detached; the work goes on');
 }
 
-function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, moves, missed }: Status): string {
+function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, moves, missed, frozen }: Status): string {
   const parts = [
     colors.bold(`topology version ${topologyVersion}`),
     tableText(
@@ -100,6 +100,13 @@ function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, mov
   if (missed.length > 0) {
     const rows = missed.map(({ index, node, shards, entries }) => [index, node, shards, entries]);
     parts.push('', tableText(['missed', 'by', 'shards', 'entries'], rows));
+  }
+  if (frozen.length > 0) {
+    const rows = frozen
+      .slice(0, MOVES_SHOWN)
+      .map(({ index, shard, owners, others }) => [`${index}/${shard}`, owners.join(','), others.join(',') || null]);
+    parts.push('', tableText(['frozen', 'owners', 'also on'], rows));
+    if (frozen.length > rows.length) parts.push(`… and ${frozen.length - rows.length} more; -o json has them all`);
   }
   return parts.join('\n');
 }

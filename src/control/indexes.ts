@@ -218,24 +218,37 @@ export interface ThawView {
   readonly index: string;
   readonly shard: number;
   readonly owners: readonly string[];
+  /** Nodes that may hold what the owners do not. */
+  readonly others: readonly string[];
   readonly frozen: boolean;
 }
 
-/** Lets movers act on a shard again that was frozen when Redis had lost writes; `isSure` false only looks. */
-export async function thawShard(
-  { records, fleet }: ControlParts,
+/**
+ * Lets movers act again on shards that were frozen when Redis had lost writes; `isSure` false only looks. `shard`: null for
+ * all of the index that are frozen.
+ */
+export async function thawShards(
+  { records, fleet }: Pick<ControlParts, 'records' | 'fleet'>,
   uid: string,
-  shard: number,
+  shard: number | null,
   isSure: boolean,
-): Promise<ThawView> {
+): Promise<readonly ThawView[]> {
   const entry = await records.index(uid);
   if (entry === null) throw unknownIndex(uid);
-  if (shard >= entry.shards) {
+  if (shard !== null && shard >= entry.shards) {
     const remedy = `give a number below ${entry.shards}: \`miroir index show ${uid}\``;
     throw new InvalidInputError(`index ${uid} has no shard ${shard}`, { field: 'shard', remedy });
   }
-  const read = await records.route(uid, shard);
-  const { owners, frozen } = read.route;
-  if (frozen === true && isSure) await fleet.thaw(uid, read);
-  return { index: uid, shard, owners, frozen: frozen === true && !isSure };
+  const table = await records.table(uid);
+  const asked = (table?.shards ?? []).filter((route) =>
+    shard === null ? route.frozen === true : route.shard === shard,
+  );
+  const views: ThawView[] = [];
+  for (const { shard: number } of asked) {
+    const read = await records.route(uid, number);
+    const { owners, others = [], frozen } = read.route;
+    if (frozen === true && isSure) await fleet.thaw(uid, read);
+    views.push({ index: uid, shard: number, owners, others, frozen: frozen === true && !isSure });
+  }
+  return views;
 }

@@ -44,6 +44,15 @@ export interface MissedView {
   readonly entries: number;
 }
 
+/** A shard that no move touches since Redis lost writes about it, until an operator lets go (`index thaw`). */
+export interface FrozenView {
+  readonly index: string;
+  readonly shard: number;
+  readonly owners: readonly string[];
+  /** Nodes that may hold what the owners do not. */
+  readonly others: readonly string[];
+}
+
 export interface StatusParts extends ControlParts {
   readonly repairs: Pick<RepairLists, 'sizes'>;
   readonly passes: Pick<Passes, 'list' | 'wish'>;
@@ -58,6 +67,7 @@ export interface Status {
   /** Unfinished ones, those that run first. */
   readonly moves: readonly MoveView[];
   readonly missed: readonly MissedView[];
+  readonly frozen: readonly FrozenView[];
 }
 
 /** Ended plans shown beside those that run. */
@@ -77,13 +87,15 @@ export async function status(parts: StatusParts): Promise<Status> {
     Number(a.phase === 'Idle') - Number(b.phase === 'Idle') ||
     (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0) ||
     (a.index === b.index ? a.shard - b.shard : a.index < b.index ? -1 : 1);
+  const indexes = await allIndexes(parts);
   return {
     topologyVersion: topology.version,
     nodes: await listNodes(parts),
     plans,
-    blocked: planMoves({ topology, indexes: await allIndexes(parts), pending: moves }).blocked,
+    blocked: planMoves({ topology, indexes, pending: moves }).blocked,
     moves: [...moves].sort(runningFirst).map(viewMove),
     missed: await missedOf(parts),
+    frozen: frozenOf(indexes),
   };
 }
 
@@ -108,6 +120,14 @@ async function missedOf({ records, repairs }: StatusParts): Promise<readonly Mis
     for (const [node, sizes] of byNode) missed.push({ index: uid, node, ...sizes });
   }
   return missed;
+}
+
+function frozenOf(indexes: readonly PlannerIndex[]): readonly FrozenView[] {
+  return indexes.flatMap(({ entry, table }) =>
+    table.shards
+      .filter((route) => route.frozen === true)
+      .map(({ shard, owners, others = [] }) => ({ index: entry.uid, shard, owners, others })),
+  );
 }
 
 function viewMove(move: MoveState): MoveView {

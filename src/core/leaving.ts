@@ -49,5 +49,6 @@ export function leave(route: ShardRoute, gone: ReadonlySet<string>, target: stri
     ...(state === 'tracking' || route.staying === true ? { staying: true } : {}),
     ...(delayMs === undefined ? {} : { delayMs }),
     ...(route.frozen === undefined ? {} : { frozen: route.frozen }),
+    ...(route.others === undefined ? {} : { others: route.others }),
   };
 }

@@ -23,6 +23,8 @@ export interface ShardRoute {
    * lets go (`index thaw`).
    */
   readonly frozen?: true;
+  /** Only with `frozen`: nodes that may hold what the owners do not. */
+  readonly others?: readonly string[];
   /** Only while `tracking`: writes are answered this much later (ms), since catching up does not win. */
   readonly delayMs?: number;
   /** The table's epoch at which this entry last changed. */

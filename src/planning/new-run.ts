@@ -9,10 +9,10 @@ export async function takeUpRun({ runs, records, logger }: PlanningParts): Promi
   const { state, lost } = await runs.look();
   if (state !== 'due') return;
   for (const { uid } of await records.indexes()) {
-    for (const { shard, owners, others, move } of await runs.restore(uid, lost)) {
+    for (const { shard, owners, others, move } of await runs.restore(uid)) {
       const remedy = `compare the copies, then \`miroir index thaw ${uid} ${shard}\``;
       logger.error({ index: uid, shard, owners, others, move, remedy }, 'Redis lost writes: the shard is frozen');
     }
   }
-  if (await runs.accept()) logger.warn({ lost }, 'a new run of Redis is taken up');
+  if (await runs.accept(lost)) logger.warn({ lost }, 'a new run of Redis is taken up');
 }

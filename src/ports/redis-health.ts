@@ -4,6 +4,8 @@ export interface RedisLook {
   /** `maxmemory-policy`. */
   readonly policy: string;
   readonly hasAof: boolean;
+  /** `appendfsync`; null where CONFIG is denied. */
+  readonly appendFsync: string | null;
   /** False while writes to its files fail (full disk). */
   readonly areWritesSaved: boolean;
   readonly usedBytes: number;

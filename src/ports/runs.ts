@@ -15,7 +15,7 @@ export interface Runs {
   /** `waits`: routers may still hand in what they know. `lost`: one has handed in a newer table than Redis shows. */
   look(): Promise<{ readonly state: 'known' | 'waits' | 'due'; readonly lost: boolean }>;
   /** Restores the owners of one index; again changes nothing. Returns the shards that it froze. */
-  restore(index: string, lost: boolean): Promise<readonly FrozenShard[]>;
-  /** Routes may be changed again; false when another table came in meanwhile. */
-  accept(): Promise<boolean>;
+  restore(index: string): Promise<readonly FrozenShard[]>;
+  /** Routes may be changed again; false when another table came in meanwhile. `lost`: as it was when all was restored. */
+  accept(lost: boolean): Promise<boolean>;
 }

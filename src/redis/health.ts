@@ -1,8 +1,20 @@
-/** What Redis tells about itself, from INFO: managed Redis denies CONFIG. */
+/** What Redis tells about itself, from INFO where it can be: managed Redis denies CONFIG. */
 import type { Redis } from 'ioredis';
 import type { RedisHealth, RedisLook } from '../ports.ts';
+import { isNotNow } from '../core/redis-fault.ts';
 import { infoField } from './connection.ts';
 import { reading } from './fault.ts';
+
+/** Null where the server denies CONFIG. */
+async function appendFsync(redis: Redis): Promise<string | null> {
+  try {
+    const [, word] = (await redis.config('GET', 'appendfsync')) as readonly string[];
+    return word ?? null;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ReplyError' && !isNotNow(error.message)) return null;
+    throw error;
+  }
+}
 
 export function createRedisHealth(redis: Redis): RedisHealth {
   return {
@@ -15,6 +27,7 @@ export function createRedisHealth(redis: Redis): RedisHealth {
           version: infoField(info, 'redis_version'),
           policy: infoField(info, 'maxmemory_policy'),
           hasAof: infoField(info, 'aof_enabled') === '1',
+          appendFsync: await appendFsync(redis),
           areWritesSaved: isSaved('aof_last_write_status') && isSaved('rdb_last_bgsave_status'),
           usedBytes: Number(infoField(info, 'used_memory')),
           maxBytes: Number(infoField(info, 'maxmemory')),

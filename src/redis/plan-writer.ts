@@ -49,7 +49,7 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
       );
     },
     async thaw(index, { route, text }) {
-      const { frozen: _frozen, ...rest } = route;
+      const { frozen: _frozen, others: _others, ...rest } = route;
       await scripts.run(
         'shard-thaw',
         [keys.routing(index), keys.audit],

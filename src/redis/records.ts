@@ -258,8 +258,8 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
     },
     async endHold(index, { route, text }) {
       const back = routeBody({ ...route, state: 'tracking' });
-      const args = [route.shard, text, route.heldUntilMs ?? 0, back];
-      const reply = await scripts.try('hold-end', [keys.routing(index)], args);
+      const args = [route.shard, text, route.heldUntilMs ?? 0, back, runChangeMs];
+      const reply = await scripts.try('hold-end', [keys.routing(index), keys.run], args);
       if (!('refused' in reply)) return true;
       if (reply.refused === 'hold' || reply.refused === 'conflict') return false;
       throw refusalError('hold-end', reply);

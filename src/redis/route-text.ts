@@ -14,8 +14,9 @@ export const routeBody = ({
   left,
   delayMs,
   frozen,
+  others,
 }: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string =>
-  JSON.stringify({ state, owners, readers, moveId, staying, left, delayMs, frozen });
+  JSON.stringify({ state, owners, readers, moveId, staying, left, delayMs, frozen, others });
 
 /** A whole route, for the first table of an index. */
 export const routeText = (route: ShardRoute): string => `{"epoch":${route.epoch},${routeBody(route).slice(1)}`;

@@ -19,16 +19,17 @@ export function createRuns({ scripts, lease, runChangeMs, auditMaxEntries }: Run
       const [, state, lost] = await scripts.run('run-look', [leaseKey, keys.run], [lease.fence, runChangeMs]);
       return { state: state as 'known' | 'waits' | 'due', lost: lost === '1' };
     },
-    async restore(index, lost) {
+    async restore(index) {
       const [, ...frozen] = await scripts.run(
         'table-restore',
-        [leaseKey, keys.routing(index), keys.handed, keys.moves, keys.movesEnded, keys.audit],
-        [lease.fence, index, lost ? 1 : 0, auditMaxEntries],
+        [leaseKey, keys.routing(index), keys.handed, keys.moves, keys.movesEnded, keys.audit, keys.run],
+        [lease.fence, index, auditMaxEntries],
       );
       return frozen.map((text) => parseJson(text, `a frozen shard of ${index}`) as FrozenShard);
     },
-    async accept() {
-      const [, word] = await scripts.run('run-accept', [leaseKey, keys.run, keys.handed, keys.indexes], [lease.fence]);
+    async accept(lost) {
+      const names = [leaseKey, keys.run, keys.handed, keys.indexes];
+      const [, word] = await scripts.run('run-accept', names, [lease.fence, lost ? 1 : 0]);
       return word === 'accepted';
     },
   };

@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 async function makeFleet(options: TestFleetOptions = {}): Promise<TestFleet> {
-  const fleet = await startTestFleet({ nodes: 2, aof: 'everysec', ...options });
+  const fleet = await startTestFleet({ nodes: 2, aof: 'always', ...options });
   closers.push(() => fleet.stop());
   await fleet.createIndex({ shards: 4, replicationFactor: 2, documents: someDocuments(40) });
   return fleet;
@@ -54,6 +54,20 @@ describe('the doctor', () => {
       },
       { level: 'fail', subject: 'redis', found: expect.stringContaining('append-only'), remedy: 'set appendonly yes' },
     ]);
+  });
+
+  it('tells of a Redis that answers before it has it on disk, or does not say', async () => {
+    const fleet = await makeFleet({ aof: 'everysec' });
+    expect(await bad(fleet)).toEqual([
+      {
+        level: 'warn',
+        subject: 'redis',
+        found: 'answers before it has it on disk (appendfsync everysec)',
+        remedy: expect.stringContaining('appendfsync always'),
+      },
+    ]);
+    await fleet.base.redis.acl('SETUSER', 'default', '-config');
+    expect(await bad(fleet)).toMatchObject([{ level: 'warn', found: expect.stringContaining('CONFIG is denied') }]);
   });
 
   it('tells of a planner that is missing', async () => {
@@ -108,13 +122,13 @@ describe('the doctor', () => {
     const fleet = await makeFleet();
     const { redis } = fleet.base;
     const text = (await redis.hget(keys.routing('docs'), 's:2')) ?? '';
-    const table = { ...(JSON.parse(text) as object), frozen: true };
+    const table = { ...(JSON.parse(text) as object), frozen: true, others: ['n1', 'n3'] };
     await redis.hset(keys.routing('docs'), 's:2', JSON.stringify(table));
     expect(await bad(fleet)).toEqual([
       {
         level: 'fail',
         subject: 'index docs',
-        found: '1 shards are frozen since Redis lost writes (2)',
+        found: '1 shards are frozen since Redis lost writes (2 also on n1, n3)',
         remedy: expect.stringContaining('miroir index thaw docs'),
       },
     ]);

@@ -3,7 +3,8 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { thawShard } from '../../src/control/indexes.ts';
+import { thawShards } from '../../src/control/indexes.ts';
+import { status } from '../../src/control/status.ts';
 import { assertMayAct } from '../../src/phases/may-act.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { openControl, startPlanner } from '../../src/service.ts';
@@ -101,7 +102,7 @@ describe('Redis has lost a switch', () => {
     await fleet.startWorker();
     await accepted(fleet);
     const route = await routeOf(fleet);
-    expect(route).toMatchObject({ state: 'stable', owners: [to], readers: [to], frozen: true });
+    expect(route).toMatchObject({ state: 'stable', owners: [to], readers: [to], frozen: true, others: [from] });
     expect(route.epoch).toBeGreaterThan(epoch);
     const ended = await fleet.untilEnded(mover.id);
     expect(ended).toMatchObject({ outcome: 'failed' });
@@ -120,10 +121,13 @@ describe('Redis has lost a switch', () => {
     const id = (await fleet.base.records.unfinishedMoves())[0]?.id ?? '';
     await fleet.untilMove(id, ({ waiting }) => waiting?.reason.startsWith('redis_lost_writes') === true, 20_000);
     expect((await textsOn(fleet, from)).size).toBe(20);
-    expect(await thawShard(control, 'docs', 0, false)).toMatchObject({ frozen: true, owners: [to] });
+    const told = { index: 'docs', shard: 0, owners: [to], others: [from] };
+    expect((await status(control)).frozen).toEqual([told]);
+    expect(await thawShards(control, 'docs', 0, false)).toEqual([{ ...told, frozen: true }]);
     expect((await routeOf(fleet)).frozen).toBe(true);
-    expect(await thawShard(control, 'docs', 0, true)).toMatchObject({ frozen: false });
-    expect((await routeOf(fleet)).frozen).toBeUndefined();
+    expect(await thawShards(control, 'docs', 0, true)).toEqual([{ ...told, frozen: false }]);
+    expect(await routeOf(fleet)).not.toHaveProperty('frozen');
+    expect(await routeOf(fleet)).not.toHaveProperty('others');
     await fleet.untilMove(id, ({ phase }) => phase === 'DualWriteStopped', 30_000);
     expect((await textsOn(fleet, from)).has('101')).toBe(true);
   }, 90_000);

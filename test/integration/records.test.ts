@@ -178,6 +178,25 @@ describe('hold-end', () => {
     });
     expect(await world.records.endHold('books', read)).toBe(false);
   });
+
+  it('waits after a restart of Redis for what routers know, not for a planner, and never changes what was handed in', async () => {
+    await raise(0, 'MigrationComplete');
+    const move = await world.move(0);
+    await world.writer.advance(move, { route: held(await world.route(0), move, 1), what: 'held' });
+    const read = await world.route(0);
+    await untilTrue(() => Date.now() > (read.route.heldUntilMs ?? 0) + 1);
+    await world.connection.hset(keys.run, { run: 'before', since: 0, accepted: 'before' });
+    const beganMs = Date.now();
+    expect(await world.records.endHold('books', read)).toBe(false);
+    await world.connection.hset(keys.handed, 'books', '{"epoch":9,"shards":[]}');
+    await untilTrue(() => Date.now() > beganMs + RUN_CHANGE_MS + 50);
+    expect(await world.records.endHold('books', read)).toBe(false);
+    expect((await world.route(0)).text).toBe(read.text);
+    await world.connection.del(keys.handed);
+    expect(await world.records.endHold('books', read)).toBe(true);
+    expect(await world.records.runAccepted()).toBe(false);
+    expect((await world.route(0)).route.state).toBe('tracking');
+  });
 });
 
 describe('move-end', () => {

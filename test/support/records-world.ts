@@ -94,6 +94,7 @@ export async function makeWorld(url: string) {
     records,
     fleet,
     plans,
+    planner,
     lease,
     writer,
     move,

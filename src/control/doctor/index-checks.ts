@@ -117,8 +117,12 @@ function copiesOf(
 function frozenOf({ index, shards }: RoutingTable, subject: string): Finding[] {
   const frozen = shards.filter((route) => route.frozen !== undefined);
   if (frozen.length === 0) return [];
-  const found = `${frozen.length} shards are frozen since Redis lost writes (${named(frozen)})`;
-  return [fail(subject, found, `compare their copies, then \`miroir index thaw ${index} <shard>\``)];
+  const shown = frozen
+    .slice(0, NAMED)
+    .map(({ shard, others }) => (others === undefined ? shard : `${shard} also on ${others.join(', ')}`));
+  const list = [...shown, ...(frozen.length > NAMED ? ['…'] : [])].join('; ');
+  const found = `${frozen.length} shards are frozen since Redis lost writes (${list})`;
+  return [fail(subject, found, `compare their copies, then \`miroir index thaw ${index} [shard]\``)];
 }
 
 function settingsOf(seen: readonly Looked[], subject: string): Finding[] {

@@ -12,7 +12,7 @@ const SUBJECT = 'redis';
 
 export async function redisChecks({ redisHealth, clock }: DoctorParts): Promise<Finding[]> {
   const beforeMs = clock.now();
-  const { version, policy, hasAof, areWritesSaved, usedBytes, maxBytes, nowMs } = await redisHealth.look();
+  const { version, policy, hasAof, appendFsync, areWritesSaved, usedBytes, maxBytes, nowMs } = await redisHealth.look();
   const skewMs = nowMs < beforeMs ? beforeMs - nowMs : Math.max(0, nowMs - clock.now());
   return [
     isOld(version)
@@ -24,6 +24,7 @@ export async function redisChecks({ redisHealth, clock }: DoctorParts): Promise<
     hasAof
       ? ok(SUBJECT, 'keeps an append-only file')
       : fail(SUBJECT, 'keeps no append-only file: a restart forgets moves', 'set appendonly yes'),
+    ...(hasAof ? [fsyncOf(appendFsync)] : []),
     areWritesSaved
       ? ok(SUBJECT, 'its last writes to disk succeeded')
       : fail(SUBJECT, 'its last write to disk failed', 'look at the disk of Redis and at its log'),
@@ -34,6 +35,17 @@ export async function redisChecks({ redisHealth, clock }: DoctorParts): Promise<
       ? warn(SUBJECT, `its clock is ${Math.round(skewMs)} ms off ours`, 'let NTP set both clocks')
       : ok(SUBJECT, 'its clock agrees with ours'),
   ];
+}
+
+/** What was answered and is not on disk yet is lost when the machine crashes, not when Redis is told to end. */
+function fsyncOf(appendFsync: string | null): Finding {
+  if (appendFsync === 'always') return ok(SUBJECT, 'has on disk what it answers (appendfsync always)');
+  const found =
+    appendFsync === null
+      ? 'does not tell whether it has on disk what it answers (CONFIG is denied)'
+      : `answers before it has it on disk (appendfsync ${appendFsync})`;
+  const risk = 'a crash of its machine may lose up to 2 s, and a document of a move that settles then may go back';
+  return warn(SUBJECT, found, `set appendfsync always, or live with it: ${risk}`);
 }
 
 function isOld(version: string): boolean {

@@ -6,16 +6,11 @@
 -- ARGV[1] index, ARGV[2] shard, ARGV[3] epoch, ARGV[4] wait after a change of run id, ms, ARGV[5] how much longer every
 -- entry has to live, ms
 -- Returns {'open', live routers} or {'wait', reason, ms}
+-- @include run-since
 local info = redis.call('INFO', 'server')
 local now = math.floor(tonumber(string.match(info, 'server_time_usec:(%d+)')) / 1000)
 local run = string.match(info, 'run_id:(%x+)')
-local seen = redis.call('HMGET', KEYS[2], 'run', 'since')
-local since = tonumber(seen[2] or '0')
-if seen[1] ~= run then
-  since = seen[1] and now or 0
-  redis.call('HSET', KEYS[2], 'run', run, 'since', string.format('%.0f', since))
-end
-local rest = since + tonumber(ARGV[4]) - now
+local rest = run_since(KEYS[2], run, string.format('%.0f', now)) + tonumber(ARGV[4]) - now
 if rest > 0 then
   return { 'wait', 'redis_restarted', string.format('%.0f', rest) }
 end

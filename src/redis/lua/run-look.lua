@@ -4,16 +4,14 @@
 -- ARGV[1] fence, ARGV[2] how long routers may need, ms
 -- Returns {'ok', 'known' | 'waits' | 'due', '1' when a newer table was handed in} or {'refused', ...}
 -- @include fence
+-- @include run-since
 local run = string.match(info, 'run_id:(%x+)')
-local seen = redis.call('HMGET', KEYS[2], 'run', 'since', 'accepted', 'lost')
-local since, lost = seen[2] or '0', seen[4] or '0'
-if seen[1] ~= run then
-  since = (seen[1] or seen[3]) and now or '0'
-  redis.call('HSET', KEYS[2], 'run', run, 'since', since)
-end
-if not seen[3] then
-  redis.call('HSET', KEYS[2], 'accepted', run)
-elseif seen[3] ~= run then
-  return { 'ok', tonumber(now) < tonumber(since) + tonumber(ARGV[2]) and 'waits' or 'due', lost }
+local since = run_since(KEYS[2], run, now)
+local seen = redis.call('HMGET', KEYS[2], 'accepted', 'lost')
+local lost = seen[2] or '0'
+if not seen[1] then
+  redis.call('HSET', KEYS[2], 'accepted', run, 'acceptedAt', '0')
+elseif seen[1] ~= run then
+  return { 'ok', tonumber(now) < since + tonumber(ARGV[2]) and 'waits' or 'due', lost }
 end
 return { 'ok', lost == '1' and 'due' or 'known', lost }

@@ -1,5 +1,5 @@
 -- Ends a move that nobody can go on with, as failed: what belongs to its end (move-end.lua) without its route. The ids that
--- waited in its journal are kept in its record. KEYS[4] and KEYS[5] are the sets of unfinished and of ended moves.
+-- waited in its journal are added to what its record says is lost. KEYS[4] and KEYS[5] are the sets of unfinished and of ended moves.
 local function end_lost(prefix, id, move, error)
   local key = prefix .. ':move:' .. id
   if redis.call('HEXISTS', key, 'outcome') == 1 then
@@ -7,8 +7,14 @@ local function end_lost(prefix, id, move, error)
   end
   local waited = redis.call('ZCARD', key .. ':journal')
   if waited > 0 then
-    local ids = redis.call('ZRANGE', key .. ':journal', 0, 999)
-    redis.call('HSET', key, 'lost', string.format('%.0f', waited), 'lostIds', cjson.encode(ids))
+    local named = cjson.decode(redis.call('HGET', key, 'lostIds') or '[]')
+    if #named < 1000 then
+      for _, name in ipairs(redis.call('ZRANGE', key .. ':journal', 0, 999 - #named)) do
+        named[#named + 1] = name
+      end
+    end
+    redis.call('HINCRBY', key, 'lost', waited)
+    redis.call('HSET', key, 'lostIds', cjson.encode(named))
   end
   redis.call('HSET', key, 'phase', 'Idle', 'outcome', 'failed', 'endedAt', now, 'error', error)
   redis.call('HDEL', key, 'waiting', 'waitingSince', 'gate')

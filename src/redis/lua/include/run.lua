@@ -5,6 +5,9 @@ local function run_is_accepted(prefix)
   local accepted = redis.call('HGET', prefix .. ':run', 'accepted')
   return not accepted or accepted == string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 end
+local function is_handed_in(prefix, index)
+  return redis.call('HEXISTS', prefix .. ':handed', index) == 1
+end
 local function may_route(prefix, index)
-  return run_is_accepted(prefix) and redis.call('HEXISTS', prefix .. ':handed', index) == 0
+  return run_is_accepted(prefix) and not is_handed_in(prefix, index)
 end
