@@ -13,8 +13,8 @@ export const keys = {
   topology: `${PREFIX}:topology`,
   /** Hash uid → index entry. */
   indexes: `${PREFIX}:indexes`,
-  /** Epoch at which an index was deleted whose nodes are still to be told; expires. */
-  deleting: (index: string): string => `${PREFIX}:deleting:${index}`,
+  /** Hash uid → deletion whose nodes are still to be told: epoch, who tells them until when, and which nodes. */
+  deletions: `${PREFIX}:deletions`,
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
   routingPrefix: `${PREFIX}:routing:`,
   movePrefix: `${PREFIX}:move:`,

@@ -1,8 +1,10 @@
 /** The duties of a reconciler, each wired to what it needs. */
 import type { Duty } from '../ports.ts';
 import { createStrayJobs } from '../queue/strays.ts';
+import { deletionsDuty } from '../reconcile/deletions.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
 import { repairListsDuty } from '../reconcile/repair-lists.ts';
+import { createFleetWriter } from '../redis/plan-writer.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
 import type { Base } from './base.ts';
 
@@ -20,6 +22,13 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     everyMs: parts.config.orphansIntervalMs,
     isOn: parts.config.orphansEnabled,
     strays: createStrayJobs(parts.connection),
+    clientOf: (node, { lease }) => parts.nodes.client(node, lease),
+  }),
+  deletionsDuty({
+    ...parts,
+    everyMs: parts.config.deletionsIntervalMs,
+    isOn: parts.config.deletionsEnabled,
+    fleet: createFleetWriter(parts.scripts, parts.config.auditMaxEntries),
     clientOf: (node, { lease }) => parts.nodes.client(node, lease),
   }),
   repairListsDuty({
