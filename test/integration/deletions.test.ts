@@ -239,3 +239,23 @@ describe('the creation of an index', () => {
     expect((await switches.asked('^/indexes$')).filter(({ method }) => method === 'POST').length).toBe(2);
   });
 });
+
+describe('a new run of Redis', () => {
+  it('shows a deleted index as it was: a router that knows better hands its epoch in', async () => {
+    const { fleet, create, remove } = await open({ nodes: 1 });
+    const { redis } = fleet.base;
+    await create('risen');
+    const entry = (await redis.hget(keys.indexes, 'risen')) ?? '';
+    const table = await redis.hgetall(keys.routing('risen'));
+    const epoch = Number(table['epoch']);
+    await redis.hset(keys.routing('risen'), 'epoch', epoch + 4);
+    await untilTrue(async () =>
+      Object.values(await redis.hgetall(keys.routers)).some((text) => text.includes(`"epoch":${epoch + 4}`)),
+    );
+    await remove('risen');
+    await redis.hset(keys.routing('risen'), table);
+    await redis.hset(keys.indexes, 'risen', entry);
+    await untilTrue(async () => (await redis.hget(keys.handed, 'risen')) !== null);
+    expect(JSON.parse((await redis.hget(keys.handed, 'risen')) ?? '')).toEqual({ epoch: epoch + 4, shards: [] });
+  });
+});
