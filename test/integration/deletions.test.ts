@@ -213,6 +213,24 @@ describe('the deletion of an index', () => {
 });
 
 describe('the creation of an index', () => {
+  it('says which nodes it waited for, and what to do, when one of that name is not deleted in time', async () => {
+    const { fleet, writer } = await open({ nodes: 1 });
+    const { records, redis, nodes } = fleet.base;
+    await redis.hset(keys.deletions, 'taken', '{"v":1,"epoch":1,"untilMs":0,"nodes":["n1","n9"]}');
+    let looks = 0;
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + 40_000 * (looks += 1) };
+    const creation = createIndex(
+      { records, fleet: writer, clock, clientOf: (one) => nodes.client(one, openPermit(10_000)) },
+      { uid: 'taken', primaryKey: 'id', shards: 1, replicationFactor: 1 },
+    );
+    await expect(creation).rejects.toMatchObject({
+      code: 'miroir_timeout',
+      message: 'index taken is still being deleted: not told yet: n1',
+      remedy: expect.stringContaining('send NodeFailed'),
+    });
+    expect(await fleet.client('n1').index('taken')).toBeNull();
+  });
+
   it('is made anew when one of that name was created and deleted while it prepared nodes', async () => {
     const { fleet, writer, remove } = await open({ nodes: 1 });
     const [node] = fleet.nodes;
