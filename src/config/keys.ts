@@ -142,6 +142,18 @@ export const CONFIG_KEYS = {
       'costs a copy of its shards',
   ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
+  deletions_enabled: key(
+    flag,
+    true,
+    'boolean',
+    'off: a deleted index that a node was not told of keeps its name until that node is removed or has failed',
+  ),
+  deletions_interval_ms: key(
+    whole(100, 3_600_000),
+    2_000,
+    'ms',
+    'how often deletions of indexes are looked at that some node was not told of: none is one read',
+  ),
   orphans_enabled: key(
     flag,
     true,

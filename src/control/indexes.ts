@@ -2,7 +2,7 @@
 import pLimit from 'p-limit';
 import { indexUidSchema } from '../core/events.ts';
 import { initialRoutes, ownersOfGroup } from '../core/placement.ts';
-import { groupsOf, type Topology } from '../core/topology.ts';
+import { findNode, groupsOf, isWaitedFor, type Topology } from '../core/topology.ts';
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import {
   ConflictError,
@@ -51,6 +51,8 @@ export async function createIndex(parts: CreationParts, wanted: NewIndex): Promi
     });
   }
   for (let attempt = 1; ; attempt += 1) {
+    // First: a deletion that begins after it raises the epoch, one that began before is waited for.
+    const epoch = await epochOf(parts, wanted.uid);
     await untilDeleted(parts, wanted);
     const topology = await parts.records.topology();
     const entry = entryOf(wanted, topology);
@@ -61,24 +63,44 @@ export async function createIndex(parts: CreationParts, wanted: NewIndex): Promi
       });
     }
     const routes = initialRoutes(entry, topology);
-    await createOnOwners(parts, wanted, topology, routes);
     try {
-      await parts.fleet.createIndex(topology.version, entry, routes);
+      await createOnOwners(parts, wanted, topology, routes);
+      await parts.fleet.createIndex(topology.version, entry, routes, epoch);
       return entry;
     } catch (error) {
-      // A node came or went: owners are computed anew, and nodes that have the index already keep it. Or somebody deletes
-      // the index: it is made anew on nodes that have been told.
-      if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
+      // A node came or went: owners are computed anew, and nodes that have the index already keep it. Or somebody created
+      // and deleted the index meanwhile: it is made anew on nodes that have been told.
+      wanted.signal?.throwIfAborted();
+      const isOver = error instanceof ConflictError || (await epochOf(parts, wanted.uid)) !== epoch;
+      if (!isOver || attempt === TRIES) throw error;
     }
   }
 }
 
-/** One that was of this name is deleted first: what its nodes are told later would take along what is made here. */
+/** What creations and deletions of this name have raised; 0 for one that was never used. */
+const epochOf = async ({ records }: CreationParts, uid: string): Promise<number> =>
+  (await records.table(uid))?.epoch ?? 0;
+
+/**
+ * One that was of this name is deleted first: what its nodes are told later would take along what is made here. Nodes that
+ * failed are not waited for: they own nothing, and a move brings them what they need.
+ */
 async function untilDeleted({ records, clock }: CreationParts, { uid, signal }: NewIndex): Promise<void> {
   const deadlineMs = clock.monotonic() + TASK_MS;
-  while (await records.isBeingDeleted(uid)) {
+  for (;;) {
+    const deletion = await records.deletion(uid);
+    if (deletion === null) return;
+    const topology = await records.topology();
+    const waited = deletion.nodes.filter((id) => isWaitedFor(findNode(topology, id)));
+    // Not told by whoever deletes any more, and only nodes are left that failed.
+    if (waited.length === 0 && deletion.untilMs === 0) return;
     if (clock.monotonic() > deadlineMs) {
-      throw new TimeoutError(`index ${uid} is still being deleted`, { remedy: 'create it in two minutes' });
+      const names = waited.join(', ');
+      throw new TimeoutError(`index ${uid} is still being deleted: not told yet: ${names || 'no node'}`, {
+        field: 'index_uid',
+        remedy: 'see that these nodes answer, or send NodeFailed for them, and that a reconciler runs',
+        details: { index: uid, nodes: names },
+      });
     }
     await clock.sleep(LOOK_MS, signal);
   }

@@ -64,6 +64,10 @@ export const mayBeSource = (state: NodeState): boolean =>
 export const isReadable = (topology: Topology, id: string): boolean =>
   topology.nodes.some((node) => node.id === id && mayBeSource(node.state));
 
+/** Whether what every node has to carry out waits for this one: there, and not failed. */
+export const isWaitedFor = (node: TopologyNode | undefined): boolean =>
+  node !== undefined && node.state !== 'failed' && node.state !== 'removed';
+
 export const findNode = (topology: Topology, id: string): TopologyNode | undefined =>
   topology.nodes.find((node) => node.id === id);
 

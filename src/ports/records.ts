@@ -99,13 +99,25 @@ export interface SightingRead {
   readonly text: string;
 }
 
+/** An index that was taken out of the registry, and the nodes that are still to be told. */
+export interface Deletion {
+  readonly index: string;
+  /** To which the deletion raised the index's epoch. */
+  readonly epoch: number;
+  /** Redis time (ms) until which only the one who deletes tells nodes, and nobody creates the index. */
+  readonly untilMs: number;
+  readonly nodes: readonly string[];
+}
+
 /** Reading the records. Throws `RecordTooNewError` on what a newer version wrote. */
 export interface Records {
   topology(): Promise<Topology>;
   indexes(): Promise<readonly IndexEntry[]>;
   index(uid: string): Promise<IndexEntry | null>;
-  /** Whether its nodes are still to be told that it was deleted. */
-  isBeingDeleted(index: string): Promise<boolean>;
+  /** Its deletion, while nodes are still to be told of it. */
+  deletion(index: string): Promise<Deletion | null>;
+  /** Indexes with a deletion that whoever began it tells no node of any more. */
+  deletionsLeft(): Promise<readonly string[]>;
   table(index: string): Promise<RoutingTable | null>;
   route(index: string, shard: number): Promise<RouteRead>;
   /** By node: what it had of the index when it was last looked at. */
@@ -200,15 +212,19 @@ export interface Checkpoint {
 /** What may be changed without a lease. Throws `ConflictError` when somebody was first. */
 export interface FleetWriter {
   initTopology(nodes: readonly TopologyNode[]): Promise<void>;
-  /** Registers an index whose routes were computed from the topology of that version. */
-  createIndex(topologyVersion: number, entry: IndexEntry, routes: readonly ShardRoute[]): Promise<void>;
   /**
-   * Takes an index out of the registry; null when it is not in it. Throws `ConflictError` while it has moves. Until
-   * `endDeletion` with what this returned, or two minutes, nobody creates an index of this name.
+   * Registers an index whose routes were computed from the topology of that version. `epoch`: of the name's table before
+   * the nodes were prepared, 0 for one that was never used; deleted since, it is refused.
    */
-  deleteIndex(uid: string): Promise<string | null>;
-  /** The deletion's nodes have been told, or will not be any more. */
-  endDeletion(uid: string, deletion: string): Promise<void>;
+  createIndex(topologyVersion: number, entry: IndexEntry, routes: readonly ShardRoute[], epoch?: number): Promise<void>;
+  /**
+   * Takes an index out of the registry; null when it is not in it. Throws `ConflictError` while it has moves. Until its
+   * nodes have been told, those that failed aside, nobody creates an index of this name. For `ownMs` only the caller
+   * tells them.
+   */
+  deleteIndex(uid: string, ownMs: number): Promise<Deletion | null>;
+  /** These nodes have been told; the others are the reconcilers' from now on. */
+  toldDeletion(deletion: Deletion, nodes: readonly string[]): Promise<void>;
   /** Lets movers act on a frozen shard again. Throws `ConflictError` when its route has changed. */
   thaw(index: string, frozen: RouteRead): Promise<void>;
 }

@@ -13,12 +13,12 @@ export const keys = {
   topology: `${PREFIX}:topology`,
   /** Hash uid → index entry. */
   indexes: `${PREFIX}:indexes`,
-  /** Epoch at which an index was deleted whose nodes are still to be told; expires. */
-  deleting: (index: string): string => `${PREFIX}:deleting:${index}`,
   /** Hash uid → adoption that is under way. */
   adoptions: `${PREFIX}:adoptions`,
   /** Hash node → newest task of the index there that was looked at. */
   taskMarks: (index: string): string => `${PREFIX}:task-marks:${index}`,
+  /** Hash uid → deletion whose nodes are still to be told: epoch, who tells them until when, and which nodes. */
+  deletions: `${PREFIX}:deletions`,
   routing: (index: string): string => `${PREFIX}:routing:${index}`,
   routingPrefix: `${PREFIX}:routing:`,
   movePrefix: `${PREFIX}:move:`,

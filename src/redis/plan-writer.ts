@@ -5,6 +5,7 @@ import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { TopologyNode } from '../core/topology.ts';
 import { RECORD_VERSION } from '../core/version.ts';
 import type { FleetWriter, Lease, PlanWriter } from '../ports.ts';
+import { parseDeletion } from './deletion-text.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { storedMove } from './move-writer.ts';
@@ -16,9 +17,6 @@ const MOVES_PER_SCRIPT = 500;
 /** Shards that a node leaves by one script, each a change of the table that routers are told of. */
 const SHARDS_PER_SCRIPT = 200;
 
-/** Longer than all that a deletion takes: routers that have to let go (10 s), and the requests to its nodes. */
-const DELETION_MS = 120_000;
-
 const nodeText = (node: TopologyNode): string => JSON.stringify({ v: RECORD_VERSION, ...node });
 
 /** What may be written without a lease: the first topology, and a new index. */
@@ -28,22 +26,16 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
       const args = nodes.flatMap((node) => [node.id, nodeText(node)]);
       await scripts.run('topology-init', [keys.topology, keys.audit], [auditMaxEntries, ...args]);
     },
-    async createIndex(topologyVersion, entry: IndexEntry, routes: readonly ShardRoute[]) {
+    async createIndex(topologyVersion, entry: IndexEntry, routes: readonly ShardRoute[], epoch = 0) {
       await scripts.run(
         'index-create',
-        [
-          keys.topology,
-          keys.indexes,
-          keys.routing(entry.uid),
-          keys.audit,
-          keys.deleting(entry.uid),
-          keys.doubt(entry.uid),
-        ],
+        [keys.topology, keys.indexes, keys.routing(entry.uid), keys.audit, keys.deletions, keys.doubt(entry.uid)],
         [
           topologyVersion,
           entry.uid,
           JSON.stringify({ v: RECORD_VERSION, ...entry }),
           auditMaxEntries,
+          epoch,
           ...routes.map(routeText),
         ],
       );
@@ -56,7 +48,7 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
         [route.shard, text, routeBody(rest), auditMaxEntries, index],
       );
     },
-    async deleteIndex(uid) {
+    async deleteIndex(uid, ownMs) {
       const reply = await scripts.try(
         'index-delete',
         [
@@ -64,20 +56,21 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
           keys.routing(uid),
           keys.audit,
           keys.moves,
-          keys.deleting(uid),
+          keys.deletions,
           keys.sightings(uid),
-          keys.doubt(uid),
+          keys.topology,
           keys.settings(uid),
           keys.taskMarks(uid),
+          keys.doubt(uid),
         ],
-        [uid, auditMaxEntries, keys.movePrefix, DELETION_MS, keys.tombstonesPrefix(uid)],
+        [uid, auditMaxEntries, keys.movePrefix, ownMs, keys.tombstonesPrefix(uid)],
       );
-      if (!('refused' in reply)) return reply.values[1] ?? '';
+      if (!('refused' in reply)) return parseDeletion(uid, reply.values[1] ?? '');
       if (reply.refused === 'missing') return null;
       throw refusalError('index-delete', reply);
     },
-    async endDeletion(uid, deletion) {
-      await scripts.run('index-deleted', [keys.deleting(uid)], [deletion]);
+    async toldDeletion({ index, epoch }, nodes) {
+      await scripts.run('index-told', [keys.deletions], [index, epoch, ...nodes]);
     },
   };
 }

@@ -7,6 +7,7 @@ import type { TopologyNode } from '../core/topology.ts';
 import { assertReadable } from '../core/version.ts';
 import { InvariantError } from '../errors.ts';
 import type { MoveState, PlanRecord, Records } from '../ports.ts';
+import { parseDeletion } from './deletion-text.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { parseJson, parseRoute, routeBody, routeField } from './route-text.ts';
@@ -182,8 +183,18 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       const text = await redis.hget(keys.indexes, uid);
       return text === null ? null : (versioned(text, `index ${uid}`) as IndexEntry);
     },
-    isBeingDeleted: (index) =>
-      reading('the deletion of an index', async () => (await redis.exists(keys.deleting(index))) === 1),
+    async deletion(index) {
+      const text = await redis.hget(keys.deletions, index);
+      return text === null ? null : parseDeletion(index, text);
+    },
+    async deletionsLeft() {
+      const [seconds] = await redis.time();
+      return Object.entries(await redis.hgetall(keys.deletions))
+        .map(([index, text]) => parseDeletion(index, text))
+        .filter(({ untilMs }) => untilMs <= Number(seconds) * 1_000)
+        .map(({ index }) => index)
+        .sort();
+    },
     async table(index) {
       const fields = await redis.hgetall(keys.routing(index));
       if (fields['epoch'] === undefined) return null;

@@ -1,11 +1,13 @@
 /** The duties of a reconciler, each wired to what it needs. */
 import type { Duty, Leases } from '../ports.ts';
 import { createStrayJobs } from '../queue/strays.ts';
+import { deletionsDuty } from '../reconcile/deletions.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
 import { repairListsDuty } from '../reconcile/repair-lists.ts';
 import { settingsDuties } from '../reconcile/settings.ts';
 import { untaggedDuty } from '../reconcile/untagged.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
+import { createFleetWriter } from '../redis/plan-writer.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
 import { openAntiEntropy } from './anti-entropy.ts';
 import type { Base } from './base.ts';
@@ -34,6 +36,13 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     everyMs: parts.config.untaggedIntervalMs,
     isOn: parts.config.untaggedEnabled,
     marks: createTaskMarks(parts),
+    clientOf: (node, { lease }) => parts.nodes.client(node, lease),
+  }),
+  deletionsDuty({
+    ...parts,
+    everyMs: parts.config.deletionsIntervalMs,
+    isOn: parts.config.deletionsEnabled,
+    fleet: createFleetWriter(parts.scripts, parts.config.auditMaxEntries),
     clientOf: (node, { lease }) => parts.nodes.client(node, lease),
   }),
   repairListsDuty({

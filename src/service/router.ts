@@ -1,7 +1,9 @@
 /** A router over the connections of a process: what gateway and library are built on. */
 import { createIndex } from '../control/indexes.ts';
+import type { TopologyNode } from '../core/topology.ts';
 import { createProbe, createTraffic } from '../nodes/index.ts';
 import { openPermit } from '../nodes/open-permit.ts';
+import type { NodeClient, Permit } from '../ports.ts';
 import { createClientTasks } from '../redis/client-tasks.ts';
 import { connect } from '../redis/connection.ts';
 import { createJournal } from '../redis/journal.ts';
@@ -31,7 +33,8 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
   const fleet = createFleetWriter(scripts, config.auditMaxEntries);
   const traffic = createTraffic({ config, clock, logger, metrics, failpoint });
   const probe = createProbe({ config, clock, logger, metrics, failpoint });
-  const clientOf = (node: Parameters<typeof nodes.client>[0]) => nodes.client(node, openPermit(REQUEST_MS));
+  const clientOf = (node: TopologyNode, permit: Permit = openPermit(REQUEST_MS)): NodeClient =>
+    nodes.client(node, permit);
   const router = createRouter({
     records,
     registry: createRegistry({
@@ -67,8 +70,8 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
           { records, fleet, clock, clientOf },
           { ...wanted, shards: config.newIndexShards, replicationFactor: config.newIndexReplicationFactor },
         ),
-      unregister: (uid) => fleet.deleteIndex(uid),
-      told: (uid, deletion) => fleet.endDeletion(uid, deletion),
+      unregister: (uid, ownMs) => fleet.deleteIndex(uid, ownMs),
+      told: (deletion, nodeIds) => fleet.toldDeletion(deletion, nodeIds),
     },
     settings: openSettings(base, openUnwatchedLeases(base)),
     clock,

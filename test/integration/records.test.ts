@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RecordTooNewError, StaleFenceError } from '../../src/errors.ts';
 import { held, settled, settling, stable, tracking } from '../../src/phases/routes.ts';
-import type { Acknowledged, MoveReply, MoveState } from '../../src/ports.ts';
+import type { Acknowledged, Deletion, MoveReply, MoveState } from '../../src/ports.ts';
 import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
 import { keys, rebalanceScope } from '../../src/redis/keys.ts';
 import { AUDIT_MAX, ENTRY, HISTORY_MAX, RUN_CHANGE_MS, type World, makeWorld } from '../support/records-world.ts';
@@ -455,27 +455,62 @@ describe('registering', () => {
 });
 
 describe('deleting an index', () => {
+  const OWN_MS = 60_000;
+  const deleted = async (uid: string): Promise<Deletion> => {
+    const deletion = await world.fleet.deleteIndex(uid, OWN_MS);
+    if (deletion === null) throw new Error(`no index ${uid}`);
+    return deletion;
+  };
+
   it('is refused while it has a move, also one that has not begun', async () => {
-    await expect(world.fleet.deleteIndex('books')).rejects.toThrow('conflict p1-');
+    await expect(world.fleet.deleteIndex('books', OWN_MS)).rejects.toThrow('conflict p1-');
     const moves = await world.records.unfinishedMoves();
     expect(moves.every(({ phase }) => phase === 'Idle')).toBe(true);
     for (const move of moves) await world.writer.end(move, 'cancelled', {});
-    expect(await world.fleet.deleteIndex('books')).toMatch(/^\d+$/);
-    expect(await world.fleet.deleteIndex('books')).toBeNull();
+    expect(await world.fleet.deleteIndex('books', OWN_MS)).toMatchObject({ nodes: ['n1', 'n2'] });
+    expect(await world.fleet.deleteIndex('books', OWN_MS)).toBeNull();
   });
 
   it('keeps the name until its nodes have been told, or somebody else deletes it again', async () => {
     const routes = [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 }] as const;
     const entry = { ...ENTRY, uid: 'named', shards: 1 };
     await world.fleet.createIndex(1, entry, routes);
-    const deletion = (await world.fleet.deleteIndex('named')) ?? '';
-    expect(await world.records.isBeingDeleted('named')).toBe(true);
-    await expect(world.fleet.createIndex(1, entry, routes)).rejects.toThrow('deleted at epoch');
-    await world.fleet.endDeletion('named', '1');
-    await expect(world.fleet.createIndex(1, entry, routes)).rejects.toThrow('deleted at epoch');
-    await world.fleet.endDeletion('named', deletion);
-    expect(await world.records.isBeingDeleted('named')).toBe(false);
+    const deletion = await deleted('named');
+    const create = () => world.fleet.createIndex(1, entry, routes, deletion.epoch);
+    expect(await world.records.deletion('named')).toEqual(deletion);
+    expect(await world.records.deletionsLeft()).not.toContain('named');
+    await expect(create()).rejects.toThrow('under way');
+    await world.fleet.toldDeletion({ ...deletion, epoch: 1 }, ['n1', 'n2']);
+    await expect(create()).rejects.toThrow('under way');
+    await world.fleet.toldDeletion(deletion, ['n1']);
+    expect(await world.records.deletionsLeft()).toContain('named');
+    await expect(create()).rejects.toThrow('node n2 has not been told');
+    await world.fleet.toldDeletion(deletion, ['n2']);
+    expect(await world.records.deletion('named')).toBeNull();
+    await create();
+  });
+
+  it('refuses a creation that prepared nodes before it', async () => {
+    const routes = [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 }] as const;
+    const entry = { ...ENTRY, uid: 'raced', shards: 1 };
     await world.fleet.createIndex(1, entry, routes);
+    const deletion = await deleted('raced');
+    await world.fleet.toldDeletion(deletion, deletion.nodes);
+    await expect(world.fleet.createIndex(1, entry, routes, deletion.epoch - 1)).rejects.toThrow('deleted since');
+    await expect(world.fleet.createIndex(1, entry, routes)).rejects.toThrow('deleted since');
+  });
+
+  it('waits, as a creation does, until the planner has taken up the run of Redis', async () => {
+    const routes = [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 }] as const;
+    const entry = { ...ENTRY, uid: 'anew', shards: 1 };
+    await world.fleet.createIndex(1, entry, routes);
+    await world.connection.hset(keys.run, 'accepted', 'another run');
+    await expect(world.fleet.deleteIndex('anew', OWN_MS)).rejects.toThrow('no planner has taken up');
+    await expect(world.fleet.createIndex(1, { ...entry, uid: 'other' }, routes)).rejects.toThrow(
+      'no planner has taken',
+    );
+    expect(await world.records.index('anew')).not.toBeNull();
+    await world.connection.hdel(keys.run, 'accepted');
   });
 
   it('leaves no move behind that was planned before and is written after', async () => {
@@ -484,11 +519,15 @@ describe('deleting an index', () => {
     const again = moves.map((move) => ({ ...move, id: `p2-${move.shard}` }));
     const plan = { id: 'p2', topologyVersion: 1, moves: again, blocked: [], keep: [], cancel: [], finish: [] };
     await world.plans.openPlan(plan, 'a test');
-    await world.fleet.endDeletion('books', (await world.fleet.deleteIndex('books')) ?? '');
+    const deletion = await deleted('books');
+    await world.fleet.toldDeletion(deletion, deletion.nodes);
     await expect(world.plans.addMoves('p2', again)).rejects.toThrow('the index is gone');
-    await world.fleet.createIndex(1, { ...ENTRY, shards: 1 }, [
-      { shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 },
-    ]);
+    await world.fleet.createIndex(
+      1,
+      { ...ENTRY, shards: 1 },
+      [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 }],
+      deletion.epoch,
+    );
     await expect(world.plans.addMoves('p2', again)).rejects.toThrow('the index is gone');
     expect(await world.records.unfinishedMoves()).toEqual([]);
   });

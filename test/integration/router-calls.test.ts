@@ -120,7 +120,7 @@ describe('a router’s calls', () => {
     const asked = async (path: string) => (await Promise.all(nodes.map((node) => node.asked(path)))).flat();
     await untilTrue(async () => (await asked('^/indexes/anew/documents\\?')).length === 1);
     const deletion = calls.router.deleteIndex('anew', { signal });
-    await untilTrue(() => fleet.base.records.isBeingDeleted('anew'));
+    await untilTrue(async () => (await fleet.base.records.deletion('anew')) !== null);
     expect((await calls.ended({ ...(await create('anew')), headers: {} })).status).toBe('succeeded');
     expect((await calls.ended(await calls.put('anew', [{ id: 2 }]))).status).toBe('succeeded');
     await deletion;

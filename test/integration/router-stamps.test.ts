@@ -193,7 +193,7 @@ describe('stamps and tombstones', () => {
     await fleet.base.redis.del(`{miroir}:doubt:${index}`);
     expect((await tombstones().known(index, 0, [])).doubtMs).toBe(Infinity);
     await calls.remove(index, [1]);
-    await createFleetWriter(fleet.base.scripts, 1_000).deleteIndex(index);
+    await createFleetWriter(fleet.base.scripts, 1_000).deleteIndex(index, 1_000);
     expect(await fleet.base.redis.keys(`{miroir}:tombstones:${index}:*`)).toEqual([]);
     expect(await fleet.base.redis.exists(`{miroir}:doubt:${index}`)).toBe(0);
   });

@@ -86,7 +86,7 @@ describe('the duty untagged', () => {
     told.splice(0);
     expect(await run()).toEqual({ untagged: 0, unsplit: 1 });
     expect(told.filter((text) => text.includes(' n2 '))).toEqual([]);
-    await createFleetWriter(fleet.base.scripts, 100).deleteIndex('docs');
+    await createFleetWriter(fleet.base.scripts, 100).deleteIndex('docs', 1_000);
     expect(await fleet.base.redis.exists(keys.taskMarks('docs'))).toBe(0);
   });
 });

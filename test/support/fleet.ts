@@ -139,7 +139,8 @@ export class TestFleet {
       );
     }
     const routes = initialRoutes(entry, topology);
-    await createFleetWriter(this.base.scripts, 1_000).createIndex(topology.version, entry, routes);
+    const epoch = (await this.base.records.table(entry.uid))?.epoch;
+    await createFleetWriter(this.base.scripts, 1_000).createIndex(topology.version, entry, routes, epoch);
     const table = await this.base.records.table(entry.uid);
     if (table === null) throw new Error('no table');
     if (options.documents.length > 0) {

@@ -1,16 +1,22 @@
 -- Takes an index out of the registry, with its routes. Its epoch stays and is raised, so that nobody who has seen it
 -- ever sees a lower one, not even when the index is created again (I5). Refused while it has a move, begun or not, and
 -- while a broadcast of its settings is under way; of these only the version stays.
--- Until whoever deletes has told the nodes, or its time is over, nobody creates an index of this name: a node's deletion
--- that comes later would take along what has been written since.
+-- What is left to do is recorded: every node of the topology is to be told, since a former owner may have an old copy.
+-- Until the given time only the one who deletes tells them, then the reconcilers do.
 -- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
--- KEYS[5] mark of the deletion, KEYS[6] sightings of the index: one of that name that comes after it is another one,
--- KEYS[7] what is in doubt in the index, KEYS[8] settings, KEYS[9] how far the nodes' task lists of it were looked at
--- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves, ARGV[4] time of the mark (ms),
+-- KEYS[5] deletions by index, KEYS[6] sightings of the index: one of that name that comes after it is another one
+-- KEYS[7] topology hash, KEYS[8] settings, KEYS[9] how far the nodes' task lists of it were looked at
+-- KEYS[10] what is in doubt in the index
+-- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves, ARGV[4] time of the one who deletes (ms),
 -- ARGV[5] prefix of the index's tombstones (all of one hash slot)
--- Returns {'ok', epoch} or {'refused', 'missing' | 'conflict' | 'broadcast', move}
+-- Returns {'ok', deletion JSON} or {'refused', 'missing' | 'conflict' | 'broadcast', move}
+-- @include clock
+-- @include run
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return { 'refused', 'missing', '' }
+end
+if not may_route(string.match(KEYS[2], '^(.-):routing:'), ARGV[1]) then
+  return { 'refused', 'conflict', 'no planner has taken up this run of Redis' }
 end
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
   local move = redis.call('HGET', ARGV[3] .. id, 'move')
@@ -33,7 +39,7 @@ for i = 1, #fields, 2 do
   end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[6], KEYS[7], KEYS[9])
+redis.call('DEL', KEYS[6], KEYS[9], KEYS[10])
 for _, field in ipairs(routes) do
   redis.call('HDEL', KEYS[2], field)
   redis.call('DEL', ARGV[5] .. string.sub(field, 3))
@@ -43,7 +49,22 @@ redis.call('DEL', KEYS[8])
 if version then
   redis.call('HSET', KEYS[8], 'version', version)
 end
-local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'epoch', 1))
-redis.call('SET', KEYS[5], epoch, 'PX', ARGV[4])
+local deletion = {
+  v = 1,
+  epoch = redis.call('HINCRBY', KEYS[2], 'epoch', 1),
+  untilMs = tonumber(now) + tonumber(ARGV[4]),
+  nodes = {},
+}
+local topology = redis.call('HGETALL', KEYS[7])
+for i = 1, #topology, 2 do
+  local id = string.match(topology[i], '^node:(.+)$')
+  if id and cjson.decode(topology[i + 1]).state ~= 'removed' then
+    table.insert(deletion.nodes, id)
+  end
+end
+local text = cjson.encode(deletion)
+if #deletion.nodes > 0 then
+  redis.call('HSET', KEYS[5], ARGV[1], text)
+end
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'what', 'index', 'index', ARGV[1], 'why', 'delete')
-return { 'ok', epoch }
+return { 'ok', text }

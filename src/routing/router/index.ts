@@ -9,6 +9,7 @@ import { Broadcasts } from '../settings/broadcasts.ts';
 import { answerOf } from './answers.ts';
 import { Bell } from './bell.ts';
 import { Delivery } from './deliver.ts';
+import { Deletions } from './deletions.ts';
 import { DocumentCalls } from './document-calls.ts';
 import { HoldEnder } from './hold-ender.ts';
 import { InFlight } from './in-flight.ts';
@@ -42,7 +43,7 @@ export function createRouter(parts: RouterParts): Router & TurnTaker {
   router.watch.start();
   router.follower.start(router.book);
   router.sweep.start(router.book);
-  const { documents, indexes, settings, queries, reads, registration, tables } = router;
+  const { documents, indexes, deletions, settings, queries, reads, registration, tables } = router;
   const guarded = async (signal: AbortSignal, call: () => Promise<ClientAnswer>): Promise<ClientAnswer> => {
     try {
       return await call();
@@ -73,7 +74,7 @@ export function createRouter(parts: RouterParts): Router & TurnTaker {
     index: (uid, options) => guarded(options.signal, () => indexes.show(uid, options)),
     createIndex: (body, options) => guarded(options.signal, () => indexes.create(body, options)),
     updateIndex: (uid, primaryKey, options) => guarded(options.signal, () => indexes.update(uid, primaryKey, options)),
-    deleteIndex: (uid, options) => guarded(options.signal, () => indexes.remove(uid, options)),
+    deleteIndex: (uid, options) => guarded(options.signal, () => deletions.remove(uid, options)),
     settings: (index, part, options) => about(index, options.signal, () => settings.read(index, part, options)),
     changeSettings: (index, part, body, options) =>
       about(index, options.signal, () => settings.change(index, part, body, options)),
@@ -82,6 +83,7 @@ export function createRouter(parts: RouterParts): Router & TurnTaker {
     async close() {
       await router.inFlight.drained();
       await router.broadcasts.close();
+      await router.deletions.close();
       router.holds.close();
       await router.sweep.close();
       await router.follower.close();
@@ -171,7 +173,8 @@ function assemble(parts: RouterParts) {
     sweep,
     book,
     documents: new DocumentCalls({ write, registration, tables, tasks, clock, observer }),
-    indexes: new IndexCalls({
+    indexes: new IndexCalls({ admin, registration, tables, tasks, clientOf }),
+    deletions: new Deletions({
       admin,
       records,
       registry,

@@ -3,6 +3,7 @@ import type { TopologyNode } from '../../core/topology.ts';
 import type {
   ClientTasks,
   Clock,
+  Deletion,
   Journal,
   Leases,
   Logger,
@@ -56,12 +57,12 @@ export interface IndexAdmin {
   /** Creates the index on its nodes and registers it. Throws `IndexConflictError` for one that exists. */
   create(wanted: { readonly uid: string; readonly primaryKey: string; readonly signal: AbortSignal }): Promise<unknown>;
   /**
-   * Takes it out of the registry; its nodes keep it, and nobody creates it again until `told` or two minutes later. Null
-   * for one that is not there. Throws `ConflictError`.
+   * Takes it out of the registry; its nodes keep it, and nobody creates it again until they have been told, for `ownMs` by
+   * the caller. Null for one that is not there. Throws `ConflictError`.
    */
-  unregister(uid: string): Promise<string | null>;
-  /** The nodes have been told of the deletion, or will not be any more. */
-  told(uid: string, deletion: string): Promise<void>;
+  unregister(uid: string, ownMs: number): Promise<Deletion | null>;
+  /** These nodes have been told of the deletion; the others are the reconcilers' to tell. */
+  told(deletion: Deletion, nodes: readonly string[]): Promise<void>;
 }
 
 /** What a broadcast of settings needs; units as in config.ts. */
@@ -82,7 +83,7 @@ export interface SettingsParts {
 export interface RouterParts {
   readonly records: Pick<
     Records,
-    'topology' | 'index' | 'table' | 'route' | 'endHold' | 'move' | 'barrier' | 'unfinishedMoves'
+    'topology' | 'index' | 'table' | 'route' | 'endHold' | 'move' | 'barrier' | 'unfinishedMoves' | 'deletion'
   >;
   readonly registry: Registry;
   readonly journal: Journal;
@@ -91,8 +92,8 @@ export interface RouterParts {
   readonly clientTasks: ClientTasks;
   readonly traffic: Traffic;
   readonly nodeWatch: NodeWatchParts;
-  /** A node's client for settings and the like; no lease bounds it. */
-  clientOf(this: void, node: TopologyNode): NodeClient;
+  /** A node's client for settings and the like; without a permit each request has a time of its own. */
+  clientOf(this: void, node: TopologyNode, permit?: Permit): NodeClient;
   readonly admin: IndexAdmin;
   /** Changing settings of indexes. */
   readonly settings: SettingsParts;

@@ -143,7 +143,9 @@ export class Tables {
     const seen = Math.max(this.#seen(index) ?? 0, told);
     if (table.epoch < seen) {
       const served = this.#snapshots.get(index)?.table;
-      if (served !== undefined && served.epoch > table.epoch) await registry.handIn(served);
+      // One that was gone: its owners are not known here, but that Redis has lost its deletion is.
+      const known = served ?? { index, epoch: this.#gone.get(index) ?? 0, shards: [] };
+      if (known.epoch > table.epoch) await registry.handIn(known);
       return this.#refuse(index, table.epoch, seen);
     }
     const before = this.#snapshots.get(index)?.table.epoch;

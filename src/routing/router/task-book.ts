@@ -1,6 +1,6 @@
 /** Looks at the nodes for what became of clients' tasks, keeps final states, and lists what an owner missed (R10). */
 import type { RoutingTable } from '../../core/routing.ts';
-import { findNode } from '../../core/topology.ts';
+import { findNode, isWaitedFor } from '../../core/topology.ts';
 import { messageOf } from '../../errors.ts';
 import type {
   ClientTaskRecord,
@@ -19,7 +19,7 @@ import type { Missed, SeenPart, SeenShard, TaskState } from './task-state.ts';
 
 export interface TaskBookOptions {
   readonly clientTasks: ClientTasks;
-  readonly records: Pick<Records, 'table' | 'barrier' | 'topology'>;
+  readonly records: Pick<Records, 'table' | 'barrier' | 'topology' | 'deletion'>;
   readonly repairs: RepairLists;
   readonly settings: Pick<SettingsRecords, 'read'>;
   readonly traffic: Traffic;
@@ -61,6 +61,7 @@ export class TaskBook {
     const seen = await this.#ask(open, signal);
     // After the tasks: who is read now is read from what they have applied.
     const shardsOf = await this.#shards(open, seen);
+    const deleting = await this.#deleting(open);
     const states = new Map<number, TaskState>();
     for (const record of unfinished) {
       if (record.broadcast !== undefined) states.set(record.uid, await this.#broadcastState(record));
@@ -70,7 +71,8 @@ export class TaskBook {
         part,
         task: seen.get(nameOf(part.node, part.taskUid)) ?? null,
       }));
-      const state = taskState(record, parts, (shard) => shardsOf(record.indexUid, shard));
+      const isDeleting = record.type === 'indexDeletion' && deleting.has(record.indexUid);
+      const state = taskState(record, parts, (shard) => shardsOf(record.indexUid, shard), isDeleting);
       states.set(record.uid, state);
       if (state.outcome === null || (state.missed.length > 0 && !mayList(record))) continue;
       // Listed before it is final, so that nobody looks away in between.
@@ -91,6 +93,19 @@ export class TaskBook {
     const outcome = known ?? { status: 'failed', error: NOT_KNOWN, details, startedAt: null, finishedAt: null };
     if (known == null) await clientTasks.finish(uid, outcome);
     return { status: outcome.status, startedAt: outcome.startedAt, outcome, missed: [] };
+  }
+
+  /** Indexes whose deletion some node is still to be told of that has not failed. */
+  async #deleting(tasks: readonly ClientTaskRecord[]): Promise<ReadonlySet<string>> {
+    const { records } = this.#options;
+    const deleting = new Set<string>();
+    for (const index of new Set(tasks.filter(({ type }) => type === 'indexDeletion').map(({ indexUid }) => indexUid))) {
+      const deletion = await records.deletion(index);
+      if (deletion === null) continue;
+      const topology = await records.topology();
+      if (deletion.nodes.some((id) => isWaitedFor(findNode(topology, id)))) deleting.add(index);
+    }
+    return deleting;
   }
 
   async #ask(records: readonly ClientTaskRecord[], signal: AbortSignal): Promise<Seen> {

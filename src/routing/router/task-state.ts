@@ -57,6 +57,10 @@ function standingOf({ part, task }: SeenPart, shard: SeenShard | undefined): Sta
   return task.status === 'succeeded' ? 'applied' : 'open';
 }
 
+/** A deletion of an index that the node does not have any more has nothing to do there. */
+const isGone = ({ type }: ClientTaskRecord, { task }: SeenPart): boolean =>
+  type === 'indexDeletion' && isTask(task) && task.error?.code === 'index_not_found';
+
 /** Whether a router that has not acknowledged the route may read a node that it names no more. */
 export const hasOldReaders = ({ state, left }: Pick<SeenShard, 'state' | 'left'>): boolean =>
   state === 'settled' || left !== undefined;
@@ -72,10 +76,12 @@ export function taskState(
   record: ClientTaskRecord,
   seen: readonly SeenPart[],
   shardOf: (shard: number) => SeenShard | undefined,
+  /** Nodes are still to be told of it. */
+  isUntold = false,
 ): TaskState {
   const shards = [...new Set(record.parts.flatMap((part) => part.shards))];
   const missed: Missed[] = [];
-  let isOpen = false;
+  let isOpen = isUntold;
   let isFailed = false;
   for (const shard of shards) {
     const view = shardOf(shard);
@@ -92,14 +98,17 @@ export function taskState(
     }
   }
   // Settings and the like concern every node, and no shard.
-  const whole = seen.filter(({ part }) => part.shards.length === 0).map((copy) => standingOf(copy, undefined));
+  const whole = seen
+    .filter(({ part }) => part.shards.length === 0)
+    .map((copy) => (isGone(record, copy) ? 'applied' : standingOf(copy, undefined)));
   isOpen ||= whole.includes('open');
   isFailed ||= whole.includes('failed') || (whole.length > 0 && !whole.includes('applied'));
 
   const tasks = seen.flatMap(({ task }) => (isTask(task) ? [task] : []));
   const startedAt = first(tasks.map((task) => task.startedAt));
   if (isOpen) {
-    const status = tasks.every((task) => task.status === 'enqueued') ? 'enqueued' : 'processing';
+    const isWaiting = !isUntold && tasks.every((task) => task.status === 'enqueued');
+    const status = isWaiting ? 'enqueued' : 'processing';
     return { status, startedAt, outcome: null, missed: [] };
   }
   const status = isFailed ? 'failed' : 'succeeded';

@@ -4,6 +4,7 @@ import {
   findNode,
   groupsOf,
   isLegalTransition,
+  isWaitedFor,
   mayBeSource,
   mayOwn,
   type NodeState,
@@ -37,6 +38,10 @@ describe('node states', () => {
     const those = (may: (state: NodeState) => boolean): NodeState[] => NODE_STATES.filter(may);
     expect(those(mayOwn)).toEqual(['healthy', 'degraded', 'joining', 'active', 'restoring']);
     expect(those(mayBeSource)).toEqual(['healthy', 'degraded', 'draining', 'joining', 'active']);
+    const node = { id: 'n1', group: 0, url: 'http://n1' };
+    const waitedFor = those((state) => isWaitedFor({ ...node, state }));
+    expect(waitedFor).toEqual(NODE_STATES.filter((state) => state !== 'failed' && state !== 'removed'));
+    expect(isWaitedFor(undefined)).toBe(false);
   });
 });
 

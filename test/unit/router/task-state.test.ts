@@ -146,6 +146,18 @@ describe('a client’s task', () => {
     expect([status('silent'), status('out')]).toEqual(['processing', 'succeeded']);
   });
 
+  it('of a deletion is open while a node is still to be told, and done where the index is gone already', () => {
+    const parts = [{ node: 'n1', taskUid: 1, shards: [] }];
+    const deletion = { ...record(parts), type: 'indexDeletion' };
+    const gone = { ...task('failed'), error: { code: 'index_not_found', message: 'Index `docs` not found.' } };
+    const looked = [{ part: parts[0]!, task: gone }];
+    expect(taskState(deletion, looked, () => undefined, true)).toMatchObject({ status: 'processing', outcome: null });
+    expect(taskState(deletion, looked, () => undefined).status).toBe('succeeded');
+    expect(taskState({ ...deletion, type: 'settingsUpdate' }, looked, () => undefined).status).toBe('failed');
+    expect(taskState({ ...deletion, parts: [] }, [], () => undefined, true).status).toBe('processing');
+    expect(taskState({ ...deletion, parts: [] }, [], () => undefined).status).toBe('succeeded');
+  });
+
   it('without shards is done when every node is', () => {
     const parts = [
       { node: 'n1', taskUid: 1, shards: [] },
