@@ -8,9 +8,12 @@ import { type Fleet, INDEX, TTL_MS } from './workload.ts';
 const LOOK_MS = 40;
 const KEY = '{miroir}:';
 const LEASES = [`rebalance:${INDEX}`, 'planner'];
-/** A move from its first word in the audit stream to its last; a hold may end without a switch and come again. */
+/**
+ * A move from its first word in the audit stream to its last; a hold may end without a switch and come again, and a
+ * deletion be begun again by a successor. Where nothing retires, none is begun.
+ */
 const COURSE =
-  /^tracking DualWriteStarted MigrationInProgress MigrationComplete (?:held (?:tracking )?)+settling DualWriteStopped done$/;
+  /^tracking DualWriteStarted MigrationInProgress MigrationComplete (?:held (?:tracking )?)+settling DualWriteStopped (?:deleting )*done$/;
 /** One that is not wanted any more ends before its switch. */
 const UNDONE =
   /^(?:tracking )?(?:DualWriteStarted )?(?:MigrationInProgress )?(?:MigrationComplete )?(?:held (?:tracking )?)*cancelled$/;
