@@ -1,6 +1,7 @@
 // @ts-check
-// Runs the steps of CI one after the other, also after a failed one, and counts. Node built-ins only: it starts in a
-// clone where nothing is installed.
+// Runs the steps of CI, also after a failed one, and counts: the first by itself, since it sets the clone up, then two lanes
+// beside each other, the steps of each one after the other. Node built-ins only: it starts in a clone where nothing is
+// installed.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,14 +18,13 @@ const OUTPUT_CHARS = 100_000;
 /** A script that ends so says: what I need is not to be had here. */
 const EXIT_UNAVAILABLE = 69;
 
-/** @type {number | undefined} */
-let runningPid;
+/** @type {Set<number>} */
+const running = new Set();
 
-/** Ends a step with all that it started (it leads a process group). @param {NodeJS.Signals} signal */
-function endStep(signal) {
-  if (runningPid === undefined) return;
+/** Ends a step with all that it started (it leads a process group). @param {number} pid @param {NodeJS.Signals} signal */
+function endStep(pid, signal) {
   try {
-    process.kill(-runningPid, signal);
+    process.kill(-pid, signal);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
@@ -33,18 +33,20 @@ function endStep(signal) {
 /**
  * @param {readonly string[]} command
  * @param {number} limitMs
+ * @param {(text: string) => void} say
  * @returns {Promise<{ code: number | null, isLate: boolean, output: string }>}
  */
-function execute([program = '', ...args], limitMs) {
+function execute([program = '', ...args], limitMs, say) {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, CI: 'true' };
     const child = spawn(program, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    runningPid = child.pid;
+    const { pid = 0 } = child;
+    running.add(pid);
     let output = '';
     let isLate = false;
     /** @param {Buffer} chunk */
     const collect = (chunk) => {
-      process.stdout.write(chunk);
+      say(chunk.toString());
       output = (output + chunk.toString()).slice(-OUTPUT_CHARS);
     };
     child.stdout.on('data', collect);
@@ -54,21 +56,21 @@ function execute([program = '', ...args], limitMs) {
     timers.push(
       setTimeout(() => {
         isLate = true;
-        endStep('SIGTERM');
-        timers.push(setTimeout(() => endStep('SIGKILL'), KILL_AFTER_MS));
+        endStep(pid, 'SIGTERM');
+        timers.push(setTimeout(() => endStep(pid, 'SIGKILL'), KILL_AFTER_MS));
       }, limitMs),
     );
     child.on('error', reject);
     child.on('exit', (code) => {
       // What the step left behind must not hold its output open, nor run on beside the next one.
       const sweep = setTimeout(() => {
-        endStep('SIGKILL');
+        endStep(pid, 'SIGKILL');
         child.stdout.destroy();
         child.stderr.destroy();
       }, 2_000);
       child.on('close', () => {
         for (const timer of [sweep, ...timers]) clearTimeout(timer);
-        runningPid = undefined;
+        running.delete(pid);
         resolve({ code, isLate, output });
       });
     });
@@ -105,8 +107,13 @@ function collectCounts(step, output) {
   return undefined;
 }
 
-/** @param {Step} step @param {number} leftMs @returns {Promise<Omit<StepResult, 'name' | 'seconds'>>} */
-async function runStep(step, leftMs) {
+/**
+ * @param {Step} step
+ * @param {number} leftMs
+ * @param {(text: string) => void} say
+ * @returns {Promise<Omit<StepResult, 'name' | 'seconds'>>}
+ */
+async function runStep(step, leftMs, say) {
   if (leftMs <= 0) return { status: 'not run', reason: `no time left of ${TOTAL_LIMIT_S} s` };
   if (step.optionalFolder !== undefined && !existsSync(step.optionalFolder)) {
     return { status: 'skipped', reason: `there is no ${step.optionalFolder} here` };
@@ -114,9 +121,9 @@ async function runStep(step, leftMs) {
   if (step.needs !== undefined && !existsSync(step.needs)) {
     return { status: 'failed', reason: `${step.needs} is missing` };
   }
-  console.log(`$ ${step.command.join(' ')}`);
+  say(`$ ${step.command.join(' ')}\n`);
   const limitMs = Math.min(step.limitS * 1_000, leftMs);
-  const { code, isLate, output } = await execute(step.command, limitMs);
+  const { code, isLate, output } = await execute(step.command, limitMs, say);
   const problem = collectCounts(step, output);
   if (isLate) return { status: 'failed', reason: `ended after its ${Math.round(limitMs / 1_000)} s` };
   if (code === EXIT_UNAVAILABLE) return { status: 'not run', reason: output.trimEnd().split('\n').at(-1) ?? '' };
@@ -124,19 +131,29 @@ async function runStep(step, leftMs) {
   return problem === undefined ? { status: 'passed' } : { status: 'failed', reason: problem };
 }
 
-/** @param {Step} step @param {number} leftMs @returns {Promise<StepResult>} */
+/**
+ * One step, timed. What a step of the second lane says comes when it has ended, so that two of them do not mix.
+ * @param {Step} step
+ * @param {number} leftMs
+ * @returns {Promise<StepResult>}
+ */
 async function timed(step, leftMs) {
-  console.log(`\n=== ${step.name} ===`);
+  /** @type {string[]} */
+  const kept = [];
+  const write = (/** @type {string} */ text) => process.stdout.write(text);
+  const say = step.isBeside === true ? (/** @type {string} */ text) => void kept.push(text) : write;
+  say(`\n=== ${step.name} ===\n`);
   const begin = performance.now();
   /** @type {Omit<StepResult, 'name' | 'seconds'>} */
   let result;
   try {
-    result = await runStep(step, leftMs);
+    result = await runStep(step, leftMs, say);
   } catch (error) {
     result = { status: 'failed', reason: error instanceof Error ? error.message : String(error) };
   }
   const seconds = (performance.now() - begin) / 1_000;
-  if (result.status !== 'passed') console.log(`${step.name}: ${result.status}, ${result.reason}`);
+  if (result.status !== 'passed') say(`${step.name}: ${result.status}, ${result.reason}\n`);
+  write(kept.join(''));
   return { name: step.name, seconds, ...result };
 }
 
@@ -144,7 +161,7 @@ async function main() {
   const asked = process.argv.slice(2);
   const reports = mkdtempSync(join(tmpdir(), 'miroir-ci-'));
   process.on('exit', () => {
-    endStep('SIGKILL');
+    for (const pid of running) endStep(pid, 'SIGKILL');
     rmSync(reports, { recursive: true, force: true });
   });
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
@@ -157,13 +174,23 @@ async function main() {
     process.exit(64);
   }
   const until = performance.now() + TOTAL_LIMIT_S * 1_000;
-  /** @type {StepResult[]} */
-  const results = [];
-  for (const step of steps) {
-    if (asked.length > 0 && !asked.includes(step.name)) {
-      results.push({ name: step.name, status: 'not run', seconds: 0, reason: 'not asked for' });
-    } else results.push(await timed(step, until - performance.now()));
-  }
+  /** @type {Map<string, StepResult>} */
+  const done = new Map();
+  /** @param {readonly Step[]} lane */
+  const runLane = async (lane) => {
+    for (const step of lane) {
+      /** @type {StepResult} */
+      const skipped = { name: step.name, status: 'not run', seconds: 0, reason: 'not asked for' };
+      const isAsked = asked.length === 0 || asked.includes(step.name);
+      done.set(step.name, isAsked ? await timed(step, until - performance.now()) : skipped);
+    }
+  };
+  const [first, ...others] = steps;
+  if (first !== undefined) await runLane([first]);
+  await Promise.all(
+    [false, true].map((isBeside) => runLane(others.filter((one) => (one.isBeside === true) === isBeside))),
+  );
+  const results = steps.flatMap(({ name }) => done.get(name) ?? []);
   const { isOk, lines } = summarise(results, inner, skippedTests, failures);
   console.log(`\n=== summary ===\n${lines.join('\n')}`);
   process.exitCode = isOk ? 0 : 1;

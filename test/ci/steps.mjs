@@ -10,6 +10,7 @@
  * @property {string} [optionalFolder] a folder that not everybody has: without it the step is skipped
  * @property {string} [vitestReport] where vitest writes the JSON report that is counted
  * @property {boolean} [hasCountsLine] the output holds a line of counts
+ * @property {boolean} [isBeside] runs in the second lane: mostly it waits for nodes, and it neither builds nor uses what is built
  */
 
 /** The whole run; what has not begun by then does not run, which is a failure. */
@@ -29,7 +30,7 @@ export function stepsWith(reports) {
     {
       name: 'tests',
       command: ['npm', 'test', '--', '--coverage', ...jsonReport(here)],
-      limitS: 660,
+      limitS: 840,
       vitestReport: here,
     },
     { name: 'typecheck', command: ['npm', 'run', '-s', 'typecheck'], limitS: 120 },
@@ -45,6 +46,7 @@ export function stepsWith(reports) {
       needs: 'test/conformance/run.mjs',
       optionalFolder: CONFORMANCE,
       hasCountsLine: true,
+      isBeside: true,
     },
     {
       name: 'conformance-gateway',
@@ -53,6 +55,7 @@ export function stepsWith(reports) {
       needs: 'test/conformance/gateway.ts',
       optionalFolder: CONFORMANCE,
       hasCountsLine: true,
+      isBeside: true,
     },
     {
       name: 'demo',
@@ -78,6 +81,7 @@ export function stepsWith(reports) {
       name: 'node-24',
       command: ['node', 'test/ci/other-node.mjs', '24', 'test/unit', INTEGRATION_ON_OTHER_NODE, ...jsonReport(onOther)],
       limitS: 300,
+      isBeside: true,
       needs: INTEGRATION_ON_OTHER_NODE,
       vitestReport: onOther,
     },
