@@ -37,11 +37,14 @@ export function addMoveCommands(program: Command): void {
     .action(async (id: string, flags: { acceptLoss?: true }, command: Command) => {
       const act = flags.acceptLoss === undefined ? revertOf : revertMove;
       const view = await withControl(command, (control) => act(control, id));
-      const { index, shard, target, owner, since } = view;
-      say(`${owner} has ${index}/${shard} as it was at ${since}: what ${target} was told later is lost`);
+      const { index, shard, lost, owner, since } = view;
+      say(`${owner} has ${index}/${shard} as it was at ${since}: what ${lost.join(', ')} had later is lost`);
       say(wished(flags.acceptLoss, '--accept-loss'));
       print(globalsOf(command).output, { ...view, wished: flags.acceptLoss === true }, () =>
-        tableText(['index', 'shard', 'lost', 'owner', 'writes lost since'], [[index, shard, target, owner, since]]),
+        tableText(
+          ['index', 'shard', 'lost', 'owner', 'writes lost since'],
+          [[index, shard, lost.join(', '), owner, since]],
+        ),
       );
     });
 }

@@ -2,7 +2,7 @@
  * What an operator may decide about a move whose nodes are lost: giving up the last writes of documents that nobody else
  * has, or taking the move back. Looking changes nothing; deciding leaves a wish that the lease holder carries out.
  */
-import { findNode, isReadable, type Topology } from '../core/topology.ts';
+import { findNode, isGone, isReadable, type Topology } from '../core/topology.ts';
 import { InvalidInputError, MoveStateError, isMiroirError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
 import type { ControlParts } from './parts.ts';
@@ -26,8 +26,10 @@ export interface RevertView {
   readonly move: string;
   readonly index: string;
   readonly shard: number;
-  /** The node that is lost, and the one that owns the shard again. */
   readonly target: string;
+  /** Every node that is lost with what was written since: the target, and the owners beside it. */
+  readonly lost: readonly string[];
+  /** The node that owns the shard again, alone. */
   readonly owner: string;
   /** What clients wrote after this is lost (ISO 8601). */
   readonly since: string;
@@ -65,7 +67,7 @@ async function assertLost(parts: ControlParts, topology: Topology, move: MoveSta
     const remedy = `tell that it is back (\`miroir event send NodeRecovered\`), or stop it if its data is lost`;
     throw refuse(`node ${id} answers: nothing is lost as long as it has its data`, move, remedy);
   }
-  if (!isReadable(topology, id)) return;
+  if (isGone(topology, id)) return;
   const remedy = `say so first: \`miroir node fail ${id}\``;
   throw refuse(`node ${id} does not answer, and has not been taken for failed`, move, remedy);
 }
@@ -109,18 +111,19 @@ export async function revertOf(parts: ControlParts, id: string): Promise<RevertV
     throw refuse(`move ${id} ${what}`, move, `bring ${target} back, or restore the index from a backup`);
   }
   const topology = await parts.records.topology();
-  await assertLost(parts, topology, move, target);
   const { route } = await parts.records.route(index, shard);
   const serving = route.owners.filter((owner) => owner !== target && isReadable(topology, owner));
   if (serving.length > 0) {
     const remedy = 'the shard has what was written there; a lost copy is restored by the plan of `miroir node fail`';
     throw refuse(`shard ${shard} of ${index} is on ${serving.join(', ')}, too`, move, remedy);
   }
+  const lost = [...new Set([target, ...route.owners])];
+  for (const node of lost) await assertLost(parts, topology, move, node);
   if (!isReadable(topology, retires) || !(await answers(parts, topology, retires))) {
     throw refuse(`node ${retires}, which has the kept copy, does not answer`, move, `bring ${retires} back first`);
   }
   const since = new Date(move.switchedAtMs ?? 0).toISOString();
-  return { move: id, index, shard, target, owner: retires, since };
+  return { move: id, index, shard, target, lost, owner: retires, since };
 }
 
 /** Leaves the wish that the copy which was kept owns the shard again. */

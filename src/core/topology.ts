@@ -60,6 +60,12 @@ export const mayBeSource = (state: NodeState): boolean =>
 export const isReadable = (topology: Topology, id: string): boolean =>
   topology.nodes.some((node) => node.id === id && mayBeSource(node.state));
 
+/** Whether nobody expects the node back: it was taken for failed, was removed, or was never there. */
+export const isGone = (topology: Topology, id: string): boolean => {
+  const state = topology.nodes.find((node) => node.id === id)?.state;
+  return state === undefined || state === 'failed' || state === 'removed';
+};
+
 export const findNode = (topology: Topology, id: string): TopologyNode | undefined =>
   topology.nodes.find((node) => node.id === id);
 

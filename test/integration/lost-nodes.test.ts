@@ -3,13 +3,15 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { acceptLoss, lossOf, revertMove, revertOf } from '../../src/control/moves.ts';
+import { openPermit } from '../../src/nodes/open-permit.ts';
+import { Failures } from '../../src/planning/failures.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
 import { openControl } from '../../src/service.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { TestRouter } from '../support/router.ts';
 import { isInGrace } from '../support/scene.ts';
-import { failNode, nodeOf, setNodeState, settleWithoutSource } from '../support/settling.ts';
+import { LONG_HOLD, failNode, nodeOf, setNodeState, settleWithoutSource } from '../support/settling.ts';
 import { switchesOf } from '../support/switches.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -19,7 +21,7 @@ afterEach(async () => {
 });
 
 async function start(replicationFactor: number) {
-  const fleet = await startTestFleet({ config: { grace_ms: 600_000 } });
+  const fleet = await startTestFleet({ config: { grace_ms: 600_000, ...LONG_HOLD } });
   closers.push(() => fleet.stop());
   const entry = await fleet.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor });
   const writer = await TestRouter.start(fleet, entry);
@@ -29,6 +31,9 @@ async function start(replicationFactor: number) {
   return { fleet, writer, control };
 }
 
+/** As the planner does at once, without planning what comes after. */
+const leave = ({ base, config, planWriter, moveQueue }: TestFleet) =>
+  new Failures({ ...base, config, writer: planWriter, queue: moveQueue, permit: openPermit(1_000) }).leave(true);
 const textsOn = (fleet: TestFleet, id: string) => switchesOf(nodeOf(fleet, id)).texts('docs');
 const refusal = (remedy: RegExp) => ({
   code: 'miroir_move_state',
@@ -154,6 +159,45 @@ describe('the only owner is lost during the grace', () => {
     expect((await textsOn(fleet, owner)).get('4')).toContain('written again');
     await expect(revertMove(control, id)).rejects.toMatchObject(refusal(/grace/));
   }, 60_000);
+
+  it.each([
+    ['the target first', 'target-first'],
+    ['the other one first', 'other-first'],
+    ['both at once', 'both'],
+  ])(
+    'both owners are lost, %s: each is named, and the kept copy owns the shard alone',
+    async (_, order) => {
+      const { fleet, control, id, target, owner } = await inGrace(2);
+      const { route: before } = await fleet.base.records.route('docs', 0);
+      const other = before.owners.find((one) => one !== target) ?? '';
+      const [first, second] = order === 'other-first' ? [other, target] : [target, other];
+      await failNode(fleet, first);
+      if (order !== 'both') await leave(fleet);
+      await setNodeState(fleet, second, 'failed');
+      await expect(revertOf(control, id)).rejects.toMatchObject({
+        ...refusal(/NodeRecovered/),
+        message: expect.stringContaining(`node ${second} answers`) as string,
+      });
+      // A wish from before it was back takes nothing away, whether it is restored already or not.
+      await setNodeState(fleet, second, 'restoring');
+      await fleet.base.records.wish(id, 'revert');
+      await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+      await fleet.untilMove(id, ({ wish }) => wish === '', 20_000);
+      await failNode(fleet, second);
+      const owners = { 'target-first': [other], 'other-first': [target], both: [...before.owners] }[order] ?? [];
+      const { route } = await fleet.base.records.route('docs', 0);
+      expect(route.owners).toEqual(owners);
+      const view = await revertMove(control, id);
+      expect([...view.lost].sort()).toEqual([...new Set([target, ...owners])].sort());
+      await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+      const ended = await fleet.untilEnded(id, 20_000);
+      expect(ended).toMatchObject({ outcome: 'reverted' });
+      for (const node of view.lost) expect(ended.error).toContain(node);
+      const { route: after } = await fleet.base.records.route('docs', 0);
+      expect(after).toMatchObject({ state: 'stable', owners: [owner], readers: [owner] });
+    },
+    60_000,
+  );
 
   it('is refused where another owner serves, and once the copy has begun to be deleted', async () => {
     const { fleet, control, id, target, owner } = await inGrace(2);
