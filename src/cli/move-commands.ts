@@ -17,9 +17,9 @@ export function addMoveCommands(program: Command): void {
     .action(async (id: string, flags: { yes?: true }, command: Command) => {
       const act = flags.yes === undefined ? lossOf : acceptLoss;
       const view = await withControl(command, (control) => act(control, id));
-      const { index, shard, source, target, documents, ids } = view;
+      const { index, shard, lost, target, documents, ids } = view;
       const some = ids.length < documents ? `, ${ids.length} of them below` : '';
-      say(`${documents} documents of ${index}/${shard}${some}: what ${source} was told last, ${target} has not`);
+      say(`${documents} documents of ${index}/${shard}${some}: what ${lost.join(', ')} had last, ${target} has not`);
       say(wished(flags.yes, '--yes'));
       print(globalsOf(command).output, { ...view, wished: flags.yes === true }, () =>
         tableText(

@@ -72,7 +72,14 @@ describe('the only node with the last writes of a settling shard is lost', () =>
       code: 0,
       talk: expect.stringContaining('nothing is changed without --yes') as string,
     });
-    expect(JSON.parse(told.out)).toMatchObject({ source, target, documents: 2, ids: ['3', '5'], wished: false });
+    expect(JSON.parse(told.out)).toMatchObject({
+      source,
+      target,
+      lost: [source],
+      documents: 2,
+      ids: ['3', '5'],
+      wished: false,
+    });
     expect(await fleet.base.redis.zcard(keys.journal(id))).toBe(2);
     const { wish } = await fleet.untilMove(id, () => true);
     expect(wish).toBe('');
@@ -85,7 +92,8 @@ describe('the only node with the last writes of a settling shard is lost', () =>
     expect(JSON.parse(given.out)).toMatchObject({ documents: 2, wished: true });
     await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
     const ended = await fleet.untilEnded(id, 30_000);
-    expect(ended).toMatchObject({ outcome: 'done', lost: 2, lostIds: ['3', '5'] });
+    // The wish was for these documents: whatever fails next is asked about anew.
+    expect(ended).toMatchObject({ outcome: 'done', lost: 2, lostIds: ['3', '5'], wish: '' });
     await third;
     const texts = await textsOn(fleet, target);
     expect(texts.size).toBe(100);
@@ -106,6 +114,50 @@ describe('the only node with the last writes of a settling shard is lost', () =>
     await acceptLoss(control, id);
     await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
     expect(await fleet.untilEnded(id, 30_000)).toMatchObject({ outcome: 'done', lost: 1, lostIds: ['3'] });
+  }, 60_000);
+
+  it('nothing is given up while a failed owner may have it: not one beside the source, not one that is back', async () => {
+    const { fleet, writer, control } = await start(2);
+    const { id, source, other, target } = await settleWithoutSource(fleet, writer, [3, 5]);
+    await setNodeState(fleet, other, 'failed');
+    await failNode(fleet, source);
+    await waitsFor(fleet, id, 'source_failed');
+    await expect(lossOf(control, id)).rejects.toMatchObject({
+      ...refusal(/NodeRecovered/),
+      message: expect.stringContaining(`node ${other} answers`) as string,
+    });
+    // As if it had come back after the wish.
+    await fleet.base.records.wish(id, 'accept-loss');
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    await waitsFor(fleet, id, `source_failed: ${other} is there again`);
+    expect(await fleet.untilMove(id, () => true)).toMatchObject({ wish: '' });
+    expect(await fleet.base.redis.zcard(keys.journal(id))).toBe(2);
+    await setNodeState(fleet, other, 'active');
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    const ended = await fleet.untilEnded(id, 30_000);
+    expect(ended).toMatchObject({ outcome: 'done', wish: '' });
+    expect(ended.lost ?? 0).toBe(0);
+    expect((await textsOn(fleet, target)).get('3')).toContain('accepted by every owner');
+  }, 60_000);
+
+  it('a source that is back is read before it is restored, where it has what it had', async () => {
+    const { fleet, writer } = await start(1);
+    await fleet.planner.sweep();
+    const { id, source, target } = await settleWithoutSource(fleet, writer, [3, 5]);
+    await setNodeState(fleet, source, 'failed');
+    await waitsFor(fleet, id, 'source_failed');
+    const text = (await fleet.base.redis.hget(keys.sightings('docs'), source)) ?? '';
+    await fleet.base.redis.hset(keys.sightings('docs'), source, text.replace('{', '{"lost":"some",'));
+    await switchesOf(nodeOf(fleet, source)).resume();
+    await setNodeState(fleet, source, 'restoring');
+    await fleet.base.records.wish(id, 'accept-loss');
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    await fleet.untilMove(id, ({ wish }) => wish === '', 20_000);
+    expect(await fleet.base.redis.zcard(keys.journal(id))).toBe(2);
+    await fleet.base.redis.hset(keys.sightings('docs'), source, text);
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    expect(await fleet.untilMove(id, isInGrace, 20_000)).toMatchObject({ lost: 0 });
+    expect((await textsOn(fleet, target)).get('3')).toContain('accepted by every owner');
   }, 60_000);
 
   it('a move that does not settle has nothing to give up, and one that is unknown is said so', async () => {
