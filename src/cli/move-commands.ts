@@ -17,9 +17,9 @@ export function addMoveCommands(program: Command): void {
     .action(async (id: string, flags: { yes?: true }, command: Command) => {
       const act = flags.yes === undefined ? lossOf : acceptLoss;
       const view = await withControl(command, (control) => act(control, id));
-      const { index, shard, source, target, documents, ids } = view;
+      const { index, shard, lost, target, documents, ids } = view;
       const some = ids.length < documents ? `, ${ids.length} of them below` : '';
-      say(`${documents} documents of ${index}/${shard}${some}: what ${source} was told last, ${target} has not`);
+      say(`${documents} documents of ${index}/${shard}${some}: what ${lost.join(', ')} had last, ${target} has not`);
       say(wished(flags.yes, '--yes'));
       print(globalsOf(command).output, { ...view, wished: flags.yes === true }, () =>
         tableText(
@@ -37,11 +37,14 @@ export function addMoveCommands(program: Command): void {
     .action(async (id: string, flags: { acceptLoss?: true }, command: Command) => {
       const act = flags.acceptLoss === undefined ? revertOf : revertMove;
       const view = await withControl(command, (control) => act(control, id));
-      const { index, shard, target, owner, since } = view;
-      say(`${owner} has ${index}/${shard} as it was at ${since}: what ${target} was told later is lost`);
+      const { index, shard, lost, owner, since } = view;
+      say(`${owner} has ${index}/${shard} as it was at ${since}: what ${lost.join(', ')} had later is lost`);
       say(wished(flags.acceptLoss, '--accept-loss'));
       print(globalsOf(command).output, { ...view, wished: flags.acceptLoss === true }, () =>
-        tableText(['index', 'shard', 'lost', 'owner', 'writes lost since'], [[index, shard, target, owner, since]]),
+        tableText(
+          ['index', 'shard', 'lost', 'owner', 'writes lost since'],
+          [[index, shard, lost.join(', '), owner, since]],
+        ),
       );
     });
 }

@@ -2,8 +2,9 @@
  * What an operator may decide about a move whose nodes are lost: giving up the last writes of documents that nobody else
  * has, or taking the move back. Looking changes nothing; deciding leaves a wish that the lease holder carries out.
  */
-import { findNode, isReadable, type Topology } from '../core/topology.ts';
-import { InvalidInputError, MoveStateError, isMiroirError } from '../errors.ts';
+import { answers } from '../core/answers.ts';
+import { findNode, isGone, isReadable, type Topology } from '../core/topology.ts';
+import { InvalidInputError, MoveStateError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
 import type { ControlParts } from './parts.ts';
 
@@ -14,9 +15,10 @@ export interface LossView {
   readonly move: string;
   readonly index: string;
   readonly shard: number;
-  /** The node that had the last writes of these documents. */
   readonly source: string;
   readonly target: string;
+  /** Every old owner that is lost: with the source those that may have had these documents' last writes, too. */
+  readonly lost: readonly string[];
   readonly documents: number;
   /** At most 1,000 of them. */
   readonly ids: readonly string[];
@@ -26,8 +28,10 @@ export interface RevertView {
   readonly move: string;
   readonly index: string;
   readonly shard: number;
-  /** The node that is lost, and the one that owns the shard again. */
   readonly target: string;
+  /** Every node that is lost with what was written since: the target, and the owners beside it. */
+  readonly lost: readonly string[];
+  /** The node that owns the shard again, alone. */
   readonly owner: string;
   /** What clients wrote after this is lost (ISO 8601). */
   readonly since: string;
@@ -46,31 +50,24 @@ async function moveOf({ records }: ControlParts, id: string): Promise<MoveState>
   throw new InvalidInputError(`there is no move ${id}`, { field: 'move', remedy: 'see `miroir status -o json`' });
 }
 
-/** Whether the node gives an answer of any kind; one that was removed is not asked. */
-async function answers({ clientOf }: ControlParts, topology: Topology, id: string): Promise<boolean> {
+/** Whether the node answers; one that was removed is not asked. */
+async function isThere({ clientOf }: ControlParts, topology: Topology, id: string): Promise<boolean> {
   const node = findNode(topology, id);
-  if (node === undefined || node.state === 'removed') return false;
-  try {
-    await clientOf(node).version();
-    return true;
-  } catch (error) {
-    if (!isMiroirError(error)) throw error;
-    return error.code !== 'miroir_node_unreachable';
-  }
+  return node !== undefined && node.state !== 'removed' && answers(clientOf(node));
 }
 
 /** Refuses while the node may come back with what it has: only one that has failed and does not answer is lost. */
 async function assertLost(parts: ControlParts, topology: Topology, move: MoveState, id: string): Promise<void> {
-  if (await answers(parts, topology, id)) {
+  if (await isThere(parts, topology, id)) {
     const remedy = `tell that it is back (\`miroir event send NodeRecovered\`), or stop it if its data is lost`;
     throw refuse(`node ${id} answers: nothing is lost as long as it has its data`, move, remedy);
   }
-  if (!isReadable(topology, id)) return;
+  if (isGone(topology, id)) return;
   const remedy = `say so first: \`miroir node fail ${id}\``;
   throw refuse(`node ${id} does not answer, and has not been taken for failed`, move, remedy);
 }
 
-/** What would be given up if the move's source never came back. Throws `MoveStateError` where nothing has to be. */
+/** What would be given up if the old owners that are lost never came back. Throws `MoveStateError` where nothing has to be. */
 export async function lossOf(parts: ControlParts, id: string): Promise<LossView> {
   const move = await moveOf(parts, id);
   const { index, shard, source, target } = move;
@@ -79,14 +76,17 @@ export async function lossOf(parts: ControlParts, id: string): Promise<LossView>
     const stands = move.outcome ?? `in ${move.phase}, its shard ${route.state}`;
     throw refuse(`move ${id} is not settling: ${stands}`, move, 'see `miroir status`: nothing of it waits for a node');
   }
-  await assertLost(parts, await parts.records.topology(), move, source);
-  // The holder has looked at every other old owner then, and what they have is carried over.
+  const topology = await parts.records.topology();
+  const others = route.readers.filter((reader) => reader !== source && reader !== target);
+  const lost = [source, ...others.filter((other) => !isReadable(topology, other))];
+  for (const node of lost) await assertLost(parts, topology, move, node);
+  // The holder has looked at every old owner that serves then, and what they have is carried over.
   if (move.waiting?.reason.startsWith('source_failed') !== true) {
     const remedy = 'wait until `miroir status` shows source_failed, or that the shard has settled from another owner';
     throw refuse(`move ${id} has not looked for another old owner yet`, move, remedy);
   }
   const { total, ids } = await parts.records.journaled(id, IDS_TOLD);
-  return { move: id, index, shard, source, target, documents: total, ids };
+  return { move: id, index, shard, source, target, lost, documents: total, ids };
 }
 
 /** Leaves the wish that these documents' last writes are given up. */
@@ -109,18 +109,19 @@ export async function revertOf(parts: ControlParts, id: string): Promise<RevertV
     throw refuse(`move ${id} ${what}`, move, `bring ${target} back, or restore the index from a backup`);
   }
   const topology = await parts.records.topology();
-  await assertLost(parts, topology, move, target);
   const { route } = await parts.records.route(index, shard);
   const serving = route.owners.filter((owner) => owner !== target && isReadable(topology, owner));
   if (serving.length > 0) {
     const remedy = 'the shard has what was written there; a lost copy is restored by the plan of `miroir node fail`';
     throw refuse(`shard ${shard} of ${index} is on ${serving.join(', ')}, too`, move, remedy);
   }
-  if (!isReadable(topology, retires) || !(await answers(parts, topology, retires))) {
+  const lost = [...new Set([target, ...route.owners])];
+  for (const node of lost) await assertLost(parts, topology, move, node);
+  if (!isReadable(topology, retires) || !(await isThere(parts, topology, retires))) {
     throw refuse(`node ${retires}, which has the kept copy, does not answer`, move, `bring ${retires} back first`);
   }
   const since = new Date(move.switchedAtMs ?? 0).toISOString();
-  return { move: id, index, shard, target, owner: retires, since };
+  return { move: id, index, shard, target, lost, owner: retires, since };
 }
 
 /** Leaves the wish that the copy which was kept owns the shard again. */

@@ -5,21 +5,14 @@
  * A node that has less than it had is not built on all the same: what it kept may be of any time, and costs more to compare
  * than it saves.
  */
-import { lookAt, lossOf, newestTask } from '../core/sightings.ts';
 import { SLOTS } from '../core/windows.ts';
 import type { NodeClient, RouteRead } from '../ports.ts';
 import { takeUp } from './audit.ts';
 import type { PhaseContext } from './context.ts';
+import { doubtOf } from './doubt.ts';
 import { shardFilter } from './filters.ts';
 import { Verifier } from './verify.ts';
 import { assertNodesIntact, settleWrites } from './watermark.ts';
-
-/** Why what the node holds is not to be built on; null when nothing speaks against it. */
-async function doubtOf({ records, entry }: PhaseContext, target: NodeClient): Promise<string | null> {
-  const seen = (await records.sightings(entry.uid)).get(target.node.id)?.sighting ?? null;
-  if (seen === null) return 'nobody had looked at it before it failed';
-  return lossOf(seen, await lookAt(target, entry.uid, seen, await newestTask(target)));
-}
 
 /** Whether the target left the shard when it failed, and still has the data that it had then. */
 export async function isLevelable(context: PhaseContext, { route }: RouteRead, target: NodeClient): Promise<boolean> {

@@ -56,12 +56,14 @@ export const settled = (read: RouteRead, move: MoveState): RouteChange => ({
   route: { ...withMove(read.route, move, 'settled'), readers: read.route.owners },
 });
 
-/** The copy that was kept serves the shard again, in the place of the target, which is lost. */
-export function reverted(read: RouteRead, move: MoveState): RouteChange {
-  const { shard, owners, readers } = read.route;
-  const kept = (ids: readonly string[]): string[] => ids.map((id) => (id === move.target ? (move.retires ?? id) : id));
-  return { expected: read, route: { shard, state: 'stable', owners: kept(owners), readers: kept(readers) } };
-}
+/**
+ * The copy that was kept owns the shard again, alone: the target may have left the owners when it failed, and whoever else
+ * is among them is lost, too, with what it has; it comes back to the shard as any node does.
+ */
+export const reverted = (read: RouteRead, kept: string): RouteChange => ({
+  expected: read,
+  route: { shard: read.route.shard, state: 'stable', owners: [kept], readers: [kept] },
+});
 
 export const stable = (read: RouteRead): RouteChange => ({
   expected: read,

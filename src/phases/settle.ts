@@ -12,6 +12,7 @@ import { type OldOwner, carry, differing, settledOwner } from './carry.ts';
 import { idsOf } from './catch-up.ts';
 import { type PhaseContext, journalOf } from './context.ts';
 import { untilSure } from './late-writes.ts';
+import { notLost, oldOwners } from './old-owners.ts';
 import { accepted, settled } from './routes.ts';
 import { differingIds } from './verify.ts';
 import { appliedUpTo, takeWatermark } from './watermark.ts';
@@ -29,13 +30,6 @@ const LISTED_MAX = 100_001;
 export interface Settling {
   readonly read: RouteRead;
   readonly passed: { readonly floors: Floors; readonly routers: number } | null;
-}
-
-/** Old owners that may be read, the source first. */
-function oldOwners(context: PhaseContext, route: ShardRoute): NodeClient[] {
-  const { move, topology } = context;
-  const ids = [move.source, ...route.readers.filter((id) => id !== move.source)];
-  return ids.filter((id) => id !== move.target && isReadable(topology, id)).map((id) => context.node(id));
 }
 
 /** Those of the entries whose last write the owner has: what it missed is not what clients were told. */
@@ -72,12 +66,30 @@ async function carriedFrom(
   return null;
 }
 
+/** The wish is for the loss that its operator was shown: what comes after that is asked for anew. */
+const withdraw = ({ writer, move }: PhaseContext): Promise<void> => writer.note(move.id, { fields: { wish: '' } });
+
 /** Nobody has what these documents were last: the move waits, or gives them up where an operator wishes it. */
-async function giveUp(context: PhaseContext, entries: readonly JournalEntry[]): Promise<void> {
+async function giveUp(
+  context: PhaseContext,
+  {
+    route,
+    owners,
+    isWished,
+  }: { readonly route: ShardRoute; readonly owners: readonly NodeClient[]; readonly isWished: boolean },
+  entries: readonly JournalEntry[],
+): Promise<void> {
   const { move, journal, log } = context;
-  if (move.wish !== 'accept-loss') {
+  if (!isWished) {
     throw new MoveWaitingError(
       `source_failed: ${move.source} has failed, and no other old owner has ${entries.length} documents that wait to be carried over`,
+    );
+  }
+  const back = await notLost(context, route, owners);
+  if (back !== undefined) {
+    await withdraw(context);
+    throw new MoveWaitingError(
+      `source_failed: ${back} is there again, nothing is given up: tell that it is back, or stop it if its data is lost`,
     );
   }
   const ids = idsOf(entries);
@@ -109,6 +121,7 @@ async function settleEntries(
 /** Until the journal is empty; nobody writes an id that is in it. Returns the newest task sent, -1 for none. */
 async function settleJournal(
   context: PhaseContext,
+  route: ShardRoute,
   owners: readonly NodeClient[],
   marked: OldOwner | null,
 ): Promise<number> {
@@ -116,17 +129,24 @@ async function settleJournal(
   let old = marked;
   let newest = -1;
   let inVain = 0;
+  let isWished = move.wish === 'accept-loss';
   for (;;) {
     permit.signal.throwIfAborted();
     const entries = await journal.take(journalOf(move), TAKE, true);
-    if (entries.length === 0) return newest;
+    if (entries.length === 0) {
+      if (isWished) await withdraw(context);
+      return newest;
+    }
     if (idsOf(entries).length < entries.length)
       throw new InvariantError(`the journal of ${move.id} holds ranges although the shard settles`);
     const carried = await carriedFrom(context, owners, entries);
     if (carried === null) {
-      await giveUp(context, entries);
+      await giveUp(context, { route, owners, isWished }, entries);
       continue;
     }
+    // Somebody is back since the operator was shown the loss: he is to be asked again, should that one fail, too.
+    if (isWished) await withdraw(context);
+    isWished = false;
     if (old?.node !== carried.node) old = await settledOwner(context, carried.node);
     const { cleared, task } = await settleEntries(context, old, carried.entries);
     newest = Math.max(newest, task);
@@ -240,7 +260,7 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
   const { read, passed } = settling;
   if (!read.route.owners.includes(move.target)) return settleWithoutTarget(context, read);
   loads.of(move.target).release(move.id);
-  const owners = oldOwners(context, read.route);
+  const owners = await oldOwners(context, read.route);
   const [source = null] = owners;
   if (source === null)
     log.warn({ source: move.source }, 'every old owner has failed: the target has what was verified');
@@ -249,11 +269,11 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
     takeWatermark(target, entry.uid),
   ]);
   const old = source === null ? null : await settledOwner(context, source);
-  const carried = await settleJournal(context, owners, old);
+  const carried = await settleJournal(context, read.route, owners, old);
   // Not what clients write meanwhile: that has no end, and their tasks succeed when the target has applied them (I11).
   const [, retiring] = await Promise.all([
     appliedUpTo(context, target, Math.max(targetMark, carried)),
-    move.retires !== null && isReadable(topology, move.retires)
+    move.retires !== null && (isReadable(topology, move.retires) || owners.some(({ node }) => node.id === move.retires))
       ? takeWatermark(context.node(move.retires), entry.uid)
       : -1,
   ]);

@@ -3,13 +3,15 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { acceptLoss, lossOf, revertMove, revertOf } from '../../src/control/moves.ts';
+import { openPermit } from '../../src/nodes/open-permit.ts';
+import { Failures } from '../../src/planning/failures.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
 import { openControl } from '../../src/service.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { TestRouter } from '../support/router.ts';
 import { isInGrace } from '../support/scene.ts';
-import { failNode, nodeOf, setNodeState, settleWithoutSource } from '../support/settling.ts';
+import { LONG_HOLD, failNode, nodeOf, setNodeState, settleWithoutSource } from '../support/settling.ts';
 import { switchesOf } from '../support/switches.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -19,7 +21,7 @@ afterEach(async () => {
 });
 
 async function start(replicationFactor: number) {
-  const fleet = await startTestFleet({ config: { grace_ms: 600_000 } });
+  const fleet = await startTestFleet({ config: { grace_ms: 600_000, ...LONG_HOLD } });
   closers.push(() => fleet.stop());
   const entry = await fleet.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor });
   const writer = await TestRouter.start(fleet, entry);
@@ -29,6 +31,9 @@ async function start(replicationFactor: number) {
   return { fleet, writer, control };
 }
 
+/** As the planner does at once, without planning what comes after. */
+const leave = ({ base, config, planWriter, moveQueue }: TestFleet) =>
+  new Failures({ ...base, config, writer: planWriter, queue: moveQueue, permit: openPermit(1_000) }).leave(true);
 const textsOn = (fleet: TestFleet, id: string) => switchesOf(nodeOf(fleet, id)).texts('docs');
 const refusal = (remedy: RegExp) => ({
   code: 'miroir_move_state',
@@ -67,7 +72,14 @@ describe('the only node with the last writes of a settling shard is lost', () =>
       code: 0,
       talk: expect.stringContaining('nothing is changed without --yes') as string,
     });
-    expect(JSON.parse(told.out)).toMatchObject({ source, target, documents: 2, ids: ['3', '5'], wished: false });
+    expect(JSON.parse(told.out)).toMatchObject({
+      source,
+      target,
+      lost: [source],
+      documents: 2,
+      ids: ['3', '5'],
+      wished: false,
+    });
     expect(await fleet.base.redis.zcard(keys.journal(id))).toBe(2);
     const { wish } = await fleet.untilMove(id, () => true);
     expect(wish).toBe('');
@@ -80,7 +92,8 @@ describe('the only node with the last writes of a settling shard is lost', () =>
     expect(JSON.parse(given.out)).toMatchObject({ documents: 2, wished: true });
     await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
     const ended = await fleet.untilEnded(id, 30_000);
-    expect(ended).toMatchObject({ outcome: 'done', lost: 2, lostIds: ['3', '5'] });
+    // The wish was for these documents: whatever fails next is asked about anew.
+    expect(ended).toMatchObject({ outcome: 'done', lost: 2, lostIds: ['3', '5'], wish: '' });
     await third;
     const texts = await textsOn(fleet, target);
     expect(texts.size).toBe(100);
@@ -101,6 +114,50 @@ describe('the only node with the last writes of a settling shard is lost', () =>
     await acceptLoss(control, id);
     await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
     expect(await fleet.untilEnded(id, 30_000)).toMatchObject({ outcome: 'done', lost: 1, lostIds: ['3'] });
+  }, 60_000);
+
+  it('nothing is given up while a failed owner may have it: not one beside the source, not one that is back', async () => {
+    const { fleet, writer, control } = await start(2);
+    const { id, source, other, target } = await settleWithoutSource(fleet, writer, [3, 5]);
+    await setNodeState(fleet, other, 'failed');
+    await failNode(fleet, source);
+    await waitsFor(fleet, id, 'source_failed');
+    await expect(lossOf(control, id)).rejects.toMatchObject({
+      ...refusal(/NodeRecovered/),
+      message: expect.stringContaining(`node ${other} answers`) as string,
+    });
+    // As if it had come back after the wish.
+    await fleet.base.records.wish(id, 'accept-loss');
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    await waitsFor(fleet, id, `source_failed: ${other} is there again`);
+    expect(await fleet.untilMove(id, () => true)).toMatchObject({ wish: '' });
+    expect(await fleet.base.redis.zcard(keys.journal(id))).toBe(2);
+    await setNodeState(fleet, other, 'active');
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    const ended = await fleet.untilEnded(id, 30_000);
+    expect(ended).toMatchObject({ outcome: 'done', wish: '' });
+    expect(ended.lost ?? 0).toBe(0);
+    expect((await textsOn(fleet, target)).get('3')).toContain('accepted by every owner');
+  }, 60_000);
+
+  it('a source that is back is read before it is restored, where it has what it had', async () => {
+    const { fleet, writer } = await start(1);
+    await fleet.planner.sweep();
+    const { id, source, target } = await settleWithoutSource(fleet, writer, [3, 5]);
+    await setNodeState(fleet, source, 'failed');
+    await waitsFor(fleet, id, 'source_failed');
+    const text = (await fleet.base.redis.hget(keys.sightings('docs'), source)) ?? '';
+    await fleet.base.redis.hset(keys.sightings('docs'), source, text.replace('{', '{"lost":"some",'));
+    await switchesOf(nodeOf(fleet, source)).resume();
+    await setNodeState(fleet, source, 'restoring');
+    await fleet.base.records.wish(id, 'accept-loss');
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    await fleet.untilMove(id, ({ wish }) => wish === '', 20_000);
+    expect(await fleet.base.redis.zcard(keys.journal(id))).toBe(2);
+    await fleet.base.redis.hset(keys.sightings('docs'), source, text);
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    expect(await fleet.untilMove(id, isInGrace, 20_000)).toMatchObject({ lost: 0 });
+    expect((await textsOn(fleet, target)).get('3')).toContain('accepted by every owner');
   }, 60_000);
 
   it('a move that does not settle has nothing to give up, and one that is unknown is said so', async () => {
@@ -154,6 +211,45 @@ describe('the only owner is lost during the grace', () => {
     expect((await textsOn(fleet, owner)).get('4')).toContain('written again');
     await expect(revertMove(control, id)).rejects.toMatchObject(refusal(/grace/));
   }, 60_000);
+
+  it.each([
+    ['the target first', 'target-first'],
+    ['the other one first', 'other-first'],
+    ['both at once', 'both'],
+  ])(
+    'both owners are lost, %s: each is named, and the kept copy owns the shard alone',
+    async (_, order) => {
+      const { fleet, control, id, target, owner } = await inGrace(2);
+      const { route: before } = await fleet.base.records.route('docs', 0);
+      const other = before.owners.find((one) => one !== target) ?? '';
+      const [first, second] = order === 'other-first' ? [other, target] : [target, other];
+      await failNode(fleet, first);
+      if (order !== 'both') await leave(fleet);
+      await setNodeState(fleet, second, 'failed');
+      await expect(revertOf(control, id)).rejects.toMatchObject({
+        ...refusal(/NodeRecovered/),
+        message: expect.stringContaining(`node ${second} answers`) as string,
+      });
+      // A wish from before it was back takes nothing away, whether it is restored already or not.
+      await setNodeState(fleet, second, 'restoring');
+      await fleet.base.records.wish(id, 'revert');
+      await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+      await fleet.untilMove(id, ({ wish }) => wish === '', 20_000);
+      await failNode(fleet, second);
+      const owners = { 'target-first': [other], 'other-first': [target], both: [...before.owners] }[order] ?? [];
+      const { route } = await fleet.base.records.route('docs', 0);
+      expect(route.owners).toEqual(owners);
+      const view = await revertMove(control, id);
+      expect([...view.lost].sort()).toEqual([...new Set([target, ...owners])].sort());
+      await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+      const ended = await fleet.untilEnded(id, 20_000);
+      expect(ended).toMatchObject({ outcome: 'reverted' });
+      for (const node of view.lost) expect(ended.error).toContain(node);
+      const { route: after } = await fleet.base.records.route('docs', 0);
+      expect(after).toMatchObject({ state: 'stable', owners: [owner], readers: [owner] });
+    },
+    60_000,
+  );
 
   it('is refused where another owner serves, and once the copy has begun to be deleted', async () => {
     const { fleet, control, id, target, owner } = await inGrace(2);

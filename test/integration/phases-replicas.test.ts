@@ -5,7 +5,7 @@ import { createRepairLists } from '../../src/redis/repairs.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { TestRouter } from '../support/router.ts';
 import { endGrace, isInGrace } from '../support/scene.ts';
-import { failNode, settleWithoutSource } from '../support/settling.ts';
+import { LONG_HOLD, failNode, settleWithoutSource } from '../support/settling.ts';
 import { switchesOf } from '../support/switches.ts';
 
 let fleet: TestFleet | undefined;
@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 async function settlingWithoutSource() {
-  const running = await startTestFleet({ config: { grace_ms: 600_000 } });
+  const running = await startTestFleet({ config: { grace_ms: 600_000, ...LONG_HOLD } });
   fleet = running;
   const entry = await running.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor: 2 });
   const writer = await TestRouter.start(running, entry);

@@ -2,6 +2,7 @@
 // quorum, no turns. Shares with the product's router only the scripts that both call.
 import { locateKey } from '../../src/core/hashing.ts';
 import type { IndexEntry, RoutingTable, ShardRoute } from '../../src/core/routing.ts';
+import { RedisUnreachableError } from '../../src/errors.ts';
 import type { Journal, Registry } from '../../src/ports.ts';
 import { createJournal } from '../../src/redis/journal.ts';
 import { connect } from '../../src/redis/connection.ts';
@@ -16,6 +17,11 @@ export interface RouterOptions {
 
 type Send = (node: string, tag: string) => Promise<number>;
 
+/** What a busy Redis does not answer in time is asked again. */
+const unlessLate = (error: unknown): void => {
+  if (!(error instanceof RedisUnreachableError)) throw error;
+};
+
 let routers = 0;
 export class TestRouter {
   readonly id: string;
@@ -29,6 +35,7 @@ export class TestRouter {
   #attempts = 0;
   #isOpen = true;
   #acknowledges = true;
+  #mayGo: Promise<void> = Promise.resolve();
   #confirming: Promise<void> = Promise.resolve();
   /** How often a write waited for a hold, and for a document that settles. */
   readonly waited = { held: 0, settling: 0 };
@@ -54,7 +61,7 @@ export class TestRouter {
   /** Leaves the registry; nothing may be in flight. */
   async stop(): Promise<void> {
     this.#isOpen = false;
-    await this.#confirming;
+    await this.#confirming.catch(unlessLate);
     await this.#registry.leave(this.id);
   }
 
@@ -64,6 +71,13 @@ export class TestRouter {
     return () => {
       this.#acknowledges = true;
     };
+  }
+
+  /** Writes that have begun, and are in their journals, are sent to no node until they are let go. */
+  stall(): () => void {
+    let letGo: () => void = () => undefined;
+    this.#mayGo = new Promise((resolve) => (letGo = resolve));
+    return () => letGo();
   }
 
   put(document: Record<string, unknown>): Promise<void> {
@@ -196,6 +210,7 @@ export class TestRouter {
 
   async #toOwners(route: ShardRoute, send: Send): Promise<void> {
     const tag = this.tag(this.#table.epoch, [route.shard]);
+    await this.#mayGo;
     await Promise.all(route.owners.map((owner) => send(owner, tag)));
   }
 
@@ -242,7 +257,7 @@ export class TestRouter {
         }
         await this.#registry.confirm(this.id, acks);
       })();
-      await this.#confirming;
+      await this.#confirming.catch(unlessLate);
       await sleep(5);
     }
   }

@@ -1,11 +1,13 @@
 // A shard that settles while the node that has its last writes is away.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { keys } from '../../src/redis/keys.ts';
 import type { TestFleet } from './fleet.ts';
 import type { TestRouter } from './router.ts';
 import { type NodeSwitches, switchesOf } from './switches.ts';
 import { untilTrue } from './until.ts';
+
+/** A hold that is over before its shard settles cannot be had again: the source is paused by then. */
+export const LONG_HOLD = { hold_ms: 10_000 } as const;
 
 export const nodeOf = (fleet: TestFleet, id: string) => {
   const node = fleet.nodes.find((one) => one.id === id);
@@ -15,7 +17,7 @@ export const nodeOf = (fleet: TestFleet, id: string) => {
 
 /**
  * Shard 0 of `docs`, settling on another node in place of its first owner, which has accepted writes of these documents and
- * not applied them. A worker runs.
+ * not applied them. A worker runs. The fleet's holds are long, so that none is over on a busy machine (`LONG_HOLD`).
  */
 export async function settleWithoutSource(fleet: TestFleet, writer: TestRouter, documents: readonly number[]) {
   const { route } = await fleet.base.records.route('docs', 0);
@@ -31,21 +33,19 @@ export async function settleWithoutSource(fleet: TestFleet, writer: TestRouter, 
   await switches(target).fault({ match: { path: '^/indexes/docs/documents/fetch' }, do: 'status', status: 503 });
   await switches(target).resume();
   await fleet.untilMove(id, ({ lastOffset }) => lastOffset === 65_536);
-  await switches(source).fault({
-    match: { method: 'POST', path: '^/indexes/docs/documents\\?' },
-    times: documents.length,
-    do: 'delay',
-    ms: 700,
-  });
+  // They are on their way for as long as it takes until the shard is held: a time of their own could be over before.
+  const letGo = writer.stall();
   const slow = documents.map((document) => writer.put({ id: document, name: 'accepted by every owner' }));
-  await sleep(50);
+  const journaled = async (): Promise<number> => fleet.base.redis.zcard(keys.journal(id));
+  await untilTrue(async () => (await journaled()) === documents.length);
   await switches(target).clearFaults();
   const state = async (): Promise<string> => (await fleet.base.records.route('docs', 0)).route.state;
   await untilTrue(async () => (await state()) === 'held');
   await switches(source).pause();
+  letGo();
   await Promise.all(slow);
   await untilTrue(async () => (await state()) === 'settling');
-  expect(await fleet.base.redis.zcard(keys.journal(id))).toBe(documents.length);
+  expect(await journaled()).toBe(documents.length);
   return { id, source, other, target, node };
 }
 

@@ -3,6 +3,7 @@ import {
   NODE_STATES,
   findNode,
   groupsOf,
+  isGone,
   isLegalTransition,
   isWaitedFor,
   mayBeSource,
@@ -45,9 +46,10 @@ describe('node states', () => {
   });
 });
 
-it('groups are those of nodes that were not removed', () => {
+it('groups are those of nodes that were not removed; who has failed or is not there is gone', () => {
   const topology = topologyOf({ a: [2, 'active'], b: [1, 'failed'], c: [0, 'removed'] });
   expect(groupsOf(topology)).toEqual([1, 2]);
   expect(findNode(topology, 'b')?.state).toBe('failed');
   expect(findNode(topology, 'z')).toBeUndefined();
+  expect(['a', 'b', 'c', 'z'].filter((id) => isGone(topology, id))).toEqual(['b', 'c', 'z']);
 });
