@@ -1,39 +1,9 @@
 /** Every configuration key: its schema, default, unit and reason. */
 import { z } from 'zod';
-import { intervalSecsOf } from './schedule.ts';
+import { DUTY_KEYS } from './duty-keys.ts';
+import { flag, key, list, port, whole, type Key } from './key.ts';
 
-export interface Key<T> {
-  readonly schema: z.ZodType<T>;
-  readonly default: T;
-  readonly unit: string;
-  readonly reason: string;
-}
-
-const key = <T>(schema: z.ZodType<T>, fallback: T, unit: string, reason: string): Key<T> => ({
-  schema,
-  default: fallback,
-  unit,
-  reason,
-});
-
-const whole = (min: number, max: number): z.ZodType<number> => z.coerce.number().int().min(min).max(max);
-const flag = z.union([
-  z.boolean(),
-  z.enum(['1', 'true', 'yes', '0', 'false', 'no']).transform((text) => ['1', 'true', 'yes'].includes(text)),
-]) as unknown as z.ZodType<boolean>;
-const list = z.union([
-  z.array(z.string()),
-  z.string().transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  ),
-]) as unknown as z.ZodType<readonly string[]>;
-const port = whole(0, 65_535);
-const schedule = z
-  .string()
-  .refine((text) => intervalSecsOf(text) !== null, 'write `every` and a number with its unit, such as `every 30m`');
+export type { Key } from './key.ts';
 
 export const CONFIG_KEYS = {
   redis_url: key(
@@ -142,75 +112,7 @@ export const CONFIG_KEYS = {
       'costs a copy of its shards',
   ),
   event_channel_capacity: key(whole(1, 100_000), 100, 'events', 'the original value: waiting events before refusal'),
-  deletions_enabled: key(
-    flag,
-    true,
-    'boolean',
-    'off: a deleted index that a node was not told of keeps its name until that node is removed or has failed',
-  ),
-  deletions_interval_ms: key(
-    whole(100, 3_600_000),
-    2_000,
-    'ms',
-    'how often deletions of indexes are looked at that some node was not told of: none is one read',
-  ),
-  orphans_enabled: key(
-    flag,
-    true,
-    'boolean',
-    'off: jobs and documents that nothing stands behind are left to `miroir doctor`',
-  ),
-  orphans_interval_ms: key(
-    whole(1_000, 86_400_000),
-    600_000,
-    'ms',
-    'between two looks for what nothing stands behind: two small requests for each node and index',
-  ),
-  untagged_enabled: key(flag, true, 'boolean', 'off: writes that come to nodes past all routers are not looked for'),
-  untagged_interval_ms: key(
-    whole(1_000, 86_400_000),
-    60_000,
-    'ms',
-    'between two looks for writes past all routers: four small requests for each node and index',
-  ),
-  reconcile_concurrency: key(
-    whole(1, 64),
-    2,
-    'tasks',
-    'of duties that one reconciler runs at a time: it must not crowd nodes',
-  ),
-  repair_lists: key(flag, true, 'boolean', 'whether reconcilers bring owners level with what they missed'),
-  repair_lists_interval_ms: key(
-    whole(100, 3_600_000),
-    2_000,
-    'ms',
-    'how often lists are looked at: an owner that is back is level within seconds; with none a look is one read an index',
-  ),
-  settings_strategy: key(
-    z.enum(['two_phase', 'sequential']),
-    'two_phase',
-    'two_phase or sequential',
-    'all nodes at once; one after the other keeps the others fast while one indexes, and differs for longer',
-  ),
-  settings_verify_timeout_s: key(
-    whole(1, 86_400),
-    60,
-    's',
-    'the original value: a node that does not answer for so long ends a change of settings, and it is set back',
-  ),
-  settings_max_retries: key(
-    whole(0, 20),
-    3,
-    'tries',
-    'the original value: then writes are frozen, since nodes that index differently answer differently',
-  ),
-  settings_drift_interval_s: key(
-    whole(0, 86_400),
-    300,
-    's, 0 = never',
-    'the original value: nodes are compared with the settings that are desired, one small read each',
-  ),
-  settings_drift_auto_repair: key(flag, true, 'boolean', 'the original value; false: drift is only told of'),
+  ...DUTY_KEYS,
   sweep_interval_ms: key(whole(100, 3_600_000), 30_000, 'ms', 'how often moves without a job are looked for'),
   journal_max_ids: key(
     whole(1, 1_000_000),
@@ -239,49 +141,6 @@ export const CONFIG_KEYS = {
   ),
   audit_max_entries: key(whole(100, 10_000_000), 10_000, 'entries', 'some weeks of moves in a few MB'),
   history_max: key(whole(10, 1_000_000), 1_000, 'records', 'ended plans and moves that stay readable'),
-  anti_entropy_enabled: key(flag, true, 'boolean', 'the original value: replicas are compared without being asked'),
-  anti_entropy_schedule: key(
-    schedule,
-    'every 6h',
-    '`every <number><unit>`: s, sec, second(s), m, min, minute(s), h, hour(s)',
-    'the original value: how often a pass begins; a pass that is not over goes on instead',
-  ),
-  anti_entropy_shards_per_pass: key(
-    whole(0, 1_000_000),
-    0,
-    'shards, 0 = all',
-    'the original value; those that were compared longest ago come first',
-  ),
-  anti_entropy_max_read_concurrency: key(
-    whole(1, 16),
-    1,
-    'requests',
-    'of anti-entropy to one node at a time, over all processes; the original’s 2 costs searches more than it gains',
-  ),
-  anti_entropy_fingerprint_batch_size: key(
-    whole(1, 100_000),
-    1_000,
-    'documents',
-    'the original value: read at once of each replica, so a process holds a page of each',
-  ),
-  anti_entropy_auto_repair: key(
-    flag,
-    true,
-    'boolean',
-    'the original value; off: what differs is told and counted only',
-  ),
-  anti_entropy_ttl_enabled: key(
-    flag,
-    false,
-    'boolean',
-    'the original value: documents whose _miroir_expires_at (ms) has passed are deleted, never restored',
-  ),
-  anti_entropy_node_percent: key(
-    whole(1, 100),
-    2,
-    '% of one core',
-    'the original’s target: after each page a node is left alone for 49 times as long as it took',
-  ),
   metrics_port: key(port, 9_090, 'port, 0 = any free', 'the original value'),
   metrics_host: key(z.string().min(1), '127.0.0.1', 'address', 'loopback: metrics carry no auth'),
   api_port: key(port, 7_800, 'port, 0 = any free', 'the read-only board'),

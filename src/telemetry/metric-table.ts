@@ -6,6 +6,7 @@
 import { PHASES } from '../core/move.ts';
 import { NODE_STATES } from '../core/topology.ts';
 import { ANTI_ENTROPY_METRICS } from './anti-entropy-metrics.ts';
+import { DUTY_METRICS } from './duty-metrics.ts';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram';
 
@@ -205,55 +206,7 @@ export const METRICS = {
     help: 'Topology events taken from the queue, by type and what came of them',
     labels: { type: null, result: null },
   },
-  leftoverDocuments: {
-    name: 'miroir_leftover_documents',
-    type: 'gauge',
-    help: 'Documents on a node that neither owns nor is being given their shard, when this process last counted',
-    labels: { index: null, node_id: null },
-  },
-  repairEntries: {
-    name: 'miroir_repair_entries',
-    type: 'gauge',
-    help: 'Entries on the repair lists of an index, from the records: ids that an owner missed, or one for a whole shard',
-    labels: { index: null },
-  },
-  repairedDocuments: {
-    name: 'miroir_repaired_documents_total',
-    type: 'counter',
-    help: 'Documents put or deleted on an owner that had missed them',
-    labels: NONE,
-  },
-  repairsCleared: {
-    name: 'miroir_repair_entries_cleared_total',
-    type: 'counter',
-    help: 'Entries taken off repair lists, since their documents were found level',
-    labels: NONE,
-  },
-  untaggedTasks: {
-    name: 'miroir_untagged_tasks_total',
-    type: 'counter',
-    help: 'Writes that came to a node past all routers, found by this process in its task list',
-    labels: { index: null, node_id: null },
-  },
-  unsplitDocuments: {
-    name: 'miroir_unsplit_documents',
-    type: 'gauge',
-    help: 'Documents on a node that lack our fields, when this process last counted: nobody reads them',
-    labels: { index: null, node_id: null },
-  },
-  dutyTasks: {
-    name: 'miroir_duty_tasks_total',
-    type: 'counter',
-    help: 'Tasks of the reconcilers’ duties that this process ran, by duty and how they ended',
-    labels: { duty: null, result: null },
-  },
-  dutyDuration: {
-    name: 'miroir_duty_task_duration_seconds',
-    type: 'histogram',
-    help: 'How long a task of a duty took',
-    labels: { duty: null },
-    buckets: PHASE_BUCKETS,
-  },
+  ...DUTY_METRICS,
   ...ANTI_ENTROPY_METRICS,
   routerRegistrations: {
     name: 'miroir_router_registrations_total',
@@ -285,36 +238,6 @@ export const METRICS = {
     type: 'counter',
     help: 'Times that ids of a shard were put on the repair list of an owner that missed them',
     labels: NONE,
-  },
-  settingsPhase: {
-    name: 'miroir_settings_broadcast_phase',
-    type: 'gauge',
-    help: 'How far a change of the index’s settings is: 0 idle, 1 propose, 2 verify, 3 commit',
-    labels: { index: null },
-  },
-  settingsVersion: {
-    name: 'miroir_settings_version',
-    type: 'gauge',
-    help: 'Version of the index’s settings: how often a change of them was committed',
-    labels: { index: null },
-  },
-  settingsFrozen: {
-    name: 'miroir_settings_frozen',
-    type: 'gauge',
-    help: '1 while writes of the index are refused because the settings of its nodes diverge, else 0',
-    labels: { index: null },
-  },
-  settingsMismatches: {
-    name: 'miroir_settings_hash_mismatch_total',
-    type: 'counter',
-    help: 'Nodes that showed other settings than they were sent, each time',
-    labels: NONE,
-  },
-  settingsDriftRepairs: {
-    name: 'miroir_settings_drift_repair_total',
-    type: 'counter',
-    help: 'Nodes whose settings had drifted and were repaired',
-    labels: { index: null, node_id: null },
   },
   gatewayRequests: {
     name: 'miroir_gateway_requests_total',

@@ -19,7 +19,7 @@ const ours = [...services].filter(([, part]) => part.includes('command: [dist/wo
 
 describe('docker-compose.yml', () => {
   it('has the processes of a fleet', () => {
-    expect(ours.map(([name]) => name)).toEqual(['planner', 'rebalancer', 'gateway', 'api']);
+    expect(ours.map(([name]) => name)).toEqual(['planner', 'rebalancer', 'reconciler', 'gateway', 'api']);
   });
 
   it.each(ours)('%s starts a worker that exists, and says whether it is well', (_name, part) => {
@@ -28,7 +28,7 @@ describe('docker-compose.yml', () => {
     expect(part).toContain('healthcheck:');
   });
 
-  it.each(['rebalancer', 'gateway'])('%s can be scaled: no name and no port that only one can have', (name) => {
+  it.each(['rebalancer', 'reconciler', 'gateway'])('%s can be scaled: no name and no port that only one can have', (name) => {
     const part = services.get(name) ?? '';
     expect(part).not.toContain('container_name');
     const published = [...part.matchAll(/^ +- '([\d.]+:[\d-]+:\d+)'$/gm)].map(([, port]) => port);

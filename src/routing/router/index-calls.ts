@@ -7,7 +7,6 @@ import {
   isMiroirError,
   NodeUnreachableError,
   NotSupportedError,
-  SettingsInFlightError,
 } from '../../errors.ts';
 import type { NodeClient, NodeIndex } from '../../ports.ts';
 import type { CallOptions, ClientAnswer, WriteOptions } from '../api.ts';

@@ -1,0 +1,87 @@
+/** The metrics of the reconcilers' duties and of settings, a part of the table. */
+import type { MetricDefinition } from './metric-table.ts';
+
+const PHASE_BUCKETS = [0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800] as const;
+const NONE = {} as const;
+
+export const DUTY_METRICS = {
+  leftoverDocuments: {
+    name: 'miroir_leftover_documents',
+    type: 'gauge',
+    help: 'Documents on a node that neither owns nor is being given their shard, when this process last counted',
+    labels: { index: null, node_id: null },
+  },
+  repairEntries: {
+    name: 'miroir_repair_entries',
+    type: 'gauge',
+    help: 'Entries on the repair lists of an index, from the records: ids that an owner missed, or one for a whole shard',
+    labels: { index: null },
+  },
+  repairedDocuments: {
+    name: 'miroir_repaired_documents_total',
+    type: 'counter',
+    help: 'Documents put or deleted on an owner that had missed them',
+    labels: NONE,
+  },
+  repairsCleared: {
+    name: 'miroir_repair_entries_cleared_total',
+    type: 'counter',
+    help: 'Entries taken off repair lists, since their documents were found level',
+    labels: NONE,
+  },
+  untaggedTasks: {
+    name: 'miroir_untagged_tasks_total',
+    type: 'counter',
+    help: 'Writes that came to a node past all routers, found by this process in its task list',
+    labels: { index: null, node_id: null },
+  },
+  unsplitDocuments: {
+    name: 'miroir_unsplit_documents',
+    type: 'gauge',
+    help: 'Documents on a node that lack our fields, when this process last counted: nobody reads them',
+    labels: { index: null, node_id: null },
+  },
+  dutyTasks: {
+    name: 'miroir_duty_tasks_total',
+    type: 'counter',
+    help: 'Tasks of the reconcilers’ duties that this process ran, by duty and how they ended',
+    labels: { duty: null, result: null },
+  },
+  dutyDuration: {
+    name: 'miroir_duty_task_duration_seconds',
+    type: 'histogram',
+    help: 'How long a task of a duty took',
+    labels: { duty: null },
+    buckets: PHASE_BUCKETS,
+  },
+  settingsPhase: {
+    name: 'miroir_settings_broadcast_phase',
+    type: 'gauge',
+    help: 'How far a change of the index’s settings is: 0 idle, 1 propose, 2 verify, 3 commit',
+    labels: { index: null },
+  },
+  settingsVersion: {
+    name: 'miroir_settings_version',
+    type: 'gauge',
+    help: 'Version of the index’s settings: how often a change of them was committed',
+    labels: { index: null },
+  },
+  settingsFrozen: {
+    name: 'miroir_settings_frozen',
+    type: 'gauge',
+    help: '1 while writes of the index are refused because the settings of its nodes diverge, else 0',
+    labels: { index: null },
+  },
+  settingsMismatches: {
+    name: 'miroir_settings_hash_mismatch_total',
+    type: 'counter',
+    help: 'Nodes that showed other settings than they were sent, each time',
+    labels: NONE,
+  },
+  settingsDriftRepairs: {
+    name: 'miroir_settings_drift_repair_total',
+    type: 'counter',
+    help: 'Nodes whose settings had drifted and were repaired',
+    labels: { index: null, node_id: null },
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
