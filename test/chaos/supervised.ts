@@ -5,7 +5,7 @@ import { type Child, type Exit } from '../../src/fleet/child.ts';
 import { spawnWorker } from '../../src/fleet/processes.ts';
 import { startBuiltWorker } from '../support/built.ts';
 
-export type Role = 'planner' | 'rebalancer' | 'gateway';
+export type Role = 'planner' | 'rebalancer' | 'gateway' | 'reconciler';
 
 export interface SupervisedOptions {
   readonly role: Role;
@@ -25,7 +25,7 @@ export type Mishap = { readonly kind: 'exited'; readonly exit: Exit } | { readon
 const RESTART_AFTER_MS = 700;
 const LINES_MAX = 1_500;
 const METRICS_MS = 1_000;
-const READY = /"msg":"(?:rebalancer|planner|the gateway) runs"/;
+const READY = /"msg":"(?:rebalancer|planner|reconciler|the gateway) runs"/;
 
 const ERROR = /^\{"level":(?:50|60|"error"|"fatal")/;
 

@@ -48,6 +48,10 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   MIROIR_METRICS_PORT: '0',
   MIROIR_LOG_LEVEL: 'debug',
   MIROIR_NEW_INDEX_SHARDS: String(SHARDS),
+  // Nodes come back within seconds here; who stays away longer is replaced.
+  MIROIR_REPAIR_DELAY_MS: '5000',
+  MIROIR_ANTI_ENTROPY_SCHEDULE: 'every 20s',
+  MIROIR_ANTI_ENTROPY_NODE_PERCENT: '10',
 };
 
 /** A process behind its own way to Redis. */
@@ -69,6 +73,7 @@ export class WriteFleet {
   readonly gateways: Gateway[] = [];
   readonly movers: Cuttable[] = [];
   readonly planners: Supervised[] = [];
+  readonly reconcilers: Supervised[] = [];
   readonly #folder: string;
   readonly #environment: Readonly<Record<string, string>>;
 
@@ -114,7 +119,7 @@ export class WriteFleet {
   }
 
   get processes(): readonly Supervised[] {
-    return [...this.planners, ...[...this.movers, ...this.gateways].map(({ process }) => process)];
+    return [...this.planners, ...this.reconcilers, ...[...this.movers, ...this.gateways].map(({ process }) => process)];
   }
 
   /** No move is unfinished and no plan is open. Throws while Redis is gone. */
@@ -147,6 +152,7 @@ export class WriteFleet {
     const writer = createFleetWriter(this.base.scripts, 1_000);
     await writer.initTopology(first.map(({ id, url }) => ({ id, url, group: 0, state: 'active' })));
     this.planners.push(await this.#supervise('planner', 1, this.redis.url));
+    this.reconcilers.push(await this.#supervise('reconciler', 1, this.redis.url));
     for (let at = 1; at <= MOVERS; at += 1) {
       const proxy = await startProxy(this.redis.port);
       this.movers.push({ proxy, process: await this.#supervise('rebalancer', at, proxiedUrl(proxy)) });

@@ -1,5 +1,5 @@
-// What owners are known to have missed: their repair lists, now and ever since the run began. Nothing works these lists off
-// yet, so a read may meet a copy that lacks what its list names.
+// What owners are known to have missed: their repair lists, now and ever since the run began. The reconciler works them off
+// within seconds; until then a read may meet a copy that lacks what its list names.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { shardForKey } from '../../../src/core/hashing.ts';
