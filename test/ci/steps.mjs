@@ -65,14 +65,14 @@ export function stepsWith(reports) {
     },
     {
       name: 'chaos',
-      command: ['npm', 'run', '-s', 'chaos', '--', '--sample', '--seconds', '60'],
+      command: ['npm', 'run', '-s', 'chaos', '--', '--sample', '--seconds', '50'],
       limitS: 270,
       needs: 'test/chaos/main.ts',
     },
     {
       // Clients' calls while shards move and things go wrong, half of the time with two copies of each shard.
       name: 'history',
-      command: ['npm', 'run', '-s', 'chaos', '--', '--minutes', '1.2', '--rf', '1,2', '--seed', '4'],
+      command: ['npm', 'run', '-s', 'chaos', '--', '--minutes', '1', '--rf', '1,2', '--seed', '4'],
       limitS: 300,
       needs: 'test/chaos/writes/main.ts',
       hasCountsLine: true,
@@ -81,7 +81,6 @@ export function stepsWith(reports) {
       name: 'node-24',
       command: ['node', 'test/ci/other-node.mjs', '24', 'test/unit', INTEGRATION_ON_OTHER_NODE, ...jsonReport(onOther)],
       limitS: 300,
-      isBeside: true,
       needs: INTEGRATION_ON_OTHER_NODE,
       vitestReport: onOther,
     },

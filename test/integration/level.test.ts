@@ -150,6 +150,16 @@ describe('documents are brought level', () => {
     await node(two.bad).clearFaults();
   });
 
+  it('not while the shard is frozen, since nobody knows which copy is right', async () => {
+    const { entry, uid, good } = await stage();
+    const key = `{miroir}:routing:${uid}`;
+    const text = (await fleet.base.redis.hget(key, 's:0')) ?? '';
+    const epoch = Number(await fleet.base.redis.hget(key, 'epoch')) + 1;
+    const frozen = JSON.stringify({ ...(JSON.parse(text) as object), epoch, frozen: true });
+    await fleet.base.redis.hset(key, 's:0', frozen, 'epoch', String(epoch));
+    await untilTrue(async () => (await level(entry, ['1'], as(good))).left.get('1')?.includes('frozen') === true);
+  });
+
   it('or an owner that does not take it is on its list', async () => {
     const { entry, uid, good, bad } = await stage();
     await node(bad).remove(uid, 1);

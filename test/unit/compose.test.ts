@@ -28,13 +28,16 @@ describe('docker-compose.yml', () => {
     expect(part).toContain('healthcheck:');
   });
 
-  it.each(['rebalancer', 'reconciler', 'gateway'])('%s can be scaled: no name and no port that only one can have', (name) => {
-    const part = services.get(name) ?? '';
-    expect(part).not.toContain('container_name');
-    const published = [...part.matchAll(/^ +- '([\d.]+:[\d-]+:\d+)'$/gm)].map(([, port]) => port);
-    expect(published.filter((port) => !/^127\.0\.0\.1:(\d+)-(?!\1:)\d+:\d+$/.test(port ?? ''))).toEqual([]);
-    expect(part.includes('ports:')).toBe(published.length > 0);
-  });
+  it.each(['rebalancer', 'reconciler', 'gateway'])(
+    '%s can be scaled: no name and no port that only one can have',
+    (name) => {
+      const part = services.get(name) ?? '';
+      expect(part).not.toContain('container_name');
+      const published = [...part.matchAll(/^ +- '([\d.]+:[\d-]+:\d+)'$/gm)].map(([, port]) => port);
+      expect(published.filter((port) => !/^127\.0\.0\.1:(\d+)-(?!\1:)\d+:\d+$/.test(port ?? ''))).toEqual([]);
+      expect(part.includes('ports:')).toBe(published.length > 0);
+    },
+  );
 
   it('gives each process a configuration that it takes', () => {
     const environment = Object.fromEntries(

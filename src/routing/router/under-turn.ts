@@ -81,6 +81,8 @@ export class UnderTurn {
     const snapshot = tables.get(index);
     const route = snapshot.table.shards[shard];
     if (route === undefined) return 'no such shard';
+    // Redis lost what tells which copy is right (decision 0016): a person compares them.
+    if (route.frozen === true) return 'the shard is frozen since Redis lost writes';
     const step = stepOf(route, 'ids');
     // While documents are being carried over, the mover writes on an owner, too.
     if (step.kind === 'wait' || step.journal === 'lookUp') return `the shard is ${route.state}`;
