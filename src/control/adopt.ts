@@ -170,7 +170,9 @@ async function register({ records, fleet }: AdoptParts, { entry, home }: Survey)
     if (await isAtHome(records, entry.uid, home.node.id)) return;
     try {
       const { version } = await records.topology();
-      return await fleet.createIndex(version, entry, routes);
+      // One of this name that was deleted has left its epoch.
+      const epoch = (await records.table(entry.uid))?.epoch ?? 0;
+      return await fleet.createIndex(version, entry, routes, epoch);
     } catch (error) {
       if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
     }

@@ -57,11 +57,14 @@ async function lookOnce(
   return { node: node.id, seen, now, loss: sighting === null ? null : lossOf(sighting, now) };
 }
 
-/** Notes what each node of the index has, or has lost. Where most have, somebody made the index itself anew. */
-async function noteIndex(parts: PlanningParts, index: string, looks: readonly Look[]): Promise<void> {
+/**
+ * Notes what each node of the index has, or has lost. Where most of all its owners have, also of those that do not answer,
+ * somebody made the index itself anew.
+ */
+async function noteIndex(parts: PlanningParts, index: string, owners: number, looks: readonly Look[]): Promise<void> {
   const { writer, logger } = parts;
   const lost = looks.filter(({ loss }) => loss !== null);
-  const isAnew = lost.length * 2 > looks.length;
+  const isAnew = lost.length * 2 > owners;
   if (isAnew) {
     const told = lost.map(({ node, loss }) => `${node}: ${loss}`);
     const remedy = 'where nobody did that, bring the data back, or load the documents of the index again';
@@ -119,6 +122,7 @@ export async function sightNodes(parts: PlanningParts): Promise<ReadonlyMap<stri
     await noteIndex(
       parts,
       uid,
+      owners.size,
       looks.flatMap((look) => look ?? []),
     );
     const noted = await records.sightings(uid);

@@ -16,6 +16,8 @@ export interface Holders {
   readonly missed: ReadonlyMap<string, MissedBy>;
   /** Node that owned the shard and still has its copy → until when (Redis time, us). */
   readonly former: ReadonlyMap<string, number>;
+  /** Id → when it was last deleted through a router (Redis time, ms). */
+  readonly removedAtMs?: ReadonlyMap<string, number>;
 }
 
 export function bestCopy(id: string, copies: Copies, holders: Holders): Verdict {
@@ -34,7 +36,11 @@ export function bestCopy(id: string, copies: Copies, holders: Holders): Verdict 
   if (!good.every((owner) => copies.has(owner))) {
     return { leave: `every owner missed something of it, and not all of ${good.join(', ')} can be read now` };
   }
-  const text = good.map((owner) => copies.get(owner) ?? null).reduce(newerOf);
+  const texts = good.map((owner) => copies.get(owner) ?? null);
+  const newest = texts.reduce(newerOf);
+  // One of them lacks it: lost there, or deleted, which then did not reach the other.
+  const removedMs = texts.includes(null) ? (holders.removedAtMs?.get(id) ?? -1) : -1;
+  const text = newest !== null && removedMs >= writtenAtMs(newest) ? null : newest;
   return missedAcknowledged(firstUs) ? withFormer(id, text, firstUs, copies, holders) : { text };
 }
 

@@ -6,7 +6,7 @@
  * Safe to repeat because: an entry goes only after its document was found level, and only as it was read under the turn.
  */
 import { missedAcknowledged } from '../core/missed.ts';
-import type { IndexEntry, ShardRoute } from '../core/routing.ts';
+import type { IndexEntry } from '../core/routing.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 import { mayBeSource, mayOwn } from '../core/topology.ts';
 import { InvariantError } from '../errors.ts';
@@ -20,16 +20,19 @@ import type {
   Permit,
   Records,
   RepairLists,
+  Tombstones,
 } from '../ports.ts';
 import { type Holders, bestCopy } from './best-copy.ts';
 import type { Copies } from './copies.ts';
+import { formerOwners, trusted } from './former-owners.ts';
 import { LEVEL_IDS_MAX, type LevelParts, type LevelRequest, type Verdict, levelIds } from './level.ts';
 import { type WindowLimits, compareShard } from './whole-shard.ts';
 
 export interface RepairListsParts extends LevelParts {
-  readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route' | 'move'>;
+  readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route' | 'move' | 'sightings'>;
   readonly repairs: RepairLists;
   readonly observations: Pick<Observations, 'read'>;
+  readonly tombstones: Pick<Tombstones, 'known'>;
   readonly observer: Pick<Observer, 'repaired'>;
   readonly logger: Logger;
   readonly limits: WindowLimits;
@@ -127,7 +130,7 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
     if (entry === null || number >= entry.shards) return { skipped: 'gone' };
     const { route } = await records.route(uid, number);
     const alive = await answering(topology);
-    const formerUs = await formerOwners(parts, uid, route);
+    const formerUs = await trusted(parts, entry, topology, await formerOwners(parts, uid, route), { lease, signal });
     const shard: Shard = {
       entry,
       shard: number,
@@ -155,31 +158,6 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
 const isThere = ({ nodes }: Topology, id: string): boolean =>
   nodes.some((node) => node.id === id && node.state !== 'removed');
 
-/**
- * Nodes that left the shard when they failed, and the one that a move took it from and that still keeps it: until when
- * each had what was written (Redis time, us).
- */
-async function formerOwners(
-  { records, repairs }: RepairListsParts,
-  index: string,
-  { shard, owners, state, moveId }: ShardRoute,
-): Promise<ReadonlyMap<string, number>> {
-  const lists = (await repairs.sizes(index)).filter((list) => list.shard === shard && !owners.includes(list.owner));
-  const missed = await repairs.scores(
-    index,
-    shard,
-    lists.map(({ owner }) => owner),
-    [],
-  );
-  const former = new Map<string, number>();
-  for (const [node, { whole }] of missed) if (whole !== null) former.set(node, Number(whole));
-  const move = state === 'settled' && moveId !== undefined ? await records.move(moveId) : null;
-  const retires = move?.retires ?? null;
-  if (move !== null && retires !== null && !owners.includes(retires) && !former.has(retires))
-    former.set(retires, (move.switchedAtMs ?? 0) * 1_000);
-  return former;
-}
-
 async function workOff(parts: RepairListsParts, shard: Shard): Promise<void> {
   const { repairs } = parts;
   const { entry, alive, stuck, permit } = shard;
@@ -204,7 +182,7 @@ async function workOff(parts: RepairListsParts, shard: Shard): Promise<void> {
 
 /** Brings the ids level and takes them off the lists of owners that have them so. */
 async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly string[]): Promise<void> {
-  const { repairs, observer } = parts;
+  const { repairs, tombstones, observer } = parts;
   const { entry, owners, alive, former, formerUs, permit, stuck } = shard;
   const names = owners.map(({ id }) => id);
   const listed = new Map(names.map((owner) => [owner, new Map<string, string>()]));
@@ -212,7 +190,8 @@ async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly s
     // Under the turn: what is added from here on makes another score, and is not taken off below.
     const missed = await repairs.scores(entry.uid, shard.shard, [...names, ...formerUs.keys()], [...copies.keys()]);
     for (const [owner, by] of missed) for (const [id, score] of by.ids) listed.get(owner)?.set(id, score);
-    return verdicts(copies, { owners: names, missed, former: formerUs });
+    const { atMs } = await tombstones.known(entry.uid, shard.shard, [...copies.keys()]);
+    return verdicts(copies, { owners: names, missed, former: formerUs, removedAtMs: atMs });
   };
   const { level, left, repaired } = await levelIds(parts, {
     entry,

@@ -98,7 +98,8 @@ describe('clients of one node', () => {
   });
 
   it('find what goes wrong with it once they have stopped', async () => {
-    const run = await runFor(800);
+    // So many that one of each kind below is there, in whatever order answers come.
+    const run = await runFor(2_500);
     const switches = switchesOf(node);
     const before = (await endOf(run)).dumps.get('n1') ?? new Map<string, string>();
     const putOf = (key: string): WriteCall[] =>

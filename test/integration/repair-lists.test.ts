@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type MissedView, status } from '../../src/control/status.ts';
 import { startWorker } from '../../src/fleet/processes.ts';
 import type { Duty, DutyResult, Logger, RepairLists } from '../../src/ports.ts';
+import { trusted } from '../../src/reconcile/former-owners.ts';
 import { repairListsDuty } from '../../src/reconcile/repair-lists.ts';
 import { dutyScope } from '../../src/redis/keys.ts';
 import { openControl, openLeases, startReconciler } from '../../src/service.ts';
@@ -176,8 +177,13 @@ describe('what an owner missed', () => {
     await node(fleet, 'n1').remove(UID, 2);
     await fleet.base.repairs.add(UID, 0, ['2'], ['n2']);
     await fleet.base.repairs.add(UID, 0, ['2'], ['n1', 'n2'], 'unknown');
-    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 2, cleared: 4, left: 0 });
+    // Deleted through a router; a copy is left, and a router died with work on it.
+    await calls.ended(await calls.remove(UID, [3]));
+    await node(fleet, 'n2').put(UID, { id: 3, name: 'left', _miroir_shard: 0, _miroir_updated_at: 5 });
+    await fleet.base.repairs.add(UID, 0, ['3'], ['n1', 'n2'], 'unknown');
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 3, cleared: 6, left: 0 });
     await untilLevel(fleet);
+    expect((await node(fleet, 'n2').texts(UID)).has('3')).toBe(false);
     expect((await node(fleet, 'n1').texts(UID)).get('1')).toContain('new');
     expect((await node(fleet, 'n2').texts(UID)).has('2')).toBe(false);
   });
@@ -298,6 +304,26 @@ describe('what an owner missed', () => {
     expect(texts.get('9')).toContain('after n1');
     expect(texts.has('8')).toBe(false);
   }, 60_000);
+
+  it('is not asked of a node that came back with less than it had', async () => {
+    const { fleet } = await stage(1);
+    const { base } = fleet;
+    await fleet.planner.sweep();
+    const entry = (await base.records.index(UID))!;
+    const { watch, leases } = openLeases(base);
+    const answer = await leases.acquire('reconcile:test');
+    if (!('lease' in answer)) throw new Error('busy');
+    await answer.lease.ready;
+    const run = { lease: answer.lease, signal: answer.lease.signal };
+    const asked = async () => [
+      ...(await trusted(base, entry, await base.records.topology(), new Map([['n1', 1]]), run)).keys(),
+    ];
+    expect(await asked()).toEqual(['n1']);
+    await node(fleet, 'n1').wipe();
+    expect(await asked()).toEqual([]);
+    await answer.lease.release(true);
+    watch.stop();
+  });
 
   it('and only the retiring copy of a move has is taken from it while it is kept', async () => {
     const { fleet, calls } = await stage(1, 60, [0, 1, 0], { grace_ms: 60_000 });

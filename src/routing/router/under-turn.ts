@@ -6,7 +6,17 @@
  */
 import { locateKey } from '../../core/hashing.ts';
 import { messageOf } from '../../errors.ts';
-import type { Clock, Journal, JournalRef, Logger, Traffic, TurnRequest, Turns, TurnToken } from '../../ports.ts';
+import type {
+  Clock,
+  Journal,
+  JournalRef,
+  Logger,
+  RepairLists,
+  Traffic,
+  TurnRequest,
+  Turns,
+  TurnToken,
+} from '../../ports.ts';
 import type { HeldTurn, OwnerWrite, Sent, TurnOutcome, TurnWork } from '../api.ts';
 import type { Bell } from './bell.ts';
 import { stepOf } from './choice.ts';
@@ -23,6 +33,7 @@ export interface UnderTurnParts {
   readonly tables: Tables;
   readonly inFlight: InFlight;
   readonly turns: Turns;
+  readonly repairs: Pick<RepairLists, 'add'>;
   readonly journal: Journal;
   readonly traffic: Traffic;
   readonly bell: Bell;
@@ -44,6 +55,8 @@ interface Held {
   readonly epoch: number;
   readonly origin: string | undefined;
   readonly missed: Set<string>;
+  /** Ids that were sent to some owner: only these can have been missed by another. */
+  readonly sent: Set<string>;
 }
 
 export class UnderTurn {
@@ -100,7 +113,16 @@ export class UnderTurn {
     }
     if (answer === 'refused') return 'the registration is gone, or too many wait for a turn';
     if ('waiting' in answer) return 'others write these documents all the time';
-    return { request, token: answer.taken, snapshot, session, epoch: route.epoch, origin, missed: new Set() };
+    return {
+      request,
+      token: answer.taken,
+      snapshot,
+      session,
+      epoch: route.epoch,
+      origin,
+      missed: new Set(),
+      sent: new Set(),
+    };
   }
 
   /** Every owner gets its own. `moved`: the owners or the registration are others now, and nothing was sent. */
@@ -115,6 +137,7 @@ export class UnderTurn {
       const ref: JournalRef = { index, shard, move: route.moveId ?? '' };
       const { shards } = held.snapshot.entry;
       const ids = new Set([...writes.values()].flatMap(({ put, remove }) => [...put.keys(), ...remove]));
+      for (const id of ids) held.sent.add(id);
       const noted = [...ids].map((id) => ({ id, slot: locateKey(id, shards).slot }));
       const appended = route.state === 'tracking' ? await journal.append(ref, held.session.id, noted) : null;
       if (appended === 'refused') return 'moved';
@@ -188,11 +211,15 @@ export class UnderTurn {
     });
   }
 
-  /** Without an answer others end it once this registration is gone, and list its ids for every owner. */
-  async #end({ request, token, missed }: Held): Promise<void> {
-    const { turns, bell, logger } = this.#parts;
+  /**
+   * Without an answer others end it once this registration is gone, and list its ids for every owner. The other ids of the
+   * turn are on no list for it: an owner that was sent nothing of a document has missed nothing of it.
+   */
+  async #end({ request, token, missed, sent }: Held): Promise<void> {
+    const { turns, repairs, bell, logger } = this.#parts;
     try {
-      await turns.end(request, token, [...missed]);
+      if (missed.size > 0 && sent.size > 0) await repairs.add(request.index, request.shard, [...sent], [...missed]);
+      await turns.end(request, token, []);
     } catch (error) {
       logger.warn({ problem: messageOf(error) }, 'a turn could not be ended');
     } finally {
