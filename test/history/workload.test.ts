@@ -107,7 +107,10 @@ describe('clients of one node', () => {
         (call): call is WriteCall => call.is === 'write' && call.kind === 'put' && call.keys.includes(key),
       );
     const [lost, gone] = [...before.keys()].filter((key) => key.startsWith('cold'));
-    const [absent] = run.keyspace.keys.filter((key) => !before.has(key) && putOf(key).length > 0);
+    // Deleted by its id at last: what comes back is resurrected, whatever the judge makes of deletes by filter.
+    const isRemoved = (key: string): boolean =>
+      run.recorder.history.filter((call) => call.is === 'write' && call.keys.includes(key)).at(-1)?.kind === 'delete';
+    const [absent] = run.keyspace.keys.filter((key) => !before.has(key) && putOf(key).length > 0 && isRemoved(key));
     const [stale] = run.keyspace.hot.filter((key) => before.has(key) && putOf(key).length > 1);
     if (lost === undefined || gone === undefined || absent === undefined || stale === undefined) {
       throw new Error('the clients have done too little');
