@@ -57,6 +57,10 @@ export function lossOf(seen: Sighting, now: Present): string | null {
   return null;
 }
 
+/** What the node has lost since it was seen, by a look at it now. */
+export const lossSince = async (node: Asked, index: string, seen: Sighting): Promise<string | null> =>
+  lossOf(seen, await lookAt(node, index, seen, await newestTask(node)));
+
 /** What is to be remembered of a look; null when the node has no such index. */
 export const sightingOf = ({ created, uid, enqueuedAt }: Present): Sighting | null =>
   created === null ? null : { created, uid, enqueuedAt };

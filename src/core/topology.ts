@@ -69,10 +69,7 @@ export const isWaitedFor = (node: TopologyNode | undefined): boolean =>
   node !== undefined && node.state !== 'failed' && node.state !== 'removed';
 
 /** Whether nobody expects the node back: it was taken for failed, was removed, or was never there. */
-export const isGone = (topology: Topology, id: string): boolean => {
-  const state = topology.nodes.find((node) => node.id === id)?.state;
-  return state === undefined || state === 'failed' || state === 'removed';
-};
+export const isGone = (topology: Topology, id: string): boolean => !isWaitedFor(findNode(topology, id));
 
 export const findNode = (topology: Topology, id: string): TopologyNode | undefined =>
   topology.nodes.find((node) => node.id === id);

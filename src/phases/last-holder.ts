@@ -6,7 +6,7 @@ import { missedAcknowledged } from '../core/missed.ts';
 import { MoveWaitingError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
-import { doubtOf } from './doubt.ts';
+import { knownLoss } from './doubt.ts';
 import { shardFilter } from './filters.ts';
 
 /** Ids that a repair list holds at most, or the one entry that stands for all. */
@@ -43,11 +43,7 @@ export async function waitForRepair(
 ): Promise<void> {
   if (!(await hasWhatOwnersMissed(context, owners, target))) return;
   // What came back with less than it had is nobody's last copy: repair does not take its word either.
-  if (
-    (await context.records.sightings(context.entry.uid)).has(target.node.id) &&
-    (await doubtOf(context, target)) !== null
-  )
-    return;
+  if ((await knownLoss(context, target)) !== null) return;
   await track();
   throw new MoveWaitingError(
     `last_copy: every owner missed writes that ${target.node.id} has: they are repaired from it before it is cleared`,

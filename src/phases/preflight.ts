@@ -1,4 +1,5 @@
 /** What must hold before a shard moves: equal versions and settings, room, no operation that changes whole indexes. */
+import { BATCHES_LOOKED_AT, NODE_FULL, SLOW_BATCH_MS, smallBatchMs } from '../core/node-figures.ts';
 import { MoveWaitingError, PreflightError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
@@ -11,12 +12,6 @@ import { writeTag } from './tags.ts';
 const INDEX_OPERATIONS = ['indexSwap', 'indexDeletion', 'indexUpdate', 'documentEdition'];
 /** On a source also those that change its settings: the target is given what it has, not what it is about to have. */
 const SOURCE_OPERATIONS = [...INDEX_OPERATIONS, 'settingsUpdate'];
-/** A target fuller than this leaves no room for what an index needs while it indexes. */
-const FULL = 0.85;
-/** A small batch that costs more than this is told with its remedy. */
-const SLOW_BATCH_MS = 300;
-const SMALL_BATCH_DOCS = 10;
-const BATCHES = 50;
 const OPERATIONS_LOOKED_AT = 100;
 
 /** Swaps name no index, so all unfinished operations are asked for, and those of other indexes left aside. */
@@ -60,21 +55,16 @@ async function assertRoom(context: PhaseContext, source: NodeClient, target: Nod
     source.count(uid, shardFilter(context.move.shard)),
   ]);
   const needed = documents === 0 ? 0 : (bytes * moving) / documents;
-  if (databaseBytes + needed <= nodeMaxBytes * FULL) return;
+  if (databaseBytes + needed <= nodeMaxBytes * NODE_FULL) return;
   throw new PreflightError(`${target.node.id} has no room: ${databaseBytes} of ${nodeMaxBytes} bytes are used`, {
     remedy: 'give the node more room and raise node_max_bytes, or add another node',
   });
 }
 
-/** Median of the node's recent small batches, ms; null when it had none. An empty batch costs nothing and does not tell. */
 async function learnBatchCost(context: PhaseContext, target: NodeClient): Promise<void> {
   const load = context.loads.of(target.node.id);
   if (!load.wantsSmallBatch(context.clock.monotonic())) return;
-  const costs = (await target.batches(BATCHES))
-    .filter((batch) => batch.documents > 0 && batch.documents <= SMALL_BATCH_DOCS)
-    .flatMap((batch) => (batch.durationMs === null ? [] : [batch.durationMs]))
-    .sort((a, b) => a - b);
-  const median = costs[Math.floor(costs.length / 2)] ?? null;
+  const median = smallBatchMs(await target.batches(BATCHES_LOOKED_AT));
   load.learnSmallBatch(median, context.clock.monotonic());
   if (median !== null && median > SLOW_BATCH_MS) {
     context.log.warn(

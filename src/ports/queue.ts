@@ -17,10 +17,9 @@ export interface MoveQueue {
 
 /** Jobs in an index's queue that no unfinished move stands behind. */
 export interface StrayJobs {
-  /** `isOpen`: whether the move is unfinished. */
-  count(index: string, isOpen: (moveId: string) => Promise<boolean>): Promise<number>;
+  count(index: string): Promise<number>;
   /** Takes them out; a job is only a nudge, so nothing is lost with it. Returns how many. */
-  remove(index: string, isOpen: (moveId: string) => Promise<boolean>): Promise<number>;
+  remove(index: string): Promise<number>;
 }
 
 /** What became of a topology event; also the return value of its job. */

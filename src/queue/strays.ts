@@ -1,7 +1,7 @@
 /** Jobs that no move stands behind: of moves that ended or were trimmed, left by a process that died between two writes. */
 import { type Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { StrayJobs } from '../ports.ts';
+import type { Records, StrayJobs } from '../ports.ts';
 import { queueFault } from './add.ts';
 import { lookOptions } from './index-run.ts';
 import type { PhaseJob } from './jobs.ts';
@@ -13,7 +13,11 @@ const OPEN = ['wait', 'delayed', 'prioritized', 'waiting-children', 'failed'] as
 const LOOKED_AT = 2_000;
 
 /** `connection` is shared and not closed here. */
-export function createStrayJobs(connection: Redis): StrayJobs {
+export function createStrayJobs(connection: Redis, records: Pick<Records, 'move'>): StrayJobs {
+  const isOpen = async (id: string): Promise<boolean> => {
+    const move = await records.move(id);
+    return move !== null && move.outcome === undefined;
+  };
   const within = async <T>(index: string, use: (queue: Queue<PhaseJob>) => Promise<T>): Promise<T> => {
     const queue = new Queue<PhaseJob>(indexQueue(index), lookOptions(connection));
     try {
@@ -24,7 +28,7 @@ export function createStrayJobs(connection: Redis): StrayJobs {
       await queue.close();
     }
   };
-  const strays = async (queue: Queue<PhaseJob>, isOpen: (moveId: string) => Promise<boolean>): Promise<Job[]> => {
+  const strays = async (queue: Queue<PhaseJob>): Promise<Job[]> => {
     const jobs = await queue.getJobs([...OPEN], 0, LOOKED_AT - 1);
     const known = new Map<string, boolean>();
     const found: Job[] = [];
@@ -37,11 +41,11 @@ export function createStrayJobs(connection: Redis): StrayJobs {
     return found;
   };
   return {
-    count: (index, isOpen) => within(index, async (queue) => (await strays(queue, isOpen)).length),
-    remove: (index, isOpen) =>
+    count: (index) => within(index, async (queue) => (await strays(queue)).length),
+    remove: (index) =>
       within(index, async (queue) => {
         let removed = 0;
-        for (const job of await strays(queue, isOpen)) {
+        for (const job of await strays(queue)) {
           // One that a worker holds by now ends by itself: its phase finds the record ended.
           if (await queue.remove(job.id ?? '', { removeChildren: false })) removed += 1;
         }

@@ -1,7 +1,7 @@
 /** Nodes that owned a shard and still have a copy of it, and which of them are believed. */
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
-import { type Sighting, lookAt, lossOf, newestTask } from '../core/sightings.ts';
-import type { Topology } from '../core/topology.ts';
+import { lossSince } from '../core/sightings.ts';
+import { findNode, type Topology } from '../core/topology.ts';
 import { isMiroirError } from '../errors.ts';
 import type { DutyRun, Logger, Nodes, Records, RepairLists } from '../ports.ts';
 
@@ -45,16 +45,15 @@ export async function trusted(
   formerUs: ReadonlyMap<string, number>,
   { lease, signal }: DutyRun,
 ): Promise<ReadonlyMap<string, number>> {
-  const sightings = formerUs.size === 0 ? new Map() : await records.sightings(uid);
+  if (formerUs.size === 0) return formerUs;
+  const sightings = await records.sightings(uid);
   const kept = new Map<string, number>();
   for (const [id, untilUs] of formerUs) {
-    const seen: Sighting | null = sightings.get(id)?.sighting ?? null;
-    const node = topology.nodes.find((one) => one.id === id);
+    const seen = sightings.get(id)?.sighting;
+    const node = findNode(topology, id);
     try {
       const client = node && nodes.client(node, { signal, budgetMs: () => lease.budgetMs() });
-      const present =
-        seen === null || client === undefined ? null : await lookAt(client, uid, seen, await newestTask(client));
-      if (seen !== null && present !== null && (seen.lost !== undefined || lossOf(seen, present) !== null)) continue;
+      if (client && seen && (await lossSince(client, uid, seen)) !== null) continue;
     } catch (error) {
       signal.throwIfAborted();
       if (!isMiroirError(error)) throw error;

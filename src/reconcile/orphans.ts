@@ -5,14 +5,14 @@
  * that failed may be the only one that has some write.
  */
 import { leftoverFilter, shardsAt } from '../core/belonging.ts';
-import type { TopologyNode } from '../core/topology.ts';
+import { isWaitedFor, type TopologyNode } from '../core/topology.ts';
 import { isMiroirError } from '../errors.ts';
 import type { Duty, DutyRun, Logger, NodeClient, Observer, Records, StrayJobs } from '../ports.ts';
 
 export interface OrphansOptions {
   readonly everyMs: number;
   readonly isOn: boolean;
-  readonly records: Pick<Records, 'topology' | 'indexes' | 'table' | 'move' | 'unfinishedMoves'>;
+  readonly records: Pick<Records, 'topology' | 'indexes' | 'table' | 'unfinishedMoves'>;
   readonly strays: StrayJobs;
   readonly clientOf: (node: TopologyNode, run: DutyRun) => NodeClient;
   readonly observer: Pick<Observer, 'leftovers'>;
@@ -21,11 +21,6 @@ export interface OrphansOptions {
 
 export function orphansDuty(options: OrphansOptions): Duty {
   const { everyMs, isOn, records, strays, clientOf, observer, logger } = options;
-
-  const isOpen = async (id: string): Promise<boolean> => {
-    const move = await records.move(id);
-    return move !== null && move.outcome === undefined;
-  };
 
   /** Null where the node does not answer, or does not know our fields. */
   const leftoversOn = async (node: TopologyNode, index: string, run: DutyRun): Promise<number | null> => {
@@ -53,11 +48,11 @@ export function orphansDuty(options: OrphansOptions): Duty {
       return (await records.indexes()).map(({ uid }) => uid);
     },
     async run(index, run) {
-      const jobsRemoved = await strays.remove(index, isOpen);
+      const jobsRemoved = await strays.remove(index);
       if (jobsRemoved > 0) logger.warn({ index, jobs: jobsRemoved }, 'jobs that belong to no move were taken out');
       const { nodes } = await records.topology();
       let leftovers = 0;
-      for (const node of nodes.filter(({ state }) => state !== 'failed' && state !== 'removed')) {
+      for (const node of nodes.filter(isWaitedFor)) {
         const count = await leftoversOn(node, index, run);
         if (count === null) continue;
         observer.leftovers(index, node.id, count);

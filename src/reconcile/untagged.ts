@@ -3,7 +3,7 @@
  * journal, so nobody can carry them over; all that can be done is to say whose they are. Told by the tags in the nodes'
  * task lists, above the newest task that was looked at before; and by documents that lack our fields.
  */
-import type { TopologyNode } from '../core/topology.ts';
+import { isWaitedFor, type TopologyNode } from '../core/topology.ts';
 import { isOwnTag } from '../core/write-tag.ts';
 import { isMiroirError } from '../errors.ts';
 import type { Duty, DutyRun, Logger, NodeClient, NodeTask, Observer, Records, TaskMark, TaskMarks } from '../ports.ts';
@@ -72,7 +72,7 @@ export function untaggedDuty(options: UntaggedOptions): Duty {
       const { nodes } = await records.topology();
       const known = await marks.read(index);
       let [untagged, unsplit] = [0, 0];
-      for (const node of nodes.filter(({ state }) => state !== 'failed' && state !== 'removed')) {
+      for (const node of nodes.filter(isWaitedFor)) {
         const looked = await lookAt(node, index, known.get(node.id), run);
         if (looked === null) continue;
         observer.untagged(index, node.id, looked.untagged);

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { leaseTimings } from '../core/timing.ts';
 import { createFailpoint } from '../failpoint.ts';
 import { createNodes } from '../nodes/index.ts';
+import type { Registry } from '../ports.ts';
 import { assertSafeRedis, connect, untilReady } from '../redis/connection.ts';
 import { PLANNER_SCOPE } from '../redis/keys.ts';
 import { watchLeases } from '../redis/lease-watch.ts';
@@ -12,6 +13,7 @@ import { createLeases } from '../redis/lease.ts';
 import { createObservations } from '../redis/observations.ts';
 import { createPasses } from '../redis/passes.ts';
 import { createRecords } from '../redis/records.ts';
+import { createRegistry } from '../redis/registry.ts';
 import { createRepairLists } from '../redis/repairs.ts';
 import { createScripts } from '../redis/scripts.ts';
 import { createSettingsRecords } from '../redis/settings.ts';
@@ -92,6 +94,12 @@ export function openLeases(base: Base) {
   // The planner writes only to Redis, where the fence stops a predecessor; nothing of it is under way elsewhere.
   const waits = (scope: string): boolean => scope !== PLANNER_SCOPE;
   return { watch, leases: createLeases({ scripts, clock, timings, holder, watch, logger, observer, waits }) };
+}
+
+/** Who routes; the connection for nudges is opened by the first who listens. */
+export function openRegistry({ config, redis, scripts, timings, logger }: Base): Registry {
+  const openNudges = () => connect({ url: config.redisUrl, kind: 'nudges', logger });
+  return createRegistry({ redis, scripts, entryMs: timings.routerEntryMs, openNudges, logger });
 }
 
 /** True, or why this process can do nothing now; what `/readyz` answers. */

@@ -9,13 +9,11 @@ import { type Producer, createProducer } from '../queue/producer.ts';
 import { createMoveQueue } from '../queue/flows.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { createAdoptions } from '../redis/adoptions.ts';
-import { connect } from '../redis/connection.ts';
 import { createRedisHealth } from '../redis/health.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
-import { createRegistry } from '../redis/registry.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
-import { type Base, closeBase, openBase, openLeases } from './base.ts';
+import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
 export interface Control extends DoctorParts, StatusParts, AdoptParts {
   readonly config: Config;
@@ -31,15 +29,8 @@ const REQUEST_MS = 30_000;
 /** Commands tell of trouble themselves; their connection's own log lines would come between. */
 export async function openControl(config: Config, options: { readonly anyRedis?: boolean } = {}): Promise<Control> {
   const base = await openBase({ ...config, logLevel: 'silent' }, 'cli', options);
-  const { redis, records, repairs, passes, scripts, nodes, clock, failpoint, timings, logger } = base;
+  const { redis, records, repairs, passes, scripts, nodes, clock, failpoint, logger } = base;
   const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
-  const registry = createRegistry({
-    redis,
-    scripts,
-    entryMs: timings.routerEntryMs,
-    openNudges: () => connect({ url: config.redisUrl, kind: 'nudges', logger }),
-    logger,
-  });
   const scopeHolder = async (scope: string): Promise<string | null> => {
     const [state, holder] = await redis.hmget(keys.lease(scope), 'state', 'holder');
     return state === 'held' ? (holder ?? null) : null;
@@ -61,7 +52,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     holderOf: (index) => scopeHolder(rebalanceScope(index)),
     scopeHolder,
     redisHealth: createRedisHealth(redis),
-    registry,
+    registry: openRegistry(base),
     queue: {
       // Opened when asked only: most commands have no use for it.
       async inspect(moves) {
@@ -73,7 +64,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
         }
       },
     },
-    strays: createStrayJobs(redis),
+    strays: createStrayJobs(redis, records),
     nodeMaxBytes: config.nodeMaxBytes,
     async close() {
       await producer.close();

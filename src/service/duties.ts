@@ -28,7 +28,7 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     ...parts,
     everyMs: parts.config.orphansIntervalMs,
     isOn: parts.config.orphansEnabled,
-    strays: createStrayJobs(parts.connection),
+    strays: createStrayJobs(parts.connection, parts.records),
     clientOf: (node, { lease }) => parts.nodes.client(node, lease),
   }),
   untaggedDuty({

@@ -5,15 +5,13 @@ import { createProbe, createTraffic } from '../nodes/index.ts';
 import { openPermit } from '../nodes/open-permit.ts';
 import type { NodeClient, Permit } from '../ports.ts';
 import { createClientTasks } from '../redis/client-tasks.ts';
-import { connect } from '../redis/connection.ts';
 import { createJournal } from '../redis/journal.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
-import { createRegistry } from '../redis/registry.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
 import { createRouter } from '../routing/router/index.ts';
 import type { RouterLimits } from '../routing/router/index.ts';
 import { createRouterObserver } from '../telemetry/observer.ts';
-import type { Base } from './base.ts';
+import { openRegistry, type Base } from './base.ts';
 import { openSettings, openUnwatchedLeases } from './settings.ts';
 
 export interface RouterOptions {
@@ -37,13 +35,7 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
     nodes.client(node, permit);
   const router = createRouter({
     records,
-    registry: createRegistry({
-      redis,
-      scripts,
-      entryMs,
-      openNudges: () => connect({ url: config.redisUrl, kind: 'nudges', logger }),
-      logger,
-    }),
+    registry: openRegistry(base),
     journal: createJournal({ scripts, clock, maxIds: config.journalMaxIds, entryMs }),
     turns,
     repairs,

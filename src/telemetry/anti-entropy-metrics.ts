@@ -1,7 +1,5 @@
 /** The metrics of anti-entropy, a part of the table; all but the documents left have the original's names. */
-import type { MetricDefinition } from './metric-table.ts';
-
-const NONE = {} as const;
+import { type MetricDefinition, NONE } from './metric-definition.ts';
 
 export const ANTI_ENTROPY_METRICS = {
   antientropyShardsScanned: {

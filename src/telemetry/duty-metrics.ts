@@ -1,8 +1,5 @@
 /** The metrics of the reconcilers' duties and of settings, a part of the table. */
-import type { MetricDefinition } from './metric-table.ts';
-
-const PHASE_BUCKETS = [0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800] as const;
-const NONE = {} as const;
+import { type MetricDefinition, NONE, PHASE_BUCKETS } from './metric-definition.ts';
 
 export const DUTY_METRICS = {
   leftoverDocuments: {

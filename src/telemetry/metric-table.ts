@@ -7,21 +7,13 @@ import { PHASES } from '../core/move.ts';
 import { NODE_STATES } from '../core/topology.ts';
 import { ANTI_ENTROPY_METRICS } from './anti-entropy-metrics.ts';
 import { DUTY_METRICS } from './duty-metrics.ts';
+import { type MetricDefinition, NONE, PHASE_BUCKETS } from './metric-definition.ts';
 
-export type MetricType = 'counter' | 'gauge' | 'histogram';
-
-export interface MetricDefinition {
-  readonly name: string;
-  readonly type: MetricType;
-  readonly help: string;
-  readonly labels: Readonly<Record<string, readonly string[] | null>>;
-  readonly buckets?: readonly number[];
-}
+export type { MetricDefinition } from './metric-definition.ts';
 
 /** The original's buckets: a small shard takes a second, a large one most of an hour. */
 const DURATION_BUCKETS = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600] as const;
 const REQUEST_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1] as const;
-const PHASE_BUCKETS = [0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800] as const;
 /** A hold lasts as long as a write takes to be accepted, and never over two seconds. */
 const HOLD_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2] as const;
 /** The end of a hold, or a document that settles: up to half a minute. */
@@ -29,7 +21,6 @@ const WAIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30]
 /** What the edge adds is below a millisecond; what a search or a bulk load takes, up to a minute. */
 const GATEWAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60] as const;
 
-const NONE = {} as const;
 const BY_SCOPE = { scope: null } as const;
 const BY_NODE = { node_id: null } as const;
 

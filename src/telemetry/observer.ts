@@ -133,7 +133,8 @@ export async function setGauges(
   { records, repairs, passes, settings }: Kept,
   serving: ReadonlySet<string>,
 ): Promise<void> {
-  setSettingsGauges(metrics, await settings.list((await records.indexes()).map(({ uid }) => uid)));
+  const uids = (await records.indexes()).map(({ uid }) => uid);
+  setSettingsGauges(metrics, await settings.list(uids));
   const moves = await records.unfinishedMoves();
   const inGrace = moves.filter((move) => move.phase === 'DualWriteStopped');
   for (const phase of PHASES) metrics.moves.set({ phase }, moves.filter((move) => move.phase === phase).length);
@@ -145,7 +146,7 @@ export async function setGauges(
   const running = moves.some((move) => serving.has(move.index) && move.phase !== 'DualWriteStopped');
   metrics.rebalanceInProgress.set(running ? 1 : 0);
   metrics.repairEntries.reset();
-  for (const { uid } of await records.indexes()) {
+  for (const uid of uids) {
     const lists = await repairs.sizes(uid);
     metrics.repairEntries.set(
       { index: uid },

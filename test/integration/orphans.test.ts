@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { phaseJobId, indexQueue, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { createStrayJobs } from '../../src/queue/strays.ts';
 import { orphansDuty } from '../../src/reconcile/orphans.ts';
-import { openLeases } from '../../src/service.ts';
+import { runTask } from '../support/duty-task.ts';
 import { someDocuments, startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { observed, said } from '../support/observed.ts';
 import { untilTrue } from '../support/until.ts';
@@ -26,21 +26,12 @@ async function open(nodes = 2) {
     ...fleet.base,
     everyMs: 1_000,
     isOn: true,
-    strays: createStrayJobs(fleet.base.redis),
+    strays: createStrayJobs(fleet.base.redis, fleet.base.records),
     clientOf: (node, { lease }) => fleet.base.nodes.client(node, lease),
     observer,
     logger,
   });
-  const run = async () => {
-    const { watch, leases } = openLeases(fleet.base);
-    const answer = await leases.acquire('reconcile:orphans:docs');
-    if (!('lease' in answer)) throw new Error('busy');
-    await answer.lease.ready;
-    const result = await duty.run('docs', { lease: answer.lease, signal: answer.lease.signal });
-    await answer.lease.release(true);
-    watch.stop();
-    return result;
-  };
+  const run = () => runTask(fleet.base, duty, 'docs');
   return { fleet, queue, told, lines, duty, run };
 }
 

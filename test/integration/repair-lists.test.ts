@@ -6,9 +6,9 @@ import { startWorker } from '../../src/fleet/processes.ts';
 import type { Duty, DutyResult, Logger, RepairLists } from '../../src/ports.ts';
 import { trusted } from '../../src/reconcile/former-owners.ts';
 import { repairListsDuty } from '../../src/reconcile/repair-lists.ts';
-import { dutyScope } from '../../src/redis/keys.ts';
-import { openControl, openLeases, startReconciler } from '../../src/service.ts';
+import { openControl, startReconciler } from '../../src/service.ts';
 import { setGauges } from '../../src/telemetry/observer.ts';
+import { runTask, underLease } from '../support/duty-task.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { said } from '../support/observed.ts';
 import { isInGrace } from '../support/scene.ts';
@@ -62,18 +62,7 @@ function duty(fleet: TestFleet, calls: RouterCalls, parts: { repairs?: RepairLis
   const { base } = fleet;
   return repairListsDuty({ ...base, router: calls.router, limits: base.config, isOn: true, everyMs: 300, ...parts });
 }
-async function runOnce({ base }: TestFleet, one: Duty, task: string): Promise<DutyResult> {
-  const { watch, leases } = openLeases(base);
-  const answer = await leases.acquire(dutyScope(one.name, task));
-  watch.stop();
-  if (!('lease' in answer)) throw new Error('the lease is busy');
-  const { lease } = answer;
-  try {
-    return await one.run(task, { lease, signal: lease.signal });
-  } finally {
-    await lease.release(true);
-  }
-}
+const runOnce = ({ base }: TestFleet, one: Duty, task: string): Promise<DutyResult> => runTask(base, one, task);
 
 /** What `miroir status` says of it. */
 async function shown({ config }: TestFleet): Promise<readonly MissedView[]> {
@@ -310,19 +299,13 @@ describe('what an owner missed', () => {
     const { base } = fleet;
     await fleet.planner.sweep();
     const entry = (await base.records.index(UID))!;
-    const { watch, leases } = openLeases(base);
-    const answer = await leases.acquire('reconcile:test');
-    if (!('lease' in answer)) throw new Error('busy');
-    await answer.lease.ready;
-    const run = { lease: answer.lease, signal: answer.lease.signal };
-    const asked = async () => [
-      ...(await trusted(base, entry, await base.records.topology(), new Map([['n1', 1]]), run)).keys(),
-    ];
+    const asked = () =>
+      underLease(base, 'reconcile:test', async (run) => [
+        ...(await trusted(base, entry, await base.records.topology(), new Map([['n1', 1]]), run)).keys(),
+      ]);
     expect(await asked()).toEqual(['n1']);
     await node(fleet, 'n1').wipe();
     expect(await asked()).toEqual([]);
-    await answer.lease.release(true);
-    watch.stop();
   });
 
   it('and only the retiring copy of a move has is taken from it while it is kept', async () => {

@@ -4,7 +4,7 @@ import { untaggedDuty } from '../../src/reconcile/untagged.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { createFleetWriter } from '../../src/redis/plan-writer.ts';
 import { createTaskMarks } from '../../src/redis/task-marks.ts';
-import { openLeases } from '../../src/service.ts';
+import { runTask } from '../support/duty-task.ts';
 import { someDocuments, startTestFleet } from '../support/fleet.ts';
 import { observed, said } from '../support/observed.ts';
 import { RouterCalls } from '../support/router-calls.ts';
@@ -30,16 +30,7 @@ async function open(nodes = 1) {
     observer,
     logger,
   });
-  const run = async () => {
-    const { watch, leases } = openLeases(fleet.base);
-    const answer = await leases.acquire('reconcile:untagged:docs');
-    if (!('lease' in answer)) throw new Error('busy');
-    await answer.lease.ready;
-    const result = await duty.run('docs', { lease: answer.lease, signal: answer.lease.signal });
-    await answer.lease.release(true);
-    watch.stop();
-    return result;
-  };
+  const run = () => runTask(fleet.base, duty, 'docs');
   const direct = async (node: string, documents: string, tag = ''): Promise<number> => {
     const client = fleet.client(node);
     const task = await client.putDocuments('docs', 'id', documents, tag);

@@ -1,9 +1,9 @@
 // A fleet of three nodes, the third of which can be told to distort changes of settings; a router, and the duties.
 import type { DutyResult, SettingsRecord } from '../../src/ports.ts';
-import { openLeases } from '../../src/service.ts';
 import { openDuties } from '../../src/service/duties.ts';
 import { dutyScope } from '../../src/redis/keys.ts';
 import { type DistortingNode, distortingNode } from './distorting.ts';
+import { underLease } from './duty-task.ts';
 import { startTestFleet, type TestFleet, type TestFleetOptions } from './fleet.ts';
 import { type Answer, RouterCalls, type TaskAnswer } from './router-calls.ts';
 import { type NodeSwitches, switchesOf } from './switches.ts';
@@ -110,22 +110,11 @@ export class SettingsScene {
   /** One task of a duty, as a reconciler runs it. */
   async duty(name: 'settings-drift' | 'settings-broadcast', uid: string): Promise<DutyResult> {
     const { base } = this.fleet;
-    const { watch, leases } = openLeases(base);
-    try {
-      const duty = openDuties({ ...base, connection: base.redis, router: this.calls.router, leases }).find(
-        (one) => one.name === name,
-      );
-      const answer = await leases.acquire(dutyScope(name, uid));
-      if (duty === undefined || !('lease' in answer)) throw new Error(`no duty ${name}, or somebody runs it`);
-      const { lease } = answer;
-      await lease.ready;
-      try {
-        return await duty.run(uid, { lease, signal: NEVER });
-      } finally {
-        await lease.release(true);
-      }
-    } finally {
-      watch.stop();
-    }
+    return underLease(base, dutyScope(name, uid), async (run, leases) => {
+      const parts = { ...base, connection: base.redis, router: this.calls.router, leases };
+      const duty = openDuties(parts).find((one) => one.name === name);
+      if (duty === undefined) throw new Error(`no duty ${name}`);
+      return duty.run(uid, { ...run, signal: NEVER });
+    });
   }
 }

@@ -5,7 +5,7 @@
 import pLimit from 'p-limit';
 import { leftoverFilter, shardsAt } from '../../core/belonging.ts';
 import type { IndexEntry, RoutingTable } from '../../core/routing.ts';
-import type { TopologyNode } from '../../core/topology.ts';
+import { isWaitedFor, type TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { MoveState } from '../../ports.ts';
 import { UNSPLIT_FILTER } from '../../routing/fields.ts';
@@ -37,7 +37,7 @@ export async function indexChecks(
   if (table === null) return [fail(subject, 'has no routing table', 'delete it and create it again')];
   const own = moves.filter(({ index }) => index === entry.uid);
   const limit = pLimit(AT_A_TIME);
-  const answering = nodes.filter(({ state }) => state !== 'failed' && state !== 'removed');
+  const answering = nodes.filter(isWaitedFor);
   const looked = await Promise.all(answering.map((node) => limit(() => look(parts, entry, table, node, own))));
   const seen = looked.filter((one) => one !== null);
   const owners = new Set(table.shards.flatMap((route) => route.owners));

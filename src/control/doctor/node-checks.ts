@@ -1,5 +1,6 @@
 /** Each node: whether it answers us, runs the version of the others, has room, and indexes small batches fast. */
 import pLimit from 'p-limit';
+import { BATCHES_LOOKED_AT, NODE_FULL, SLOW_BATCH_MS, smallBatchMs } from '../../core/node-figures.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { NodeBatch, NodeClient } from '../../ports.ts';
@@ -8,12 +9,6 @@ import type { DoctorParts } from './parts.ts';
 
 /** Nodes asked at a time. */
 const AT_A_TIME = 8;
-/** A target fuller than this takes no move (`phases/preflight.ts`). */
-const FULL = 0.85;
-/** A batch costs at least what the node's indexing memory makes it cost, and every write of a move waits for batches. */
-const SLOW_BATCH_MS = 300;
-const SMALL_BATCH_DOCS = 10;
-const BATCHES = 50;
 
 interface Seen {
   readonly node: TopologyNode;
@@ -54,7 +49,7 @@ async function look(parts: DoctorParts, node: TopologyNode): Promise<Seen> {
     const findings = [
       ok(subject, `answers, ${node.state}, version ${version ?? 'hidden from its key'}`),
       await roomOf(parts, client, subject),
-      ...batchCost(await client.batches(BATCHES), subject),
+      ...batchCost(await client.batches(BATCHES_LOOKED_AT), subject),
     ];
     return { node, version, findings };
   } catch (error) {
@@ -68,19 +63,15 @@ async function roomOf({ nodeMaxBytes }: DoctorParts, client: NodeClient, subject
   const { databaseBytes } = await client.nodeStats();
   if (nodeMaxBytes === 0) return ok(subject, `${databaseBytes} bytes are used; its room is not known (node_max_bytes)`);
   const found = `${databaseBytes} of ${nodeMaxBytes} bytes are used`;
-  return databaseBytes > nodeMaxBytes * FULL
+  return databaseBytes > nodeMaxBytes * NODE_FULL
     ? warn(subject, found, 'add a node, or give it more room and raise node_max_bytes: it is given no more shards')
     : ok(subject, found);
 }
 
 /** Median of its recent small batches; none, no finding. */
 function batchCost(batches: readonly NodeBatch[], subject: string): Finding[] {
-  const costs = batches
-    .filter(({ documents }) => documents > 0 && documents <= SMALL_BATCH_DOCS)
-    .flatMap(({ durationMs }) => (durationMs === null ? [] : [durationMs]))
-    .sort((a, b) => a - b);
-  const median = costs[Math.floor(costs.length / 2)];
-  if (median === undefined) return [];
+  const median = smallBatchMs(batches);
+  if (median === null) return [];
   const found = `a small batch takes ${Math.round(median)} ms`;
   return median > SLOW_BATCH_MS
     ? [warn(subject, found, 'start it with --max-indexing-memory of 1 GiB or so')]

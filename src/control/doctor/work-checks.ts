@@ -31,19 +31,12 @@ async function jobsOf({ queue, strays, records }: DoctorParts, moves: readonly M
       warn(`move ${id}`, `${index}/${shard} waits: ${why?.reason}`, 'see docs/operations.md for the reason'),
     );
   }
-  const open = new Set(moves.map(({ id }) => id));
   for (const { uid } of await records.indexes()) {
-    const count = await strays.count(uid, async (id) => open.has(id) || (await isOpen(records, id)));
+    const count = await strays.count(uid);
     if (count > 0) findings.push(warn(`index ${uid}`, `${count} jobs belong to no move`, 'a reconciler removes them'));
   }
   if (findings.length > 0) return findings;
   return [ok('moves', moves.length === 0 ? 'none unfinished' : `${moves.length} unfinished, each with a job`)];
-}
-
-/** Asked of the record: it may have been planned since the list was read. */
-async function isOpen(records: DoctorParts['records'], id: string): Promise<boolean> {
-  const move = await records.move(id);
-  return move !== null && move.outcome === undefined;
 }
 
 /** A router that lags behind holds every move of the index up at its barriers. */
