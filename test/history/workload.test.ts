@@ -107,9 +107,16 @@ describe('clients of one node', () => {
         (call): call is WriteCall => call.is === 'write' && call.kind === 'put' && call.keys.includes(key),
       );
     const [lost, gone] = [...before.keys()].filter((key) => key.startsWith('cold'));
-    // Deleted by its id at last: what comes back is resurrected, whatever the judge makes of deletes by filter.
-    const isRemoved = (key: string): boolean =>
-      run.recorder.history.filter((call) => call.is === 'write' && call.keys.includes(key)).at(-1)?.kind === 'delete';
+    // Deleted by its id at last, and begun after every other write of it was answered: only then is what comes back
+    // resurrected, and not perhaps a write that came after the delete.
+    const isRemoved = (key: string): boolean => {
+      const writes = run.recorder.history.filter(
+        (call): call is WriteCall => call.is === 'write' && call.keys.includes(key),
+      );
+      const last = writes.at(-1);
+      if (last?.kind !== 'delete') return false;
+      return writes.every((write) => write === last || (write.answeredAtMs ?? Infinity) < last.invokedAtMs);
+    };
     const [absent] = run.keyspace.keys.filter((key) => !before.has(key) && putOf(key).length > 0 && isRemoved(key));
     const [stale] = run.keyspace.hot.filter((key) => before.has(key) && putOf(key).length > 1);
     if (lost === undefined || gone === undefined || absent === undefined || stale === undefined) {
