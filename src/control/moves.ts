@@ -3,6 +3,7 @@
  * has, or taking the move back. Looking changes nothing; deciding leaves a wish that the lease holder carries out.
  */
 import { answers } from '../core/answers.ts';
+import { oldReaders } from '../core/routing.ts';
 import { findNode, isGone, isReadable, type Topology } from '../core/topology.ts';
 import { InvalidInputError, MoveStateError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
@@ -77,7 +78,7 @@ export async function lossOf(parts: ControlParts, id: string): Promise<LossView>
     throw refuse(`move ${id} is not settling: ${stands}`, move, 'see `miroir status`: nothing of it waits for a node');
   }
   const topology = await parts.records.topology();
-  const others = route.readers.filter((reader) => reader !== source && reader !== target);
+  const others = oldReaders(route).filter((reader) => reader !== source && reader !== target);
   const lost = [source, ...others.filter((other) => !isReadable(topology, other))];
   for (const node of lost) await assertLost(parts, topology, move, node);
   // The holder has looked at every old owner that serves then, and what they have is carried over.

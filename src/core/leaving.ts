@@ -50,5 +50,6 @@ export function leave(route: ShardRoute, gone: ReadonlySet<string>, target: stri
     ...(delayMs === undefined ? {} : { delayMs }),
     ...(route.frozen === undefined ? {} : { frozen: route.frozen }),
     ...(route.others === undefined ? {} : { others: route.others }),
+    ...(route.withheld === undefined ? {} : { withheld: route.withheld }),
   };
 }

@@ -2,6 +2,14 @@
 export const SHARD_STATES = ['stable', 'tracking', 'held', 'settling', 'settled'] as const;
 export type ShardState = (typeof SHARD_STATES)[number];
 
+/** Documents that are not read although their shard is: the others are, from its new owners. */
+export interface Withheld {
+  /** Slots of the shard that such documents are in, ascending. */
+  readonly slots: readonly number[];
+  /** Readers from before, any of which may come back with these writes. */
+  readonly from: readonly string[];
+}
+
 export interface ShardRoute {
   readonly shard: number;
   readonly state: ShardState;
@@ -25,6 +33,8 @@ export interface ShardRoute {
   readonly frozen?: true;
   /** Only with `frozen`: nodes that may hold what the owners do not. */
   readonly others?: readonly string[];
+  /** Only while `settling` with every old owner lost: what nobody has the last write of. */
+  readonly withheld?: Withheld;
   /** Only while `tracking`: writes are answered this much later (ms), since catching up does not win. */
   readonly delayMs?: number;
   /** The table's epoch at which this entry last changed. */
@@ -51,3 +61,7 @@ export interface IndexEntry {
   /** Replica groups that hold a full copy each. */
   readonly groups: readonly number[];
 }
+
+/** While the shard settles: who was read before the switch. */
+export const oldReaders = ({ readers, withheld }: Pick<ShardRoute, 'readers' | 'withheld'>): readonly string[] =>
+  withheld?.from ?? readers;

@@ -4,7 +4,7 @@
  * restored; and no move would restore it, since that comes after this one.
  */
 import { answers } from '../core/answers.ts';
-import type { ShardRoute } from '../core/routing.ts';
+import { oldReaders, type ShardRoute } from '../core/routing.ts';
 import { findNode, isGone, isReadable } from '../core/topology.ts';
 import { NodeRegressedError, NodeUnreachableError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
@@ -13,8 +13,8 @@ import { doubtOf } from './doubt.ts';
 import { assertNotRegressed } from './watermark.ts';
 
 /** The source first. */
-const idsOf = ({ source, target }: PhaseContext['move'], { readers }: ShardRoute): string[] =>
-  [...new Set([source, ...readers])].filter((id) => id !== target);
+const idsOf = ({ source, target }: PhaseContext['move'], route: ShardRoute): string[] =>
+  [...new Set([source, ...oldReaders(route)])].filter((id) => id !== target);
 
 /** Why a node that is back is not read; null when it has what it had. */
 async function doubtOfReturned(context: PhaseContext, node: NodeClient): Promise<string | null> {
@@ -31,10 +31,10 @@ async function doubtOfReturned(context: PhaseContext, node: NodeClient): Promise
   }
 }
 
-async function mayRead(context: PhaseContext, { readers }: ShardRoute, id: string): Promise<boolean> {
+async function mayRead(context: PhaseContext, route: ShardRoute, id: string): Promise<boolean> {
   const { topology, log } = context;
   if (isReadable(topology, id)) return true;
-  if (findNode(topology, id)?.state !== 'restoring' || !readers.includes(id)) return false;
+  if (findNode(topology, id)?.state !== 'restoring' || !oldReaders(route).includes(id)) return false;
   const doubt = await doubtOfReturned(context, context.node(id));
   if (doubt !== null) log.warn({ node: id, doubt }, 'an old owner is back, and is not read');
   return doubt === null;

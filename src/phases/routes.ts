@@ -1,5 +1,5 @@
 /** How a move changes its shard's route, state by state. */
-import type { ShardRoute } from '../core/routing.ts';
+import { oldReaders, type ShardRoute } from '../core/routing.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { MoveAccepted, MoveReply, MoveState, RouteChange, RouteRead } from '../ports.ts';
 
@@ -49,6 +49,16 @@ function newOwners(route: ShardRoute, move: MoveState): string[] {
 export const settling = (read: RouteRead, move: MoveState): RouteChange => ({
   expected: read,
   route: withMove(read.route, move, 'settling', newOwners(read.route, move)),
+});
+
+/** Every old owner is lost: the new owners are read, but for the slots of what has not been carried over. */
+export const withholding = (read: RouteRead, move: MoveState, slots: readonly number[]): RouteChange => ({
+  expected: read,
+  route: {
+    ...withMove(read.route, move, 'settling'),
+    readers: read.route.owners,
+    withheld: { slots, from: oldReaders(read.route) },
+  },
 });
 
 export const settled = (read: RouteRead, move: MoveState): RouteChange => ({

@@ -3,7 +3,6 @@
  * has been carried over. An entry is cleared when the target has applied it and both nodes have been compared: from then
  * on the target may rightly differ, and nothing is ever sent for it again.
  */
-import type { ShardRoute } from '../core/routing.ts';
 import { isReadable } from '../core/topology.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { JournalEntry, NodeClient, NodeTask, RouteRead } from '../ports.ts';
@@ -16,6 +15,7 @@ import { notLost, oldOwners } from './old-owners.ts';
 import { accepted, settled } from './routes.ts';
 import { differingIds } from './verify.ts';
 import { appliedUpTo, takeWatermark } from './watermark.ts';
+import { withhold } from './withhold.ts';
 
 /** Entries carried over at a time; a gate leaves fewer. */
 const TAKE = 1_000;
@@ -73,19 +73,21 @@ const withdraw = ({ writer, move }: PhaseContext): Promise<void> => writer.note(
 async function giveUp(
   context: PhaseContext,
   {
-    route,
+    read,
     owners,
     isWished,
-  }: { readonly route: ShardRoute; readonly owners: readonly NodeClient[]; readonly isWished: boolean },
+  }: { readonly read: RouteRead; readonly owners: readonly NodeClient[]; readonly isWished: boolean },
   entries: readonly JournalEntry[],
 ): Promise<void> {
   const { move, journal, log } = context;
   if (!isWished) {
+    // Fewer than were asked for: they are all that the journal holds.
+    if (entries.length < TAKE) await withhold(context, read, idsOf(entries));
     throw new MoveWaitingError(
       `source_failed: ${move.source} has failed, and no other old owner has ${entries.length} documents that wait to be carried over`,
     );
   }
-  const back = await notLost(context, route, owners);
+  const back = await notLost(context, read.route, owners);
   if (back !== undefined) {
     await withdraw(context);
     throw new MoveWaitingError(
@@ -121,7 +123,7 @@ async function settleEntries(
 /** Until the journal is empty; nobody writes an id that is in it. Returns the newest task sent, -1 for none. */
 async function settleJournal(
   context: PhaseContext,
-  route: ShardRoute,
+  read: RouteRead,
   owners: readonly NodeClient[],
   marked: OldOwner | null,
 ): Promise<number> {
@@ -141,7 +143,7 @@ async function settleJournal(
       throw new InvariantError(`the journal of ${move.id} holds ranges although the shard settles`);
     const carried = await carriedFrom(context, owners, entries);
     if (carried === null) {
-      await giveUp(context, { route, owners, isWished }, entries);
+      await giveUp(context, { read, owners, isWished }, entries);
       continue;
     }
     // Somebody is back since the operator was shown the loss: he is to be asked again, should that one fail, too.
@@ -200,7 +202,7 @@ async function lastLook(
 ): Promise<string[]> {
   const { move } = context;
   const floors = passed?.floors ?? { source: move.gateFloor, target: move.gateTargetFloor };
-  const switched = read.route.epoch;
+  const switched = move.switchEpoch ?? read.route.epoch;
   const epochs = { tracking: move.trackingEpoch ?? 0, switched };
   const sides: [NodeClient, number | null, (tasks: readonly NodeTask[]) => NodeTask[]][] = [
     [target, floors.target, (tasks) => faultsOnTarget(tasks, move, switched, holders)],
@@ -269,7 +271,7 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
     takeWatermark(target, entry.uid),
   ]);
   const old = source === null ? null : await settledOwner(context, source);
-  const carried = await settleJournal(context, read.route, owners, old);
+  const carried = await settleJournal(context, read, owners, old);
   // Not what clients write meanwhile: that has no end, and their tasks succeed when the target has applied them (I11).
   const [, retiring] = await Promise.all([
     appliedUpTo(context, target, Math.max(targetMark, carried)),
@@ -283,7 +285,7 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
     to: 'DualWriteStopped',
     route: settled(read, move),
     releasePlaces: true,
-    fields: { retiresFloor: retiring, switchEpoch: read.route.epoch },
+    fields: { retiresFloor: retiring, switchEpoch: move.switchEpoch ?? read.route.epoch },
     what: 'DualWriteStopped',
   });
   const { startedAtMs, nowMs } = accepted(reply, 'settled');

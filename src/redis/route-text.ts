@@ -15,8 +15,9 @@ export const routeBody = ({
   delayMs,
   frozen,
   others,
+  withheld,
 }: Omit<ShardRoute, 'epoch' | 'heldUntilMs'>): string =>
-  JSON.stringify({ state, owners, readers, moveId, staying, left, delayMs, frozen, others });
+  JSON.stringify({ state, owners, readers, moveId, staying, left, delayMs, frozen, others, withheld });
 
 /** A whole route, for the first table of an index. */
 export const routeText = (route: ShardRoute): string => `{"epoch":${route.epoch},${routeBody(route).slice(1)}`;

@@ -3,7 +3,7 @@
  * from has applied it (I11), but for owners that missed it (decisions/0015); `failed` when no owner of some shard has
  * applied it and none will.
  */
-import type { ShardState } from '../../core/routing.ts';
+import type { ShardState, Withheld } from '../../core/routing.ts';
 import type { ClientTaskOutcome, ClientTaskPart, ClientTaskRecord, NodeTask, TaskStatus } from '../../ports.ts';
 
 /**
@@ -22,6 +22,8 @@ export interface SeenShard {
   readonly readers: readonly string[];
   /** Nodes that left it when they failed. */
   readonly left?: readonly string[];
+  /** Who is read no more, and may still come back with what it had. */
+  readonly withheld?: Pick<Withheld, 'from'>;
   /** Every live router has acknowledged this state. */
   readonly isAcknowledged: boolean;
 }
@@ -50,7 +52,9 @@ function standingOf({ part, task }: SeenPart, shard: SeenShard | undefined): Sta
     // A node that is neither written nor read any more decides nothing. Without a route (settings, an index that is
     // gone) only the topology can say so; else such a task would be open for ever.
     const isOut =
-      shard === undefined ? task === 'out' : !shard.owners.includes(part.node) && !shard.readers.includes(part.node);
+      shard === undefined
+        ? task === 'out'
+        : ![...shard.owners, ...shard.readers, ...(shard.withheld?.from ?? [])].includes(part.node);
     return isOut ? 'gone' : 'open';
   }
   if (task === null || task.status === 'failed' || task.status === 'canceled') return 'failed';

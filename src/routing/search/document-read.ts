@@ -24,6 +24,7 @@ export function readDocument(
       const { parts } = await ask({
         shards: [shard],
         seed: slot,
+        slot,
         ask: (node, _shards, _isAlone, limits) => node.document(index, id, query, limits),
         raw: null,
       });

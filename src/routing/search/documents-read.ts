@@ -3,6 +3,7 @@ import type { ClientAnswer, ReadOptions } from '../api.ts';
 import { documentsFor, readDocumentsRequest } from './documents-request.ts';
 import type { DocumentsRequest } from './documents-request.ts';
 import type { Part } from './fan-out.ts';
+import { withheldOf } from './filter.ts';
 import { objectText } from './json-object.ts';
 import { dealPage, mergePages, totalOf } from './merge-documents.ts';
 import type { NodePage, PageOf } from './merge-documents.ts';
@@ -107,7 +108,7 @@ class DocumentsRead {
       parts.map(async ({ nodeId, shards, text }, i): Promise<NodePage | null> => {
         const page = deals[i] ?? { offset: 0, limit: 0 };
         if (page.limit === 0) return { text, offset: 0 };
-        const body = documentsFor(this.#request, shards, page) ?? '';
+        const body = this.#bodyFor(shards, page);
         const { fanOut } = this.#reading;
         const answer = await fanOut.askOne(this.#scope.snapshot, nodeId, this.#signal, (node, limits) =>
           node.fetchDocuments(this.#index, body, limits),
@@ -116,6 +117,10 @@ class DocumentsRead {
       }),
     );
     return pages.includes(null) ? null : (pages as NodePage[]);
+  }
+
+  #bodyFor(shards: readonly number[], page: PageOf): string {
+    return documentsFor(this.#request, shards, page, withheldOf(this.#scope.snapshot.table, shards)) ?? '';
   }
 
   async #ask(page: PageOf): Promise<{ parts: readonly Part[]; missing: readonly number[]; isAlone: boolean }> {
@@ -127,7 +132,7 @@ class DocumentsRead {
       raw: this.#raw,
       ask: (node, served, alone, limits) => {
         isAlone = alone;
-        const body = documentsFor(this.#request, served, alone ? { offset, limit } : page) ?? '';
+        const body = this.#bodyFor(served, alone ? { offset, limit } : page);
         return node.fetchDocuments(this.#index, body, limits);
       },
     });

@@ -4,6 +4,7 @@ import { scalarText, splitArray } from '../../core/json-text.ts';
 import type { IndexEntry } from '../../core/routing.ts';
 import { InvalidInputError, NotMergeableError } from '../../errors.ts';
 import { filterFor } from './filter.ts';
+import type { WithheldSlots } from './filter.ts';
 import { countOf, given, objectText, objectTextsOrNull } from './json-object.ts';
 import type { ObjectTexts } from './json-object.ts';
 
@@ -69,8 +70,9 @@ export function documentsFor(
   { members, helperFields: helpers }: DocumentsRequest,
   shards: readonly number[],
   page: { readonly offset: number; readonly limit: number },
+  withheld: readonly WithheldSlots[] = [],
 ): string | null {
-  const filter = filterFor(given(members, 'filter'), shards);
+  const filter = filterFor(given(members, 'filter'), shards, withheld);
   if (filter === null) return null;
   const fields = given(members, 'fields');
   const asked = new Map([

@@ -5,6 +5,7 @@ import type { ClientAnswer, ReadOptions } from '../api.ts';
 import { indexNotFound, nodeError, nodeWords } from './error-answers.ts';
 import { unreadable } from './failures.ts';
 import type { Ask, FanOut, Outcome, Part } from './fan-out.ts';
+import { withheldOf } from './filter.ts';
 import { readSettings, SettingsCache } from './settings.ts';
 import type { SearchSettings } from './settings.ts';
 import type { ReadSnapshot, ReadTables } from './tables.ts';
@@ -27,6 +28,8 @@ export interface ScopeRequest {
   readonly shards: readonly number[];
   readonly seed: number;
   readonly ask: Ask;
+  /** Only documents of this slot are asked for; absent: all of the shards. */
+  readonly slot?: number;
   /** What the client sent, where `ask` does not send it as it is. */
   readonly raw: AskNode | null;
 }
@@ -120,9 +123,10 @@ export class Reading {
     const { signal } = options;
     return {
       snapshot,
-      ask: async ({ shards, seed, ask, raw }) => {
+      ask: async ({ shards, seed, ask, slot, raw }) => {
         const confirm = (): void => this.#confirm(index, snapshot);
-        const outcome = await this.fanOut.ask({ snapshot, shards, seed, signal, ask, confirm });
+        const asked = await this.fanOut.ask({ snapshot, shards, seed, signal, ask, confirm });
+        const outcome = withoutWithheld(asked, snapshot, shards, slot);
         const parts = await this.#parts(index, snapshot, outcome, options, raw);
         return { parts, missing: outcome.kind === 'answered' ? outcome.missing : [] };
       },
@@ -165,6 +169,22 @@ export class Reading {
       details: { index },
     });
   }
+}
+
+/** Shards that somebody answered for, and not for all of their documents, are missing as well. */
+function withoutWithheld(
+  outcome: Outcome,
+  { table }: ReadSnapshot,
+  shards: readonly number[],
+  slot: number | undefined,
+): Outcome {
+  if (outcome.kind === 'refused') return outcome;
+  const withheld = withheldOf(table, shards).filter(({ slots }) => slot === undefined || slots.includes(slot));
+  if (withheld.length === 0) return outcome;
+  const { missing, why } = outcome;
+  const words = [...why.words, 'the last writes of some documents are on a node that is lost'];
+  const all = new Set([...missing, ...withheld.map(({ shard }) => shard)]);
+  return { ...outcome, missing: [...all].sort((a, b) => a - b), why: { ...why, words, isAbsent: false } };
 }
 
 const NEVER = new AbortController().signal;

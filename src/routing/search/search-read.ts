@@ -1,5 +1,6 @@
 /** A search over all nodes of an index. */
 import type { ClientAnswer, ReadOptions } from '../api.ts';
+import { withheldOf } from './filter.ts';
 import { objectText, objectTextsOrNull } from './json-object.ts';
 import type { ObjectTexts } from './json-object.ts';
 import { mergeSearches } from './merge-search.ts';
@@ -50,7 +51,11 @@ async function merged(
     seed: request.seed,
     raw,
     ask: (node, shards, isAlone, limits) =>
-      node.search(index, searchFor(request, shards, isAlone, settings) ?? '', limits),
+      node.search(
+        index,
+        searchFor(request, shards, isAlone, settings, withheldOf(snapshot.table, shards)) ?? '',
+        limits,
+      ),
   });
   const texts = parts.map(({ text }) => text);
   return { members: mergeSearches(texts, request, settings), lack: { missing, shards: snapshot.table.shards.length } };

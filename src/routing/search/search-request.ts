@@ -5,6 +5,7 @@
 import { hash64 } from '../../core/hashing.ts';
 import { NotMergeableError } from '../../errors.ts';
 import { filterFor } from './filter.ts';
+import type { WithheldSlots } from './filter.ts';
 import { countOf, flagOf, given, objectText } from './json-object.ts';
 import type { ObjectTexts } from './json-object.ts';
 import type { SearchSettings } from './settings.ts';
@@ -71,8 +72,9 @@ export function searchFor(
   shards: readonly number[],
   isAlone: boolean,
   { maxTotalHits }: SearchSettings,
+  withheld: readonly WithheldSlots[] = [],
 ): string | null {
-  const filter = filterFor(given(request.members, 'filter'), shards);
+  const filter = filterFor(given(request.members, 'filter'), shards, withheld);
   if (filter === null) return null;
   return objectText(
     new Map([

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { NodeProtocolError } from '../../errors.ts';
 import type { NodeAnswer, NodeTraffic, RequestLimits } from '../../ports.ts';
 import type { ClientAnswer, ReadOptions } from '../api.ts';
-import { filterFor } from './filter.ts';
+import { filterFor, withheldOf } from './filter.ts';
 import { totalOf } from './merge-documents.ts';
 import { mergeStats, readStats } from './merge-stats.ts';
 import type { IndexStats, StatsPart } from './merge-stats.ts';
@@ -79,7 +79,8 @@ function indexStats(reading: Reading, index: string, options: ReadOptions): Prom
     const { parts, missing } = await ask({
       shards: allShards(snapshot),
       seed: 0,
-      ask: (node, shards, _isAlone, limits) => countAndStats(node, index, shards, limits),
+      ask: (node, shards, _isAlone, limits) =>
+        countAndStats(node, index, filterFor(null, shards, withheldOf(snapshot.table, shards)), limits),
       raw: null,
     });
     const stats = mergeStats(parts.map(({ nodeId, text }) => partOf(nodeId, text)));
@@ -91,10 +92,10 @@ function indexStats(reading: Reading, index: string, options: ReadOptions): Prom
 async function countAndStats(
   node: NodeTraffic,
   index: string,
-  shards: readonly number[],
+  filter: string | null,
   limits: RequestLimits,
 ): Promise<NodeAnswer> {
-  const body = `{"limit":0,"filter":${filterFor(null, shards)}}`;
+  const body = `{"limit":0,"filter":${filter}}`;
   const answers = await Promise.all([node.fetchDocuments(index, body, limits), node.stats(index, limits)]);
   const [count, stats] = answers;
   const failed = answers.find(({ status }) => status < 200 || status >= 300);

@@ -35,6 +35,12 @@ describe('a failed node leaves a shard', () => {
     expect(leave(route(known), gone('n2'))).toMatchObject({ owners: ['n1', 'n3'], ...known });
   });
 
+  it('whose documents are withheld as before', () => {
+    const withheld = { slots: [7], from: ['n1'] };
+    const settling = route({ state: 'settling', moveId: 'm', owners: ['n2', 'n4'], readers: ['n2', 'n4'], withheld });
+    expect(leave(settling, gone('n4'), 'n4')).toMatchObject({ owners: ['n2'], readers: ['n2'], withheld });
+  });
+
   it('but never as the last owner or reader, whether it is one or all of them', () => {
     expect(leave(route({ owners: ['n1'], readers: ['n1'] }), gone('n1'))).toBeNull();
     expect(leave(route({}), gone('n1', 'n2', 'n3'))).toBeNull();
