@@ -107,8 +107,11 @@ export function scalarEnd(text: string, at: number, end: number): number {
  */
 type Visit = (start: number, end: number, keyStart: number, keyEnd: number) => void;
 
+/** Asked for each member of an object: who is to see the members of its value; before the member itself is seen. */
+type Into = (keyStart: number, keyEnd: number) => Visit | undefined;
+
 /** Walks the array or object at `at` and returns the position behind it. */
-function walkMembers(text: string, at: number, end: number, depth: number, visit?: Visit): number {
+function walkMembers(text: string, at: number, end: number, depth: number, visit?: Visit, into?: Into): number {
   if (depth > DEPTH_MAX) return malformed(`nested deeper than ${DEPTH_MAX}`, at);
   const isObject = text.charCodeAt(at) === OBJECT;
   const close = isObject ? OBJECT_END : ARRAY_END;
@@ -125,7 +128,7 @@ function walkMembers(text: string, at: number, end: number, depth: number, visit
       i = skipSpace(text, i + 1, end);
     }
     const valueAt = i;
-    i = valueEnd(text, valueAt, end, depth);
+    i = valueEnd(text, valueAt, end, depth, into?.(keyStart, keyEnd));
     if (visit !== undefined) visit(valueAt, i, keyStart, keyEnd);
     i = skipSpace(text, i, end);
     const c = i < end ? text.charCodeAt(i) : 0;
@@ -136,18 +139,18 @@ function walkMembers(text: string, at: number, end: number, depth: number, visit
 }
 
 /** The end of the value that begins at `at` (no white space before it). `depth` counts the levels around it. */
-export function valueEnd(text: string, at: number, end: number, depth = 0): number {
+export function valueEnd(text: string, at: number, end: number, depth = 0, visit?: Visit): number {
   const c = at < end ? text.charCodeAt(at) : 0;
   if (c === QUOTE) return stringEnd(text, at, end);
-  if (c === OBJECT || c === ARRAY) return walkMembers(text, at, end, depth + 1);
+  if (c === OBJECT || c === ARRAY) return walkMembers(text, at, end, depth + 1, visit);
   return scalarEnd(text, at, end);
 }
 
 /** Walks the one value that the span holds, which has to open with `open`. */
-function walkOnly(text: string, start: number, end: number, open: number, visit: Visit): void {
+function walkOnly(text: string, start: number, end: number, open: number, visit: Visit, into?: Into): void {
   const at = skipSpace(text, start, end);
   if (at >= end || text.charCodeAt(at) !== open) malformed(`${String.fromCharCode(open)} is expected`, at);
-  const behind = skipSpace(text, walkMembers(text, at, end, 1, visit), end);
+  const behind = skipSpace(text, walkMembers(text, at, end, 1, visit, into), end);
   if (behind < end) malformed('nothing more is expected', behind);
 }
 
@@ -179,6 +182,29 @@ export function splitObject(text: string, start = 0, end = text.length): Member[
     members.push({ name, key: { start: keyStart, end: keyEnd }, value: { start: from, end: to } });
   });
   return members;
+}
+
+/**
+ * As `splitObject`, and the elements of the array that the member of this name holds (the last one counts), in one walk:
+ * an answer is mostly its list.
+ */
+export function splitObjectAround(
+  text: string,
+  name: string,
+): { readonly members: readonly Member[]; readonly elements: readonly Span[] } {
+  const members: Member[] = [];
+  let elements: Span[] = [];
+  const see: Visit = (from, to, keyStart, keyEnd) => {
+    const member = decodeString(text, keyStart, keyEnd);
+    members.push({ name: member, key: { start: keyStart, end: keyEnd }, value: { start: from, end: to } });
+  };
+  const into: Into = (keyStart, keyEnd) => {
+    if (!isNamed(text, keyStart, keyEnd, name)) return undefined;
+    elements = [];
+    return (from, to, innerKey) => void (innerKey < 0 && elements.push({ start: from, end: to }));
+  };
+  walkOnly(text, 0, text.length, OBJECT, see, into);
+  return { members, elements };
 }
 
 /** The value of a field of the object that the span holds, not looked for in deeper ones; the last one counts. */

@@ -20,6 +20,8 @@ export type Fate =
       readonly kind: 'written';
       readonly accepted: ReadonlyMap<string, number>;
       readonly shortGroups: readonly number[];
+      /** Before it the write is not over for whoever waits: its stamp may not have passed yet. Never rejects. */
+      readonly passed: Promise<void>;
     }
   /** No owner has it, and one may take it soon. */
   | { readonly kind: 'busy'; readonly why: string; readonly afterMs: number }
@@ -156,8 +158,9 @@ export class Delivery {
     const isNowhere = accepted.size === 0 && !isUnknown;
     const missed = isNowhere ? [] : route.owners.filter((owner) => !accepted.has(owner));
     if (missed.length > 0) this.#options.observer.missed(missed.length);
-    // Before the turn ends: whoever has the next one gets a later stamp.
-    if (!isNowhere) await this.#options.stamps.passed(stampMs);
+    const passed = isNowhere ? Promise.resolve() : this.#options.stamps.passed(stampMs);
+    // Before the turn ends: whoever has the next one gets a later stamp. Without one only the client is waited for.
+    if (chosen.turn !== null) await passed;
     const isOurs = await this.#end(chosen, missed, removes && !isNowhere ? stampMs : undefined);
     const refusal = own.map(([, verdict]) => verdict).find((verdict) => verdict?.kind === 'refused');
     const why = own.map(([owner, verdict]) => `${owner} ${wordsOf(verdict)}`).join('; ');
@@ -170,7 +173,7 @@ export class Delivery {
     if (!holds || !isOurs) return { kind: 'again' };
     const groupOf = (node: string): number => snapshot.nodes.get(node)?.group ?? -1;
     const { isReached, shortGroups } = verdictOf(route.owners, new Set(accepted.keys()), groupOf);
-    if (isReached) return { kind: 'written', accepted, shortGroups };
+    if (isReached) return { kind: 'written', accepted, shortGroups, passed };
     if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer, isPartial: true };
     return { kind: 'no quorum', why };
   }

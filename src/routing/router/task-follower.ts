@@ -8,7 +8,7 @@ import type { Bell } from './bell.ts';
 import { idCountOf } from './payload.ts';
 import type { TaskBook } from './task-book.ts';
 import type { Missed } from './task-state.ts';
-import type { WrittenPart } from './write.ts';
+import type { WrittenPart } from './written.ts';
 
 export interface TaskFollowerOptions {
   readonly clock: Clock;

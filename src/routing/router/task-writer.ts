@@ -5,7 +5,7 @@ import type { ClientAnswer } from '../api.ts';
 import { accepted } from './answers.ts';
 import type { TaskFollower } from './task-follower.ts';
 import { receiptOf } from './task-view.ts';
-import type { WrittenPart } from './write.ts';
+import type { WrittenPart } from './written.ts';
 
 export interface TaskAbout {
   readonly indexUid: string;

@@ -16,13 +16,14 @@ import type { InFlight } from './in-flight.ts';
 import { PartQueue, type Pending } from './part-queue.ts';
 import { PartWaits } from './part-waits.ts';
 import type { RouterLimits } from './parts.ts';
-import type { Part, Payload } from './payload.ts';
+import type { Payload } from './payload.ts';
 import { placeBell } from './places.ts';
 import type { Places } from './places.ts';
 import { type Chosen, type Preparation, turnBell } from './prepare.ts';
 import type { Registration, Session } from './registration.ts';
 import { hasMoves, type Snapshot, tableBell, type Tables } from './tables.ts';
 import type { WaitingRoom, WaitWhy } from './waits.ts';
+import type { WriteResult, WrittenPart } from './written.ts';
 
 export interface WriteParts {
   readonly registration: Registration;
@@ -40,19 +41,6 @@ export interface WriteParts {
   readonly observer: RouterObserver;
   readonly limits: RouterLimits;
 }
-
-/** A part as it was written: who has accepted it, and which documents. */
-export interface WrittenPart {
-  readonly part: Part;
-  readonly owners: readonly string[];
-  /** Node → its task. */
-  readonly accepted: ReadonlyMap<string, number>;
-}
-
-export type WriteResult =
-  | { readonly kind: 'written'; readonly parts: readonly WrittenPart[]; readonly shortGroups: readonly number[] }
-  /** A node refuses the request, in its own words. */
-  | { readonly kind: 'refused'; readonly answer: NodeAnswer };
 
 /** Choices under way at a time: while shards move, little is in flight of any one write, so that a hold is short. */
 const ROUNDS_MOVING = 2;
@@ -73,6 +61,7 @@ export class WriteRun {
   readonly #rounds = new Set<Promise<void>>();
   readonly #written: WrittenPart[] = [];
   readonly #shortGroups = new Set<number>();
+  readonly #passed: Promise<void>[] = [];
   readonly #waits: PartWaits;
   #refusal: NodeAnswer | null = null;
   #failure: MiroirError | null = null;
@@ -116,6 +105,7 @@ export class WriteRun {
       kind: 'written',
       parts: this.#written,
       shortGroups: [...this.#shortGroups].sort((a, b) => a - b),
+      passed: Promise.all(this.#passed),
     };
   }
 
@@ -263,6 +253,7 @@ export class WriteRun {
         this.#queue.done(pending);
         this.#written.push({ part, owners: route.owners, accepted: fate.accepted });
         for (const group of fate.shortGroups) this.#shortGroups.add(group);
+        this.#passed.push(fate.passed);
         return;
       case 'busy':
         return this.#waits.begin(pending, 'busy', [], fate.afterMs);

@@ -1,12 +1,16 @@
 /** A JSON object's text taken apart and put together again, every value as it was written. */
 import { splitObject } from '../../core/json-text.ts';
+import type { Member } from '../../core/json-text.ts';
 import { InvalidInputError } from '../../errors.ts';
 
 /** Name → JSON text of the value; of a name that comes twice the last value counts, as for a node. */
 export type ObjectTexts = ReadonlyMap<string, string>;
 
+export const textsOf = (text: string, members: readonly Member[]): ObjectTexts =>
+  new Map(members.map(({ name, value }) => [name, text.slice(value.start, value.end)]));
+
 export const objectTexts = (text: string, start = 0, end = text.length): ObjectTexts =>
-  new Map(splitObject(text, start, end).map(({ name, value }) => [name, text.slice(value.start, value.end)]));
+  textsOf(text, splitObject(text, start, end));
 
 /** Null for what is no JSON object. */
 export function objectTextsOrNull(text: string): ObjectTexts | null {

@@ -4,10 +4,11 @@
  * the place of every document follows from the nodes' totals, and each node is asked only for what is shown. With `sort`
  * by the fields, ties in that same order.
  */
-import { fieldSpan, splitArray } from '../../core/json-text.ts';
+import { fieldSpan, splitObjectAround } from '../../core/json-text.ts';
 import type { Span } from '../../core/json-text.ts';
 import type { DocumentsRequest, SortKey } from './documents-request.ts';
-import { objectTexts } from './json-object.ts';
+import { objectTexts, textsOf } from './json-object.ts';
+import type { ObjectTexts } from './json-object.ts';
 import { compareSortValues } from './order.ts';
 import { withoutOurs } from './own-fields.ts';
 
@@ -59,24 +60,26 @@ interface Row {
   readonly node: number;
 }
 
-export const totalOf = (text: string): number => Number(objectTexts(text).get('total') ?? 'NaN');
+const totalIn = (answer: ObjectTexts): number => Number(answer.get('total') ?? 'NaN');
+
+export const totalOf = (text: string): number => totalIn(objectTexts(text));
 
 /** JSON text of the answer. `skip`: how many of the merged documents come before the page. */
 export function mergePages(pages: readonly NodePage[], request: DocumentsRequest, skip: number): Map<string, string> {
   const { offset, limit, sort } = request;
   const helpers = new Set(request.helperFields);
   const drops = helpers.size === 0 ? undefined : (name: string): boolean => helpers.has(name);
-  const rows = pages.flatMap(({ text, offset: first }, node) => {
-    const results = objectTexts(text).get('results') ?? '[]';
-    return splitArray(results).map((span, i): Row => ({
-      text: withoutOurs(results, span, drops),
-      values: sort.map((key) => sortValue(results, span, key)),
+  const split = pages.map((page) => ({ ...page, ...splitObjectAround(page.text, 'results') }));
+  const rows = split.flatMap(({ text, offset: first, elements }, node) =>
+    elements.map((span, i): Row => ({
+      text: withoutOurs(text, span, drops),
+      values: sort.map((key) => sortValue(text, span, key)),
       place: first + i,
       node,
-    }));
-  });
+    })),
+  );
   rows.sort((a, b) => compareRows(a, b, sort));
-  const total = pages.reduce((sum, { text }) => sum + totalOf(text), 0);
+  const total = split.reduce((sum, { text, members }) => sum + totalIn(textsOf(text, members)), 0);
   return new Map([
     [
       'results',

@@ -4,9 +4,9 @@
  * else can know; here by the place in its node's answer, then by node. That never contradicts a node's own order, so
  * pages of the same search fit together while the same nodes answer.
  */
-import { splitArray, splitObject } from '../../core/json-text.ts';
+import { splitObject, splitObjectAround } from '../../core/json-text.ts';
 import type { Member, Span } from '../../core/json-text.ts';
-import { objectTexts } from './json-object.ts';
+import { textsOf } from './json-object.ts';
 import { mergeDistributions, mergeFacetStats } from './merge-facets.ts';
 import { compareVerdicts, verdictsOf } from './order.ts';
 import type { Verdict } from './order.ts';
@@ -34,9 +34,10 @@ export function mergeSearches(
   request: Pick<SearchRequest, 'offset' | 'limit' | 'wantsDetails'>,
   settings: SearchSettings,
 ): Map<string, string> {
-  const answers = parts.map((part) => objectTexts(part));
+  const split = parts.map((part) => ({ text: part, ...splitObjectAround(part, 'hits') }));
+  const answers = split.map(({ text, members }) => textsOf(text, members));
   const end = Math.min(request.offset + request.limit, settings.maxTotalHits);
-  const lists = answers.map((answer) => new HitList(answer.get('hits') ?? '[]', parts.length > 1));
+  const lists = split.map(({ text, elements }) => new HitList(text, elements, parts.length > 1));
   const texts = mergedHits(lists, request.offset, end, request.wantsDetails);
   const of = (name: string): string[] => answers.flatMap((answer) => answer.get(name) ?? []);
   const merged = new Map(answers[0]);
@@ -60,9 +61,9 @@ class HitList {
   readonly #isRanked: boolean;
   head: Head | null = null;
 
-  constructor(text: string, isRanked: boolean) {
+  constructor(text: string, spans: readonly Span[], isRanked: boolean) {
     this.text = text;
-    this.#spans = splitArray(text);
+    this.#spans = spans;
     this.#isRanked = isRanked;
     this.#read(0);
   }

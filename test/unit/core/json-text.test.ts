@@ -6,6 +6,7 @@ import {
   scalarText,
   splitArray,
   splitKeyed,
+  splitObjectAround,
   splitObject,
   valueEnd,
 } from '../../../src/core/json-text.ts';
@@ -109,6 +110,23 @@ describe('a field is found', () => {
   });
 
   it('and the last one counts', () => expect(field('{"a":1,"a":2}', 'a')).toBe('2'));
+
+  it('beside the elements of one of them, in the same walk', () => {
+    const around = (text: string) => {
+      const { members, elements } = splitObjectAround(text, 'hits');
+      return [members.map(({ name }) => name), elements.map(({ start, end }) => text.slice(start, end))];
+    };
+    expect(around(' { "a" : [0] , "hits" : [ {"hits":[3]} , 2 , [4] ] , "b":{"hits":[5]} } ')).toEqual([
+      ['a', 'hits', 'b'],
+      ['{"hits":[3]}', '2', '[4]'],
+    ]);
+    expect(around('{"hits":[1,2],"hit\\u0073":[3]}')).toEqual([['hits', 'hits'], ['3']]);
+    expect(around('{"hits":{"a":1}}')).toEqual([['hits'], []]);
+    expect(around('{"hits":7}')).toEqual([['hits'], []]);
+    expect(around('{}')).toEqual([[], []]);
+    expect(() => around('{"hits":[1,]}')).toThrow(at(11));
+    expect(() => around('[]')).toThrow(at(0));
+  });
 
   it('of every element of an array, where it has one', () => {
     const keyed = (text: string) =>
