@@ -194,6 +194,15 @@ describe('a single document', () => {
     expect(view(await one('7', 'nope=1'))).toEqual(view(await scene.whole('/indexes/items/documents/7?nope=1')));
   });
 
+  it('whose id would vanish from the address is not there: no list, no index', async () => {
+    for (const id of ['', '.', '..']) {
+      const answer = view(await one(id));
+      expect(answer).toMatchObject({ status: 404 });
+      expect(JSON.stringify(answer)).toContain('document_not_found');
+    }
+    expect((await reads.document('nowhere', '', '', OPTIONS)).body).toContain('index_not_found');
+  });
+
   it('of no index', async () => {
     const answer = await reads.document('nowhere', '1', '', OPTIONS);
     expect(view(answer)).toEqual(view(await scene.whole('/indexes/nowhere/documents/1')));

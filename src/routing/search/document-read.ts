@@ -1,9 +1,13 @@
 /** One document, from one owner of its shard. */
 import { locateKey } from '../../core/hashing.ts';
 import type { ClientAnswer, ReadOptions } from '../api.ts';
+import { nodeError } from './error-answers.ts';
 import { withoutOurs } from './own-fields.ts';
-import type { Reading } from './reading.ts';
+import { Refused, type Reading } from './reading.ts';
 import type { ReadSnapshot } from './tables.ts';
+
+/** Such an id would vanish from the address: the node, or a proxy before it, would answer for the path above. */
+const VANISHES = /^\.{0,2}$/;
 
 export function readDocument(
   reading: Reading,
@@ -20,6 +24,9 @@ export function readDocument(
     index,
     whole,
     async ({ snapshot, ask }) => {
+      if (VANISHES.test(id)) {
+        throw new Refused(nodeError(404, 'document_not_found', `Document \`${id}\` not found.`));
+      }
       const { shard, slot } = place(snapshot);
       const { parts } = await ask({
         shards: [shard],
