@@ -74,6 +74,14 @@ describe('a router’s calls', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(untilMs);
   });
 
+  it('waits for nobody to let go of an index that is named as what every object has', async () => {
+    await create('constructor');
+    const begunMs = Date.now();
+    const deletion = await parsed(calls.router.deleteIndex('constructor', { signal }));
+    expect(await calls.ended({ ...deletion, headers: {} })).toMatchObject({ status: 'succeeded' });
+    expect(Date.now() - begunMs).toBeLessThan(5_000);
+  });
+
   it('deletes an index on its nodes only after every router has confirmed without it', async () => {
     await create('young');
     const { redis } = fleet.base;

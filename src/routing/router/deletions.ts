@@ -152,7 +152,7 @@ export class Deletions {
     const { signal } = this.#closing;
     const [own, goneMs] = [registration.id(), registration.redisNowMs()];
     const isDone = ({ id, acks, confirmedMs = 0 }: RouterEntry): boolean =>
-      acks[uid] === undefined && (id === own || confirmedMs >= goneMs);
+      !Object.hasOwn(acks, uid) && (id === own || confirmedMs >= goneMs);
     await registration.confirmed(signal);
     const overMs = clock.monotonic() + entryMs;
     while (clock.monotonic() < overMs) {

@@ -55,7 +55,7 @@ export class InFlight {
       const late = [...shards].flatMap(([shard, { write }]) =>
         write.size === 0 ? [] : [[shard, Math.min(...write.keys())] as const],
       );
-      if (index in all || late.length === 0) continue;
+      if (Object.hasOwn(all, index) || late.length === 0) continue;
       all[index] = { epoch: Math.min(...late.map(([, epoch]) => epoch)), late: Object.fromEntries(late) };
     }
     return all;

@@ -28,8 +28,9 @@ export function mergeDistributions(parts: readonly string[], settings: SearchSet
   return objectText(names.map(([name, values]) => [name, valuesText(name, values, settings)]));
 }
 
-const isByCount = (name: string, { sortFacetValuesBy }: SearchSettings): boolean =>
-  (sortFacetValuesBy[name] ?? sortFacetValuesBy['*']) === 'count';
+/** A facet may be named as what every object has: `constructor`. */
+const isByCount = (name: string, { sortFacetValuesBy: orders }: SearchSettings): boolean =>
+  orders[Object.hasOwn(orders, name) ? name : '*'] === 'count';
 
 /** Sorted by name, what is first of all is among the first of each node, so only lists by count lose something. */
 const isCut = (name: string, size: number, settings: SearchSettings): boolean =>

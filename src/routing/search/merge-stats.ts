@@ -37,6 +37,10 @@ export interface IndexStats {
   readonly fieldDistribution: Readonly<Record<string, number>>;
 }
 
+/** Documents may have a field named as what every object has: `constructor`. */
+const countIn = ({ fieldDistribution: counts }: NodeStats, name: string): number =>
+  Object.hasOwn(counts, name) ? (counts[name] ?? 0) : 0;
+
 export function mergeStats(parts: readonly StatsPart[]): IndexStats {
   const sum = (of: (part: StatsPart) => number): number =>
     Math.round(parts.reduce((total, part) => total + of(part), 0));
@@ -45,7 +49,7 @@ export function mergeStats(parts: readonly StatsPart[]): IndexStats {
   const fields = [...new Set(parts.flatMap(({ stats }) => Object.keys(stats.fieldDistribution)))]
     .filter((name) => !isOurs(name))
     .sort(compareText)
-    .map((name) => [name, sum((part) => (part.stats.fieldDistribution[name] ?? 0) * share(part))] as const)
+    .map((name) => [name, sum((part) => countIn(part.stats, name) * share(part))] as const)
     .filter(([, count]) => count > 0);
   const numberOfDocuments = sum(({ documents }) => documents);
   const rawDocumentDbSize = sum((part) => part.stats.rawDocumentDbSize * share(part));

@@ -80,6 +80,12 @@ describe('requests in flight (R2)', () => {
     expect(over).toEqual(['gone', 'gone']);
   });
 
+  it('of an index that is gone are told whatever its name', () => {
+    const { inFlight } = counts();
+    inFlight.begin('constructor', 'write', [{ shard: 0, epoch: 3 }]);
+    expect(Object.keys(inFlight.acknowledgedAll([]))).toEqual(['constructor']);
+  });
+
   it('are drained when the last one ends', async () => {
     const { inFlight } = counts();
     await inFlight.drained();

@@ -97,6 +97,11 @@ describe('facets', () => {
     expect(mergeDistributions(parts.slice(0, 1), by('count', 2))).toBe('{"g":{"a":1,"b":1}}');
   });
 
+  it('named as what every object has are in the order of all', () => {
+    const parts = ['{"constructor":{"a":1,"b":2}}', '{"constructor":{"b":1}}'];
+    expect(mergeDistributions(parts, by('count'))).toBe('{"constructor":{"b":3,"a":1}}');
+  });
+
   it('have the least and the greatest of all nodes, as they were written', () => {
     const parts = [
       '{"p":{"min":3.0,"max":7.5},"_miroir_slot":{"min":1.0,"max":2.0}}',
@@ -159,6 +164,8 @@ describe('stats', () => {
       numberOfEmbeddedDocuments: 0,
       fieldDistribution: { id: 80, some: 5 },
     });
+    const odd = { documents: 9, stats: stats(9, { fieldDistribution: { constructor: 7 } }) };
+    expect(mergeStats([odd, { documents: 0, stats: stats(0) }]).fieldDistribution).toEqual({ constructor: 7 });
     expect(mergeStats([{ documents: 0, stats: stats(0) }])).toMatchObject({ numberOfDocuments: 0, avgDocumentSize: 0 });
   });
 });
