@@ -29,6 +29,7 @@ import {
   totalShape,
   versionShape,
 } from './shapes.ts';
+import { TASK_PAGE_BYTES_MAX, tasksInPages, taskSearch } from './task-pages.ts';
 
 export const indexPath = (uid: string, rest = ''): string => `/indexes/${encodeURIComponent(uid)}${rest}`;
 
@@ -119,14 +120,10 @@ export class MeilisearchClient implements NodeClient {
   }
 
   tasks(asked: TaskQuery): Promise<readonly NodeTask[]> {
-    const query = new URLSearchParams({ limit: String(asked.limit) });
-    if (asked.index !== undefined) query.set('indexUids', asked.index);
-    if (asked.uids !== undefined) query.set('uids', asked.uids.join(','));
-    if (asked.statuses !== undefined) query.set('statuses', asked.statuses.join(','));
-    if (asked.types !== undefined) query.set('types', asked.types.join(','));
-    if (asked.from !== undefined) query.set('from', String(asked.from));
-    if (asked.reverse !== undefined) query.set('reverse', String(asked.reverse));
-    return this.#ask({ operation: 'tasks', method: 'GET', path: '/tasks', query }, tasksShape);
+    return tasksInPages(asked, TASK_PAGE_BYTES_MAX, (part, maxBytes) => {
+      const query = taskSearch(part);
+      return this.#ask({ operation: 'tasks', method: 'GET', path: '/tasks', query, maxBytes }, tasksShape);
+    });
   }
 
   batches(limit: number): Promise<readonly NodeBatch[]> {

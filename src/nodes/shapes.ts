@@ -1,5 +1,6 @@
 /** The parts of a node's answers that we use, checked, and turned into the shapes of the ports. */
 import { z } from 'zod';
+import { briefText } from '../core/brief-text.ts';
 import type { NodeBatch, NodeIndex, NodeTask } from '../ports.ts';
 
 const amount = z.number().nonnegative();
@@ -42,6 +43,11 @@ export const totalShape = z.object({ total: z.number().int().nonnegative() }).tr
 
 export const enqueuedShape = z.object({ taskUid: z.number().int().nonnegative() }).transform(({ taskUid }) => taskUid);
 
+const briefDetails = (details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [name, typeof value === 'string' ? briefText(value) : value]),
+  );
+
 const taskShape = z
   .object({
     uid: z.number().int(),
@@ -56,9 +62,11 @@ const taskShape = z
     finishedAt: time,
     customMetadata: z.string().nullish(),
   })
-  .transform(({ details, customMetadata, ...task }): NodeTask => ({
+  .transform(({ details, customMetadata, error, ...task }): NodeTask => ({
     ...task,
-    details: details ?? null,
+    // A node's words may quote all of a filter.
+    error: error === null ? null : { ...error, message: briefText(error.message) },
+    details: details == null ? null : briefDetails(details),
     customMetadata: customMetadata ?? null,
   }));
 

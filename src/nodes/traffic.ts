@@ -2,7 +2,16 @@
 import { setMaxListeners } from 'node:events';
 import type { TopologyNode } from '../core/topology.ts';
 import { NodeBusyError } from '../errors.ts';
-import type { DocumentsWrite, NodeAnswer, NodeTask, NodeTraffic, Permit, RequestLimits, Traffic } from '../ports.ts';
+import type {
+  DocumentsWrite,
+  NodeAnswer,
+  NodeTask,
+  NodeTraffic,
+  Permit,
+  RequestLimits,
+  TaskQuery,
+  Traffic,
+} from '../ports.ts';
 import { decode, indexPath } from './client.ts';
 import { faultOf, isSuccess, parseRetryAfter } from './faults.ts';
 import type { CallContext } from './faults.ts';
@@ -10,6 +19,7 @@ import type { Exchange } from './exchange.ts';
 import { attemptOnce, report } from './requests.ts';
 import type { Request, RequestParts } from './requests.ts';
 import { tasksShape } from './shapes.ts';
+import { tasksInPages, taskSearch } from './task-pages.ts';
 import { Turnstile } from './turnstile.ts';
 import type { TurnstileLimits } from './turnstile.ts';
 
@@ -102,7 +112,13 @@ class TrafficClient implements NodeTraffic {
 
   async tasks(uids: readonly number[], limits: RequestLimits): Promise<readonly NodeTask[]> {
     if (uids.length === 0) return [];
-    const query = new URLSearchParams({ limit: String(uids.length), uids: uids.join(',') });
+    return tasksInPages({ uids, limit: uids.length }, limits.maxBytes, (asked, maxBytes) =>
+      this.#taskPage(asked, { ...limits, maxBytes }),
+    );
+  }
+
+  async #taskPage(asked: TaskQuery, limits: RequestLimits): Promise<readonly NodeTask[]> {
+    const query = taskSearch(asked);
     const { result, context } = await this.#ask({ operation: 'tasks', method: 'GET', path: '/tasks', query }, limits);
     if (isSuccess(result)) return decode(result.body, tasksShape, context);
     throw faultOf(result, context, this.#parts.clock.now()).error;

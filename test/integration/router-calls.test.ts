@@ -350,6 +350,22 @@ describe('a router’s calls', () => {
     expect(await list({ from: page['next'] })).toMatchObject({ results: [{ uid: first }], next: null });
   });
 
+  it('follows a delete by a filter of megabytes to its end, and keeps the beginning of it', async () => {
+    await create('filtered');
+    const filter = `_miroir_slot IN [${Array.from({ length: 9_000 }, () => 'x'.repeat(1_000)).join(', ')}]`;
+    const answer = await calls.removeByFilter('filtered', filter);
+    expect(await calls.ended(answer)).toMatchObject({ status: 'succeeded', details: { deletedDocuments: 0 } });
+    const kept = await fleet.base.redis.hgetall(keys.clientTask(Number(answer.body['taskUid'])));
+    expect(kept['task']).toContain('_miroir_slot IN [xxx');
+    expect(JSON.stringify(kept).length).toBeLessThan(50_000);
+    // As a mover looks through them.
+    expect(await fleet.client('n1').tasks({ index: 'filtered', limit: 100 })).toMatchObject([
+      { type: 'documentDeletion' },
+      { type: 'settingsUpdate' },
+      { type: 'indexCreation' },
+    ]);
+  });
+
   it('lists tasks with their states, and gives metadata back', async () => {
     await create('listed');
     const one = await parsed(

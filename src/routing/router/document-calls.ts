@@ -1,4 +1,5 @@
 /** What clients write to documents: each call becomes a payload, is written, and answered with a task. */
+import { briefText } from '../../core/brief-text.ts';
 import type { IndexEntry } from '../../core/routing.ts';
 import { IndexUnknownError, InvalidInputError, SettingsDivergenceError } from '../../errors.ts';
 import type { Clock, RouterObserver } from '../../ports.ts';
@@ -101,7 +102,9 @@ export class DocumentCalls {
     const { entry } = await this.#snapshot(index, options.signal);
     const payload = deletionByFilter(entry, filter);
     const details =
-      filter === null ? { deletedDocuments: null } : { providedIds: 0, deletedDocuments: null, originalFilter: filter };
+      filter === null
+        ? { deletedDocuments: null }
+        : { providedIds: 0, deletedDocuments: null, originalFilter: briefText(filter) };
     return this.#write(payload, aboutOf(index, DELETION, details, options), options);
   }
 

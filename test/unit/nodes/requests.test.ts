@@ -11,7 +11,7 @@ import {
   PageTooLargeError,
 } from '../../../src/errors.ts';
 import { createNodes } from '../../../src/nodes/index.ts';
-import { ACCEPTED, clientOf, failure, json, KEY, refusal, serve } from './wire.ts';
+import { ACCEPTED, clientOf, failure, free, json, KEY, refusal, serve, tasksServer } from './wire.ts';
 
 const PAGE = '{"results":[{"id":1,"n":18446744073709551615},{"id":2,"x":1.0}],"offset":0,"limit":20,"total":5}';
 
@@ -54,6 +54,24 @@ describe('what is sent', () => {
       from: '3',
       reverse: 'true',
     });
+  });
+});
+
+describe('tasks with filters of megabytes', () => {
+  it('are listed in pages that fit, and with the beginnings of the filters', async () => {
+    const { url } = await serve(tasksServer(5, 2_000_000));
+    const uidsOf = async (reverse: boolean) =>
+      (await clientOf(url, free(30_000)).tasks({ index: 'cities', limit: 6, reverse })).map(({ uid }) => uid);
+    expect(await uidsOf(false)).toEqual([4, 3, 2, 1, 0]);
+    expect(await uidsOf(true)).toEqual([0, 1, 2, 3, 4]);
+    const [task] = await clientOf(url).tasks({ index: 'cities', limit: 1 });
+    expect(JSON.stringify(task).length).toBeLessThan(30_000);
+  });
+
+  it('no more of them than are asked for, and one that is larger than a page', async () => {
+    const { url } = await serve(tasksServer(3, 9_000_000));
+    const tasks = await clientOf(url, free(30_000)).tasks({ index: 'cities', limit: 2, from: 1 });
+    expect(tasks.map(({ uid }) => uid)).toEqual([1, 0]);
   });
 });
 

@@ -13,7 +13,7 @@ import {
 import { createTraffic } from '../../../src/nodes/index.ts';
 import type { TrafficOptions } from '../../../src/nodes/index.ts';
 import type { NodeTraffic, RequestLimits, Traffic } from '../../../src/ports.ts';
-import { ACCEPTED, eventually, failure, json, KEY, refusal, serve } from './wire.ts';
+import { ACCEPTED, eventually, failure, json, KEY, refusal, serve, tasksServer } from './wire.ts';
 
 const opened: Traffic[] = [];
 const stalled: { server: Server; sockets: Set<Socket> }[] = [];
@@ -69,6 +69,14 @@ const WRITE = {
   tag: '{"router":"r"}',
   documents: Buffer.from('[{"id":1}]'),
 } as const;
+
+describe('tasks', () => {
+  it('that are more than an answer may be are asked for in parts', async () => {
+    const { url } = await serve(tasksServer(6, 4_000));
+    const tasks = await nodeAt(url).tasks([0, 1, 2, 4, 5], within());
+    expect(tasks.map(({ uid }) => uid)).toEqual([5, 4, 2, 1, 0]);
+  });
+});
 
 describe('what traffic sends', () => {
   it('is the documented route with the tag and the key', async () => {

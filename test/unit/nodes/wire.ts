@@ -85,3 +85,29 @@ export async function eventually(isTrue: () => boolean): Promise<void> {
     await systemClock.sleep(10);
   }
 }
+
+/** A node with so many tasks of one index, each with a filter so long, that lists them as it is asked. */
+export const tasksServer = (count: number, filterChars: number): Respond => {
+  const originalFilter = 'x'.repeat(filterChars);
+  return (response, _attempt, request) => {
+    const query = new URL(request.url ?? '', 'http://node').searchParams;
+    const [limit, isReverse] = [Number(query.get('limit')), query.get('reverse') === 'true'];
+    const from = Number(query.get('from') ?? (isReverse ? 0 : count - 1));
+    const wanted = query.get('uids')?.split(',').map(Number) ?? [...Array(count).keys()];
+    const uids = wanted
+      .filter((uid) => (isReverse ? uid >= from : uid <= from))
+      .sort((a, b) => (isReverse ? a - b : b - a));
+    const results = uids.slice(0, limit).map((uid) => ({
+      uid,
+      indexUid: 'cities',
+      status: 'failed',
+      type: 'documentDeletion',
+      error: { code: 'invalid_document_filter', message: originalFilter.slice(0, 20_000) },
+      details: { deletedDocuments: 0, originalFilter },
+      enqueuedAt: 'now',
+      startedAt: null,
+      finishedAt: null,
+    }));
+    json(response, 200, JSON.stringify({ results, total: count }));
+  };
+};
