@@ -13,7 +13,7 @@ import {
 } from 'node:zlib';
 import { nodeError, Refusal, refuse } from './answers.ts';
 import type { GatewayTimings } from './limits.ts';
-import type { Room, Share } from './room.ts';
+import type { Rooms, Share } from './room.ts';
 
 /** More bytes than allowed; the routes word it differently. `announced` null: it was seen only while reading. */
 export class BodyTooLarge extends Error {
@@ -27,7 +27,7 @@ export class BodyTooLarge extends Error {
 
 export interface BodyOptions {
   readonly maxBytes: number;
-  readonly room: Room;
+  readonly rooms: Rooms;
   readonly timings: Pick<GatewayTimings, 'stallMs' | 'roomMs'>;
   readonly signal: AbortSignal;
   /** The room is the caller's from then on, whatever becomes of the body. */
@@ -74,7 +74,7 @@ export async function readBody<T extends Collector>(
   // What is compressed grows; only of the rest is the length known beforehand.
   const expected = expander === null ? announced : null;
   if (expected !== null && expected > options.maxBytes) throw new BodyTooLarge(expected);
-  const share = await options.room.enter(expected ?? 0, options.timings.roomMs, options.signal);
+  const share = await options.rooms.enter(expected, options.timings.roomMs, options.signal);
   options.onShare(share);
   const collected = collector(expected ?? undefined);
   let bytes = 0;

@@ -8,7 +8,7 @@ import { type Collector, contentType, readBody } from './bodies.ts';
 import type { Call, Route } from './call.ts';
 import { type GatewayTimings, JSON_BODY_MAX_BYTES } from './limits.ts';
 import { DocumentBytes } from './pieces.ts';
-import { Room, type Share } from './room.ts';
+import { Rooms, type Share } from './room.ts';
 import { Utf8Text } from './utf8.ts';
 
 export interface CallLimits {
@@ -42,7 +42,7 @@ export class Calls {
   readonly #router: Router;
   readonly #limits: CallLimits;
   readonly #metrics: CallMetrics;
-  readonly #room: Room;
+  readonly #rooms: Rooms;
   readonly #running = new Set<AbortController>();
   #onIdle: (() => void) | null = null;
 
@@ -50,7 +50,7 @@ export class Calls {
     this.#router = router;
     this.#limits = limits;
     this.#metrics = metrics;
-    this.#room = new Room(limits.waitingMaxBytes);
+    this.#rooms = new Rooms(limits.waitingMaxBytes);
   }
 
   async run(
@@ -76,7 +76,7 @@ export class Calls {
       clearTimeout(deadline);
       const { timings } = this.#limits;
       const onShare = (share: Share): void => void shares.push(share);
-      const options = { maxBytes, room: this.#room, timings, signal: controller.signal, onShare };
+      const options = { maxBytes, rooms: this.#rooms, timings, signal: controller.signal, onShare };
       const body = await readBody(request, options, collector);
       this.#metrics.gatewayReceivedBytes.inc(body.bytes);
       this.#count();
@@ -138,6 +138,6 @@ export class Calls {
 
   #count(): void {
     this.#metrics.gatewayInFlight.set(this.#running.size);
-    this.#metrics.gatewayHeldBytes.set(this.#room.heldBytes);
+    this.#metrics.gatewayHeldBytes.set(this.#rooms.heldBytes);
   }
 }

@@ -91,3 +91,28 @@ export class Room {
     overloaded('too many bytes of bodies are waiting in this gateway');
   }
 }
+
+/** Searches and single documents. */
+const SMALL_BYTES = 65_536;
+const SMALL_SHARE = 1 / 8;
+
+/** Small bodies have room of their own, beside the others': two large ones that come slowly would keep all of them out. */
+export class Rooms {
+  readonly #large: Room;
+  readonly #small: Room;
+
+  constructor(maxBytes: number) {
+    this.#large = new Room(maxBytes);
+    this.#small = new Room(Math.max(SMALL_BYTES, Math.floor(maxBytes * SMALL_SHARE)));
+  }
+
+  get heldBytes(): number {
+    return this.#large.heldBytes + this.#small.heldBytes;
+  }
+
+  /** `bytes` null: how many will come is not known. Throws as a room does. */
+  enter(bytes: number | null, waitMs: number, signal: AbortSignal): Promise<Share> {
+    const room = bytes !== null && bytes <= SMALL_BYTES ? this.#small : this.#large;
+    return room.enter(bytes ?? 0, waitMs, signal);
+  }
+}

@@ -1,7 +1,7 @@
 // Room for bodies: who gets it, who waits, who is refused, and that it is always given back.
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../../src/gateway/answers.ts';
-import { Room } from '../../../src/gateway/room.ts';
+import { Room, Rooms } from '../../../src/gateway/room.ts';
 
 const LONG_MS = 60_000;
 const open = (): AbortSignal => new AbortController().signal;
@@ -68,5 +68,25 @@ describe('room', () => {
     growing.grow(100);
     growing.release();
     expect(room.heldBytes).toBe(0);
+  });
+});
+
+describe('rooms', () => {
+  it('let small bodies in where large ones hold all they may, and bound them, too', async () => {
+    const rooms = new Rooms(800_000);
+    await rooms.enter(800_000, LONG_MS, open());
+    const small = await rooms.enter(60_000, LONG_MS, open());
+    expect(rooms.heldBytes).toBe(860_000);
+    await expect(rooms.enter(60_000, 5, open())).rejects.toBeInstanceOf(Refusal);
+    await expect(rooms.enter(70_000, 5, open())).rejects.toBeInstanceOf(Refusal);
+    small.release();
+    expect(rooms.heldBytes).toBe(800_000);
+  });
+
+  it('take a body of unknown length for a large one', async () => {
+    const rooms = new Rooms(800_000);
+    const share = await rooms.enter(null, LONG_MS, open());
+    share.grow(800_000);
+    expect(() => share.grow(800_001)).toThrow(Refusal);
   });
 });
