@@ -6,6 +6,9 @@ import type { DocumentStore } from '../document-store.ts';
 import { type ShardDocuments, stampedAt } from '../split.ts';
 import type { PartKind } from './choice.ts';
 
+/** Ids in one piece: scripts go through them one by one, and Redis does nothing else meanwhile. */
+const IDS_MAX = 20_000;
+
 /** What a write does to one shard; or, cut, the first or the next piece of it. */
 export interface Part {
   readonly shard: number;
@@ -36,15 +39,16 @@ class StoredPart implements Part {
   }
 
   cut(maxBytes: number): readonly [Part, Part | null] {
-    if (this.bytes <= maxBytes || this.documents.length < 2) return [this, null];
+    const { length } = this.documents;
+    if ((this.bytes <= maxBytes && length <= IDS_MAX) || length < 2) return [this, null];
     let [count, bytes] = [0, 0];
     for (const document of this.documents) {
       const size = this.#store.sizeOf(document, this.shard);
-      if (count > 0 && bytes + size > maxBytes) break;
+      if (count === IDS_MAX || (count > 0 && bytes + size > maxBytes)) break;
       bytes += size;
       count += 1;
     }
-    if (count === this.documents.length) return [this, null];
+    if (count === length) return [this, null];
     const of = (documents: readonly number[], size: number): Part =>
       new StoredPart(this.#store, this.shard, documents, size);
     return [of(this.documents.slice(0, count), bytes), of(this.documents.slice(count), this.bytes - bytes)];
@@ -182,15 +186,16 @@ export function filterPayload(
   };
 }
 
-/** The first piece of a part that is not over `maxBytes` (one document at least), and the rest. */
+/** The first piece of a part that is not over `maxBytes` (one document at least) or `IDS_MAX`, and the rest. */
 export function cut(part: Part, maxBytes: number): readonly [Part, Part | null] {
   if (part instanceof StoredPart) return part.cut(maxBytes);
-  if (part.bytes <= maxBytes || part.texts.length < 2) return [part, null];
+  const { length } = part.texts;
+  if ((part.bytes <= maxBytes && length <= IDS_MAX) || length < 2) return [part, null];
   let count = 0;
   let bytes = 0;
   for (const text of part.texts) {
     const size = Buffer.byteLength(text) + 1;
-    if (count > 0 && bytes + size > maxBytes) break;
+    if (count === IDS_MAX || (count > 0 && bytes + size > maxBytes)) break;
     bytes += size;
     count += 1;
   }
@@ -200,6 +205,6 @@ export function cut(part: Part, maxBytes: number): readonly [Part, Part | null] 
     texts: part.texts.slice(from, to),
     bytes: size,
   });
-  if (count === part.texts.length) return [part, null];
+  if (count === length) return [part, null];
   return [piece(0, count, bytes), piece(count, undefined, part.bytes - bytes)];
 }

@@ -22,6 +22,12 @@ describe('cut', () => {
     expect(cut(part(1, 'a'), 1)).toEqual([part(1, 'a'), null]);
   });
 
+  it('takes no more ids than a script goes through in a moment', () => {
+    const whole = part(1, ...Array.from({ length: 20_001 }, (_, id) => String(id)));
+    const [first, rest] = cut(whole, 5_000_000);
+    expect([first.ids.length, rest?.ids]).toEqual([20_000, ['20000']]);
+  });
+
   it('counts bytes, not characters', () => {
     const text = 'ä'.repeat(10);
     const wide: Part = { shard: 0, ids: ['a', 'b'], texts: [text, text], bytes: 42 };
