@@ -1,9 +1,13 @@
 // Changes of settings beside what goes on in a fleet: processes that die, secrets, moves, nodes that join.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { proposed } from '../../src/core/settings-broadcast.ts';
+import { RedisUnreachableError } from '../../src/errors.ts';
 import { keys, settingsScope } from '../../src/redis/keys.ts';
+import { createScripts } from '../../src/redis/scripts.ts';
+import { createSettingsRecords } from '../../src/redis/settings.ts';
 import { openLeases } from '../../src/service.ts';
 import { HandMover } from '../support/hand-mover.ts';
+import { RouterCalls } from '../support/router-calls.ts';
 import { SettingsScene } from '../support/settings.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -66,6 +70,73 @@ describe('a process that dies in the middle', () => {
     expect(ended).toMatchObject({ status: 'failed', error: { code: 'miroir_node_task_failed' } });
   });
 });
+
+describe('a Redis that is away for a moment', () => {
+  /** What is asked of a router one of whose scripts does not come to Redis: its run of that number. */
+  async function without(script: string, number: number, act: () => Promise<void>): Promise<void> {
+    const { base } = scene.fleet;
+    const mine = scene.calls;
+    let runs = 0;
+    const hit = (point: string, when: 'before' | 'after'): Promise<void> => {
+      if (point !== `script:${script}` || when === 'after' || ++runs !== number) return Promise.resolve();
+      return Promise.reject(new RedisUnreachableError(`script ${script}: away`));
+    };
+    const scripts = createScripts(base.redis, { hit });
+    const settings = createSettingsRecords({ ...base, auditMaxEntries: 100, scripts });
+    scene.calls = await RouterCalls.open({ ...base, scripts, settings });
+    try {
+      await act();
+    } finally {
+      await scene.calls.close();
+      scene.calls = mine;
+    }
+  }
+
+  it('while a task is noted: the client has it, and the change is committed', async () => {
+    await scene.index('noted');
+    await without('settings-step', 2, async () => {
+      expect((await scene.changed('noted', { stopWords: ['a'] })).status).toBe('succeeded');
+      expect((await scene.changed('noted', { stopWords: ['b'] })).status).toBe('succeeded');
+    });
+    expect((await scene.record('noted')).version).toBe(2);
+  });
+
+  it('while a refused change ends: a reconciler ends it, and another one is taken', async () => {
+    await scene.index('refusing');
+    await without('settings-end', 1, async () => {
+      expect((await scene.change('refusing', { stopWords: 5 })).status).toBe(400);
+      expect((await scene.record('refusing')).broadcast).not.toBeNull();
+      expect(await scene.duty('settings-broadcast', 'refusing')).toEqual({ resumed: true });
+    });
+    expect(await scene.record('refusing')).toMatchObject({ broadcast: null, version: 0, frozen: null });
+    expect((await scene.changed('refusing', { stopWords: ['b'] })).status).toBe('succeeded');
+  });
+});
+
+it('a change that came to no node is sent again, and never taken for what nodes make of it', async () => {
+  await scene.index('dropped', 1);
+  const [owner = ''] = (await scene.fleet.base.records.route('dropped', 0)).route.owners;
+  const match = { method: 'PATCH', path: '^/indexes/dropped/settings' };
+  await scene.node(owner).fault({ match, do: 'drop-before', times: 1 });
+  expect((await scene.changed('dropped', { stopWords: ['a'] })).status).toBe('succeeded');
+  expect((await scene.fleet.client(owner).settings('dropped'))['stopWords']).toEqual(['a']);
+});
+
+it('a node that falls silent while it is set back is told when it answers, without waiting for drift', async () => {
+  await scene.index('silent');
+  await scene.changed('silent', { stopWords: ['before'] });
+  const match = { method: 'PATCH', path: '^/indexes/silent/settings' };
+  for (const id of ['n2', 'n3']) await scene.node(id).fault({ match, do: 'fail-task', times: 1 });
+  await scene.node('n2').pause();
+  const answer = await scene.change('silent', { stopWords: ['after'] });
+  await untilTrue(async () => JSON.stringify(await scene.shown('silent', 'stopWords')).startsWith('[["after"]'));
+  // Every try of one request.
+  await scene.node('n1').fault({ match: { ...match, method: 'GET' }, do: 'status', status: 503, times: 3 });
+  await scene.node('n2').resume();
+  expect((await scene.calls.ended(answer)).status).toBe('failed');
+  expect(await scene.shown('silent', 'stopWords')).toEqual([['before'], ['before'], ['before']]);
+  expect((await scene.record('silent')).nodeVersions).toEqual({ n1: 1, n2: 1, n3: 1 });
+}, 30_000);
 
 describe('keys of embedders', () => {
   it('are kept by name, looked up by each process, and given to a node that drifted', async () => {

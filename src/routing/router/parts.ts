@@ -18,7 +18,7 @@ import type {
   Traffic,
   Turns,
 } from '../../ports.ts';
-import type { Strategy } from '../settings/broadcast.ts';
+import type { Strategy } from '../settings/parts.ts';
 import type { NodeWatchParts } from './node-watch.ts';
 
 export interface RouterLimits {

@@ -14,35 +14,11 @@ import {
   NodeUnreachableError,
   SettingsDivergenceError,
 } from '../../errors.ts';
-import type {
-  ClientTaskOutcome,
-  Clock,
-  DesiredSettings,
-  Lease,
-  Logger,
-  SettingsBroadcast,
-  SettingsObserver,
-  SettingsRecords,
-} from '../../ports.ts';
-import type { IndexNodes, IndexNodesParts, Shown } from './index-nodes.ts';
+import type { ClientTaskOutcome, DesiredSettings, Lease, SettingsBroadcast } from '../../ports.ts';
+import type { IndexNodes, Shown } from './index-nodes.ts';
 import { failure, success } from './outcome.ts';
+import type { BroadcastParts } from './parts.ts';
 import { Sender } from './sender.ts';
-
-export type Strategy = 'two_phase' | 'sequential';
-
-export interface BroadcastParts extends IndexNodesParts {
-  readonly settings: SettingsRecords;
-  readonly strategy: Strategy;
-  /** A node that does not answer for this long ends the broadcast. */
-  readonly verifyTimeoutMs: number;
-  /** How often a node that shows other settings is sent them again. */
-  readonly retries: number;
-  /** Throws for the name of a key that this process does not have. */
-  keyOf(this: void, reference: string): string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly observer: SettingsObserver;
-}
 
 const BACKOFF_MS = 1_000;
 const BACKOFF_MS_MAX = 60_000;
@@ -183,17 +159,17 @@ export class BroadcastRun {
       await this.#sender.applied();
       const { clients, failed } = await this.#nodes.present();
       const { shown, silent } = await this.#nodes.look(clients);
+      // What a node shows that was not told is no wording of what was asked for.
+      const told = shown.filter(({ node, settings }) => this.#isTold(node) || !isLacking(this.#asked, settings));
       const worded = wordedSettings(
         this.#asked,
-        shown.map(({ settings }) => settings),
+        told.map(({ settings }) => settings),
       );
       const fingerprint = await fingerprintOf(withoutSecrets(worded));
       const hashes: Record<string, string> = {};
       for (const { node, settings } of shown) hashes[node] = await fingerprintOf(comparedSettings(worded, settings));
       await this.#keep({ status: compared(sent(this.#broadcast.status, {}), fingerprint, hashes) });
-      const untold = hasSecrets(this.#change)
-        ? clients.filter(({ node }) => !(node.id in this.#broadcast.status.node_task_uids))
-        : [];
+      const untold = hasSecrets(this.#change) ? clients.filter(({ node }) => !this.#isTold(node.id)) : [];
       const wrong = new Set([...mismatching(this.#broadcast.status), ...untold.map(({ node }) => node.id)]);
       if (wrong.size === 0 && silent.length === 0) {
         return this.#commit({ settings: withReferences(worded), fingerprint }, Object.keys(hashes), failed);
@@ -225,7 +201,7 @@ export class BroadcastRun {
     logger.info({ index: this.index, version: version + 1, nodes: verified }, 'settings committed');
   }
 
-  /** Nodes get what was desired before; one that cannot be told counts as being at no version until drift finds it. */
+  /** Nodes get what was desired before; one that no try reaches counts as being at no version until drift finds it. */
   async #setBack(error: unknown): Promise<void> {
     const { clock, logger, retries } = this.#parts;
     const problem = messageOf(error);
@@ -238,11 +214,12 @@ export class BroadcastRun {
       const keysBack = round === 0 && this.#hasOtherKeys() ? { embedders: before['embedders'] } : {};
       const patchFor = ({ settings }: Shown): Settings => settingsPatch(before, keysBack, settings, true);
       const lacking = shown.filter((one) => Object.keys(patchFor(one)).length > 0);
-      if (lacking.length === 0 || round > retries) {
+      if ((lacking.length === 0 && silent.length === 0) || round > retries) {
         const others = [...failed, ...silent.map(({ node }) => node), ...lacking.map(({ node }) => node)];
         const verified = shown.map(({ node }) => node).filter((node) => !others.includes(node));
         const isFrozen = error instanceof SettingsDivergenceError || lacking.length > 0;
         if (isFrozen) logger.error({ index: this.index, problem, others }, 'writes frozen: settings of nodes diverge');
+        else if (silent.length > 0) logger.warn({ index: this.index, silent }, 'nodes are left to the look for drift');
         return this.#end(null, verified, others, failure(this.#outcomeParts(), error), isFrozen ? problem : undefined);
       }
       if (round > 0) await clock.sleep(backoffMs(round - 1), this.#nodes.signal);
@@ -260,14 +237,20 @@ export class BroadcastRun {
   }
 
   #patchFor({ node, settings }: Shown): Settings {
-    const isFirst = !(node in this.#broadcast.status.node_task_uids);
-    return settingsPatch(this.#asked, this.#change, settings, isFirst);
+    return settingsPatch(this.#asked, this.#change, settings, !this.#isTold(node));
+  }
+
+  /** Whether the node has accepted something of this change. */
+  #isTold(node: string): boolean {
+    return node in this.#broadcast.status.node_task_uids;
   }
 
   /** Throws what a node refuses. */
   async #send(shown: readonly Shown[]): Promise<void> {
     const { uids, refusal } = await this.#sender.send(shown, (one) => this.#patchFor(one));
-    await this.#keep({ status: sent(this.#broadcast.status, uids) });
+    const status = sent(this.#broadcast.status, uids);
+    // A successor has to know: nodes that took nothing are equal, too.
+    await this.#keep({ status: refusal === undefined ? status : aborted(status, messageOf(refusal)) });
     if (refusal !== undefined) throw refusal;
   }
 
@@ -296,5 +279,8 @@ export class BroadcastRun {
     return { details: this.#broadcast.details, clock: this.#parts.clock };
   }
 }
+
+const isLacking = (wanted: Settings, shown: Settings): boolean =>
+  Object.keys(settingsLacking(wanted, shown)).length > 0;
 
 const backoffMs = (round: number): number => Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** round);

@@ -14,8 +14,9 @@ import {
   SettingsInFlightError,
 } from '../../errors.ts';
 import type { DesiredSettings, Lease, Leases, SettingsRecord } from '../../ports.ts';
-import { type BroadcastParts, BroadcastRun } from './broadcast.ts';
+import { BroadcastRun } from './broadcast.ts';
 import { commonSettings, IndexNodes, type Shown } from './index-nodes.ts';
+import type { BroadcastParts } from './parts.ts';
 
 export interface BroadcastsParts extends BroadcastParts {
   readonly leases: Leases;
@@ -87,8 +88,10 @@ export class Broadcasts {
       return {
         id: broadcast.id,
         goOn: async (task) => {
-          if (task !== null) await run.follows(task);
-          this.#follow(lease, run, () => run.finish());
+          // What Redis does not take now it is told with the next step: nothing may keep the change from being ended.
+          if (task !== null)
+            await run.follows(task).catch((error: unknown) => this.#warn(lease, error, 'go on unnoted'));
+          void this.#follow(lease, run, () => run.finish());
         },
       };
     } finally {
@@ -120,7 +123,7 @@ export class Broadcasts {
         const isFree = isReady && (await settings.read(index).catch(() => null))?.broadcast === null;
         if (isFree) return lease;
         // Somebody has died with it, and no reconciler was there first.
-        this.#follow(lease, null, async () => {
+        void this.#follow(lease, null, async () => {
           await lease.ready;
           await this.resume(index, lease, NEVER);
         });
@@ -146,11 +149,8 @@ export class Broadcasts {
     try {
       await run.begin(shown);
     } catch (error) {
-      if (run.hasSent) this.#follow(lease, run, () => run.finish(error));
-      else {
-        await run.giveUp(error);
-        await lease.release(true);
-      }
+      if (run.hasSent) void this.#follow(lease, run, () => run.finish(error));
+      else await this.#follow(lease, run, () => run.giveUp(error));
       throw error;
     }
   }
@@ -162,12 +162,17 @@ export class Broadcasts {
     return new BroadcastRun(this.#parts, { lease, nodes, broadcast, before: desired });
   }
 
-  #follow(lease: Lease, run: BroadcastRun | null, act: () => Promise<void>): void {
+  #warn({ scope }: Lease, error: unknown, what: string): void {
+    this.#parts.logger.warn({ scope, problem: messageOf(error) }, `settings ${what}`);
+  }
+
+  /** Ends with the lease given back, whatever becomes of it, and never rejects. */
+  #follow(lease: Lease, run: BroadcastRun | null, act: () => Promise<void>): Promise<void> {
     const running = act()
       .then(
         () => true,
         (error: unknown) => {
-          this.#parts.logger.warn({ scope: lease.scope, problem: messageOf(error) }, 'settings left to a successor');
+          this.#warn(lease, error, 'left to a successor');
           return false;
         },
       )
@@ -177,6 +182,7 @@ export class Broadcasts {
       })
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
+    return running;
   }
 }
 
