@@ -1,5 +1,6 @@
 /** `miroir doctor`: looks at everything that has to hold, changes nothing, and says for each what to do. */
 import { fail, type Finding } from './doctor/finding.ts';
+import { healthChecks } from './doctor/health-checks.ts';
 import { indexChecks } from './doctor/index-checks.ts';
 import { nodeChecks } from './doctor/node-checks.ts';
 import type { DoctorParts } from './doctor/parts.ts';
@@ -19,7 +20,7 @@ export async function doctor(parts: DoctorParts): Promise<Finding[]> {
   }
   const moves = await records.unfinishedMoves();
   const work = await workChecks(parts, moves);
-  const findings = [...redis, ...work, ...(await nodeChecks(parts, known))];
+  const findings = [...redis, ...work, ...(await healthChecks(parts)), ...(await nodeChecks(parts, known))];
   for (const entry of await records.indexes()) findings.push(...(await indexChecks(parts, entry, known, moves)));
   return findings;
 }

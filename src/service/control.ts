@@ -32,14 +32,17 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
   const { redis, records, repairs, passes, scripts, nodes, clock, failpoint, logger } = base;
   const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
   const scopeHolder = async (scope: string): Promise<string | null> => {
-    const [state, holder] = await redis.hmget(keys.lease(scope), 'state', 'holder');
-    return state === 'held' ? (holder ?? null) : null;
+    const [state, holder, ends] = await redis.hmget(keys.lease(scope), 'state', 'holder', 'until');
+    // Who died with it stands there until somebody else has it.
+    return state === 'held' && Number(ends) >= (await passes.nowMs()) ? (holder ?? null) : null;
   };
   return {
     config,
     records,
     repairs,
     passes,
+    observations: base.observations,
+    judging: { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs },
     settings: base.settings,
     fleet: createFleetWriter(scripts, config.auditMaxEntries),
     producer,

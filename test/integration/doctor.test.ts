@@ -2,6 +2,9 @@
 import { Queue } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
 import { doctor, type Finding } from '../../src/control/doctor.ts';
+import { proposed } from '../../src/core/settings-broadcast.ts';
+import { createProbe } from '../../src/nodes/index.ts';
+import { startNodeLooks } from '../../src/planning/node-looks.ts';
 import { indexQueue, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
@@ -16,10 +19,17 @@ afterEach(async () => {
 });
 
 async function makeFleet(options: TestFleetOptions = {}): Promise<TestFleet> {
-  const fleet = await startTestFleet({ nodes: 2, aof: 'always', ...options });
+  const fleet = await startTestFleet({ nodes: 2, aof: 'always', config: { node_max_bytes: 1e12 }, ...options });
   closers.push(() => fleet.stop());
   await fleet.createIndex({ shards: 4, replicationFactor: 2, documents: someDocuments(40) });
+  observe(fleet, 'host/1', 'planner');
+  observe(fleet, 'host/2', 'reconciler');
+  await untilTrue(async () => (await fleet.base.observations.read()).reports.length === 2);
   return fleet;
+}
+function observe({ base }: TestFleet, holder: string, role: string): void {
+  const looks = startNodeLooks({ ...base, ...base.timings, probe: createProbe(base), holder, role });
+  closers.push(() => looks.close());
 }
 async function look(fleet: TestFleet): Promise<Finding[]> {
   const control = await openControl(fleet.config, { anyRedis: true });
@@ -37,9 +47,17 @@ describe('the doctor', () => {
     const findings = await look(fleet);
     expect(findings.filter(({ level }) => level !== 'ok')).toEqual([]);
     const subjects = new Set(findings.map(({ subject }) => subject));
-    expect([...subjects].sort()).toEqual(
-      ['index docs', 'moves', 'node n1', 'node n2', 'planner', 'redis', 'routers'].sort(),
-    );
+    expect([...subjects].sort()).toEqual([
+      'index docs',
+      'moves',
+      'node n1',
+      'node n2',
+      'observers',
+      'planner',
+      'reconcilers',
+      'redis',
+      'routers',
+    ]);
   });
 
   it('tells of a Redis that forgets and evicts', async () => {
@@ -74,6 +92,9 @@ describe('the doctor', () => {
     const fleet = await makeFleet();
     await fleet.base.redis.hset(keys.lease('planner'), 'state', 'clean');
     expect(await bad(fleet)).toMatchObject([{ level: 'fail', subject: 'planner' }]);
+    // Killed: its lease stands there as it was, and is over.
+    await fleet.base.redis.hset(keys.lease('planner'), 'state', 'held', 'until', Date.now() - 1_000);
+    expect(await bad(fleet)).toMatchObject([{ level: 'fail', subject: 'planner' }]);
   });
 
   it('tells of a node that does not answer, and goes on with the others', async () => {
@@ -83,6 +104,39 @@ describe('the doctor', () => {
     const findings = await look(fleet);
     expect(findings).toContainEqual(expect.objectContaining({ level: 'fail', subject: 'node n2' }));
     expect(findings).toContainEqual(expect.objectContaining({ level: 'ok', subject: 'node n1' }));
+    expect(findings.filter(({ subject }) => subject === 'index docs')).toMatchObject([
+      { level: 'warn', found: expect.stringContaining('not looked at on n2') },
+    ]);
+  });
+
+  it('tells of a room that nobody knows', async () => {
+    const fleet = await makeFleet({ config: {} });
+    expect(await bad(fleet)).toMatchObject([
+      { level: 'warn', subject: 'node n1', remedy: expect.stringContaining('node_max_bytes') },
+      { level: 'warn', subject: 'node n2' },
+    ]);
+  });
+
+  it('tells of too few who look at nodes, and of too many nodes that look down', async () => {
+    const fleet = await makeFleet();
+    const { observations } = fleet.base;
+    const down = new Map(['n1', 'n2'].map((id) => [id, { what: 'silent', forMs: 60_000, looks: 9 }] as const));
+    // Those of the fleet tell anew every beat what they see.
+    await Promise.all(closers.splice(1).map((close) => close()));
+    expect(await bad(fleet)).toMatchObject([
+      { level: 'warn', subject: 'observers', found: expect.stringContaining('0 processes') },
+      { level: 'warn', subject: 'reconcilers' },
+    ]);
+    for (const process of ['a', 'b'])
+      await observations.report({ id: process, process, name: `${process} reconciler` }, down);
+    expect(await bad(fleet)).toMatchObject([
+      { level: 'warn', subject: 'observers', found: '2 of 2 reach less than half of the nodes, and do not count' },
+      {
+        level: 'fail',
+        subject: 'observers',
+        found: expect.stringContaining('2 of 2 nodes look down at once (n1, n2)'),
+      },
+    ]);
   });
 
   it('tells of settings that differ, by name', async () => {
@@ -98,6 +152,30 @@ describe('the doctor', () => {
         remedy: expect.any(String),
       },
     ]);
+  });
+
+  it('measures settings against what is desired, and tells of a change under way and of refused writes', async () => {
+    const fleet = await makeFleet();
+    const { redis } = fleet.base;
+    const settings = { ...(await fleet.client('n1').settings('docs')), stopWords: ['the'] };
+    const kept = { v: 1, version: 3, fingerprint: 'x', settings: JSON.stringify(settings) };
+    await redis.hset(keys.settings('docs'), { ...kept, frozen: 'hash mismatch on n2' });
+    expect((await bad(fleet)).map(({ level, found }) => `${level} ${found}`)).toEqual([
+      'fail its writes are refused since settings diverged: hash mismatch on n2',
+      'fail n1 has other settings than are desired: stopWords',
+      'fail n2 has other settings than are desired: stopWords',
+    ]);
+    const broadcast = {
+      id: 'x',
+      status: proposed('docs', ''),
+      wanted: {},
+      hasOwnSecrets: false,
+      details: {},
+      task: null,
+    };
+    await redis.hdel(keys.settings('docs'), 'frozen');
+    await redis.hset(keys.settings('docs'), 'broadcast', JSON.stringify(broadcast));
+    expect(await bad(fleet)).toMatchObject([{ level: 'warn', found: 'its settings are being changed (Propose)' }]);
   });
 
   it('tells of documents on a node that does not own their shard', async () => {

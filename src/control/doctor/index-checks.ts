@@ -9,9 +9,9 @@ import { isWaitedFor, type TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { MoveState } from '../../ports.ts';
 import { UNSPLIT_FILTER } from '../../routing/fields.ts';
-import { differingSettings } from '../../core/settings-text.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import type { DoctorParts } from './parts.ts';
+import { settingsChecks } from './settings-checks.ts';
 
 /** Requests under way at a time. */
 const AT_A_TIME = 8;
@@ -41,11 +41,14 @@ export async function indexChecks(
   const looked = await Promise.all(answering.map((node) => limit(() => look(parts, entry, table, node, own))));
   const seen = looked.filter((one) => one !== null);
   const owners = new Set(table.shards.flatMap((route) => route.owners));
+  const shown = seen.filter(({ node }) => owners.has(node.id));
   const findings = [
     ...copiesOf(entry, table, nodes, subject),
     ...frozenOf(table, subject),
-    ...settingsOf(
-      seen.filter(({ node }) => owners.has(node.id)),
+    ...unseenOf(answering, seen, subject),
+    ...settingsChecks(
+      await parts.settings.read(entry.uid),
+      shown.map(({ node, settings }) => ({ node: node.id, settings })),
       subject,
     ),
     ...leftoversOf(seen, subject),
@@ -125,20 +128,12 @@ function frozenOf({ index, shards }: RoutingTable, subject: string): Finding[] {
   return [fail(subject, found, `compare their copies, then \`miroir index thaw ${index} [shard]\``)];
 }
 
-function settingsOf(seen: readonly Looked[], subject: string): Finding[] {
-  const findings: Finding[] = [];
-  const first = seen.find(({ settings }) => settings !== null);
-  for (const { node, settings } of seen) {
-    if (settings === null) {
-      findings.push(fail(subject, `${node.id} owns shards and has no such index`, `send NodeFailed for ${node.id}`));
-      continue;
-    }
-    const names = differingSettings(first?.settings ?? {}, settings);
-    if (names.length === 0) continue;
-    const found = `${node.id} has other settings than ${first?.node.id}: ${names.join(', ')}`;
-    findings.push(fail(subject, found, 'send the settings again through the gateway'));
-  }
-  return findings;
+/** Nothing may be called well on a node that nobody has looked at. */
+function unseenOf(asked: readonly TopologyNode[], seen: readonly Looked[], subject: string): Finding[] {
+  const unseen = asked.filter(({ id }) => !seen.some(({ node }) => node.id === id)).map(({ id }) => id);
+  if (unseen.length === 0) return [];
+  const found = `not looked at on ${unseen.join(', ')}: its settings and documents there are not known`;
+  return [warn(subject, found, 'see what is said of the node')];
 }
 
 const leftoversOf = (seen: readonly Looked[], subject: string): Finding[] =>

@@ -61,7 +61,10 @@ async function look(parts: DoctorParts, node: TopologyNode): Promise<Seen> {
 
 async function roomOf({ nodeMaxBytes }: DoctorParts, client: NodeClient, subject: string): Promise<Finding> {
   const { databaseBytes } = await client.nodeStats();
-  if (nodeMaxBytes === 0) return ok(subject, `${databaseBytes} bytes are used; its room is not known (node_max_bytes)`);
+  if (nodeMaxBytes === 0) {
+    const remedy = 'set node_max_bytes: a node does not tell, and one that is full makes its moves wait';
+    return warn(subject, `${databaseBytes} bytes are used; its room is not known`, remedy);
+  }
   const found = `${databaseBytes} of ${nodeMaxBytes} bytes are used`;
   return databaseBytes > nodeMaxBytes * NODE_FULL
     ? warn(subject, found, 'add a node, or give it more room and raise node_max_bytes: it is given no more shards')

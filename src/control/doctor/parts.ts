@@ -1,10 +1,13 @@
 /** What the doctor looks with, beyond what every verb has. */
-import type { MoveQueue, RedisHealth, Registry, RepairLists, StrayJobs } from '../../ports.ts';
+import type { JudgeOptions } from '../../core/observations.ts';
+import type { MoveQueue, Observations, RedisHealth, Registry, RepairLists, StrayJobs } from '../../ports.ts';
 import type { ControlParts } from '../parts.ts';
 
 export interface DoctorParts extends ControlParts {
   readonly redisHealth: RedisHealth;
   readonly registry: Pick<Registry, 'live'>;
+  readonly observations: Pick<Observations, 'read'>;
+  readonly judging: JudgeOptions;
   readonly repairs: Pick<RepairLists, 'sizes'>;
   readonly queue: Pick<MoveQueue, 'inspect'>;
   readonly strays: Pick<StrayJobs, 'count'>;
