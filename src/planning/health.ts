@@ -16,11 +16,16 @@ const told = ({ why, observers }: Judged): string => `${why} (${observers.join('
 
 export class Health {
   readonly #parts: PlanningParts;
-  /** Why the brake was on at the last look, as it was said. */
-  #braked = '';
+  /** Which nodes put the brake on at the last look, as it was said; null before the first one. */
+  #braked: string | null = null;
 
   constructor(parts: PlanningParts) {
     this.#parts = parts;
+  }
+
+  /** Whether too much looks down for anything to be done about it, or nobody knows. */
+  get isBraked(): boolean {
+    return this.#braked !== '';
   }
 
   /** Writes down which nodes are degraded or well again, and returns those whose failure or return is an event. */
@@ -55,16 +60,16 @@ export class Health {
   /** Once, and again when other nodes are down. */
   #sayBrake({ brake }: Verdict): void {
     const nodes = brake?.nodes.join(', ') ?? '';
-    const isSaid = nodes === this.#braked;
+    const isSaid = nodes === (this.#braked ?? '');
     this.#braked = nodes;
     if (isSaid) return;
     const { logger } = this.#parts;
     if (brake === null) {
-      logger.info({}, 'no longer a good part of the nodes down: nodes are failed and taken back again');
+      logger.info({}, 'no longer a good part of the nodes down: nodes are failed, taken back and repaired again');
       return;
     }
     const remedy = 'look at the network of the observers; for nodes that are gone for good: `miroir node fail`';
-    logger.error({ nodes, remedy }, `${brake.why}; no node is failed or taken back until fewer are`);
+    logger.error({ nodes, remedy }, `${brake.why}; no node is failed, taken back or repaired until fewer are`);
   }
 }
 

@@ -132,6 +132,8 @@ class LeadingPlanner implements Planner {
   /** Failed nodes that did not come back in time are waited for no more: their copies are restored elsewhere. */
   async #beginRepairs(): Promise<void> {
     const { records, writer, clock, logger } = this.#parts;
+    // Copying what nodes have that are there, and only cannot be reached, would load those that are left.
+    if (this.#health.isBraked) return;
     const { version, nodes } = await records.topology();
     const due = nodes.filter(({ repairAtMs }) => repairAtMs !== undefined && repairAtMs <= clock.now());
     if (due.length === 0) return;

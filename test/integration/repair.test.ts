@@ -66,6 +66,26 @@ describe('the copies of a failed node', () => {
     expect(moves.every(({ reason, target }) => reason === 'restore' && target !== 'n1')).toBe(true);
   }, 60_000);
 
+  it('wait as well while a good part of the nodes looks down, and are restored when that is over', async () => {
+    const running = await begin({ repair_delay_ms: 500 });
+    const { observations, records } = running.base;
+    await kill(running, 'n1');
+    await running.planner.handle('NodeFailed', { node_id: 'n1' });
+    const report = async (what: 'silent' | 'answers'): Promise<void> => {
+      for (const id of ['a', 'b']) {
+        const sights = ['n2', 'n3'].map((node) => [node, { what, forMs: 100, looks: 3 }] as const);
+        await observations.report({ id, process: id, name: id }, new Map(sights));
+      }
+    };
+    await running.base.clock.sleep(600);
+    await report('silent');
+    await running.planner.tick();
+    expect(await records.unfinishedMoves()).toEqual([]);
+    await report('answers');
+    await running.planner.tick();
+    expect(await records.unfinishedMoves()).toHaveLength(await lostBy(running, 'n1'));
+  }, 60_000);
+
   it('are restored at once when the event says that it does not come back, also later', async () => {
     const running = await begin({ repair_delay_ms: 600_000 });
     await kill(running, 'n1');
