@@ -20,8 +20,13 @@ export interface Duty {
   readonly name: string;
   /** Between the starts of two rounds. */
   readonly everyMs: number;
-  /** Its tasks take minutes: they have a queue and places of their own, so that no other duty waits behind them. */
+  /**
+   * Its tasks may take minutes, also because a node hangs: they have a queue and places of their own, so that nothing for
+   * which somebody waits stands behind them.
+   */
   readonly isSlow?: boolean;
+  /** Its tasks stand behind those of the other slow duties: there are many, and nobody waits for one of them. */
+  readonly isPatient?: boolean;
   /** Off: its rounds are taken out of the queue. */
   readonly isOn: boolean;
   /** The tasks of a round, e.g. `cities/17`; an empty list when nothing is to be looked after. */

@@ -45,18 +45,23 @@ interface DutyJob {
 const KEEP_ENDED = { count: 200 };
 /** Schedulers that somebody deleted with the queue, or that an older configuration has left, are put right this often. */
 const SCHEDULES_MS = 30_000;
+/** States of a job that nothing comes of any more. */
+const GONE = new Set(['unknown', 'completed', 'failed']);
 /** How long tasks may take to end when the process drains. */
 const DRAIN_MS = 3_000;
 
 class QueueDuties implements Duties {
   readonly #options: DutiesOptions;
+  readonly #elsewhere: readonly Duty[];
   readonly #queue: Queue<DutyJob>;
   readonly #worker: Worker<DutyJob, DutyResult>;
   readonly #closing = new AbortController();
   readonly #schedules: Promise<void>;
 
-  constructor(queue: string, options: DutiesOptions) {
+  /** `elsewhere`: duties of the other queue, which an older version may have scheduled here. */
+  constructor(queue: string, options: DutiesOptions, elsewhere: readonly Duty[]) {
     this.#options = options;
+    this.#elsewhere = elsewhere;
     const { connection, timings, concurrency, holder, logger } = options;
     this.#queue = new Queue(queue, queueOptions(connection));
     this.#queue.on('error', (error) => logger.debug({ problem: messageOf(error) }, 'duties queue'));
@@ -114,7 +119,8 @@ class QueueDuties implements Duties {
     const { duties, failpoint } = this.#options;
     for (const { name, everyMs, isOn } of duties) {
       const known = await this.#queue.getJobScheduler(name);
-      if (isOn && known?.every !== everyMs) {
+      const isKept = known?.every === everyMs && (await this.#isToCome(name, known.next));
+      if (isOn && !isKept) {
         const data: DutyJob = { v: RECORD_VERSION, duty: name };
         await addJobs(failpoint, 'duty', () =>
           this.#queue.upsertJobScheduler(
@@ -126,15 +132,35 @@ class QueueDuties implements Duties {
       }
       if (!isOn && known !== undefined) await this.#queue.removeJobScheduler(name);
     }
+    for (const { name } of this.#elsewhere) {
+      if ((await this.#queue.getJobScheduler(name)) !== undefined) await this.#queue.removeJobScheduler(name);
+    }
+  }
+
+  /** A round begins the next one; whose job somebody has taken out of the queue would never come again. */
+  async #isToCome(name: string, nextMs: number | undefined): Promise<boolean> {
+    const state = await this.#queue.getJobState(`repeat:${name}:${nextMs}`);
+    return !GONE.has(state);
   }
 
   async #process(job: Job<DutyJob>, cancelled: AbortSignal | undefined): Promise<DutyResult> {
+    const { duties, clock, observer, logger } = this.#options;
     const signal = AbortSignal.any([this.#closing.signal, ...(cancelled === undefined ? [] : [cancelled])]);
-    const duty = this.#options.duties.find(({ name }) => name === job.data.duty);
-    if (duty === undefined)
-      throw new InvariantError(`job ${job.id} is of duty ${job.data.duty}, which is not known here`);
-    if (!duty.isOn) return { skipped: 'off' };
-    return job.data.task === undefined ? this.#round(duty, signal) : this.#task(duty, job.data.task, signal);
+    const startedMs = clock.monotonic();
+    const { duty: name, task = 'round' } = job.data;
+    const duty = duties.find((one) => one.name === name);
+    try {
+      if (duty === undefined) throw new InvariantError(`job ${job.id} is of duty ${name}, which is not known here`);
+      if (!duty.isOn) return { skipped: 'off' };
+      return await (job.data.task === undefined ? this.#round(duty, signal) : this.#task(duty, task, signal));
+    } catch (error) {
+      if (!signal.aborted) {
+        // Anybody may put a job of any name here.
+        observer.duty(duty?.name ?? 'unknown', 'failed', (clock.monotonic() - startedMs) / 1_000);
+        logger.warn({ duty: name, task, problem: messageOf(error) }, 'a task failed; the next round tries again');
+      }
+      throw error;
+    }
   }
 
   async #round(duty: Duty, signal: AbortSignal): Promise<DutyResult> {
@@ -143,7 +169,7 @@ class QueueDuties implements Duties {
       name: `${duty.name} ${task}`,
       data: { v: RECORD_VERSION, duty: duty.name, task },
       // One that still waits or runs is not added again.
-      opts: { deduplication: { id: `${duty.name} ${task}` } },
+      opts: { deduplication: { id: `${duty.name} ${task}` }, ...(duty.isPatient === true ? { priority: 1 } : {}) },
     }));
     if (jobs.length > 0) await addJobs(this.#options.failpoint, 'duty', () => this.#queue.addBulk(jobs));
     return { tasks: tasks.length };
@@ -156,7 +182,6 @@ class QueueDuties implements Duties {
     if ('busy' in answer) return { skipped: 'busy', holder: answer.busy.holder };
     const { lease } = answer;
     const startedMs = clock.monotonic();
-    const seconds = (): number => (clock.monotonic() - startedMs) / 1_000;
     let isClean = false;
     try {
       await lease.ready;
@@ -164,15 +189,9 @@ class QueueDuties implements Duties {
       over.throwIfAborted();
       const result = await duty.run(task, { lease, signal: over });
       isClean = true;
-      observer.duty(duty.name, 'done', seconds());
+      observer.duty(duty.name, 'done', (clock.monotonic() - startedMs) / 1_000);
       logger.debug({ duty: duty.name, task, ...result }, 'task done');
       return result;
-    } catch (error) {
-      if (!signal.aborted) {
-        observer.duty(duty.name, 'failed', seconds());
-        logger.warn({ duty: duty.name, task, problem: messageOf(error) }, 'a task failed; the next round tries again');
-      }
-      throw error;
     } finally {
       if (!lease.signal.aborted) await lease.release(isClean);
     }
@@ -180,10 +199,10 @@ class QueueDuties implements Duties {
 }
 
 export function startDuties({ duties, ...options }: DutiesOptions): Duties {
-  const [quick, slow] = [false, true].map((is) => duties.filter(({ isSlow = false }) => isSlow === is));
+  const [quick = [], slow = []] = [false, true].map((is) => duties.filter(({ isSlow = false }) => isSlow === is));
   const lanes = [
-    new QueueDuties(DUTIES_QUEUE, { ...options, duties: quick ?? [] }),
-    new QueueDuties(SLOW_DUTIES_QUEUE, { ...options, duties: slow ?? [] }),
+    new QueueDuties(DUTIES_QUEUE, { ...options, duties: quick }, slow),
+    new QueueDuties(SLOW_DUTIES_QUEUE, { ...options, duties: slow }, quick),
   ];
   return {
     async close() {

@@ -67,7 +67,7 @@ export function antiEntropyDuty(parts: AntiEntropyParts): Duty {
       }
     }
   };
-  return { name: NAME, everyMs: Math.min(ROUND_MS, intervalMs), isSlow: true, isOn, tasks, run };
+  return { name: NAME, everyMs: Math.min(ROUND_MS, intervalMs), isSlow: true, isPatient: true, isOn, tasks, run };
 }
 
 /** What came of it, or why the shard is not compared now. */

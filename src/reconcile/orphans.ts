@@ -43,6 +43,7 @@ export function orphansDuty(options: OrphansOptions): Duty {
   return {
     name: 'orphans',
     everyMs,
+    isSlow: true,
     isOn,
     async tasks() {
       return (await records.indexes()).map(({ uid }) => uid);

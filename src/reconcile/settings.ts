@@ -44,6 +44,7 @@ export function settingsDuties(parts: SettingsDutyParts): readonly Duty[] {
     {
       name: 'settings-drift',
       everyMs: parts.driftIntervalMs,
+      isSlow: true,
       isOn: parts.driftIntervalMs > 0,
       tasks: uids,
       run: (index, { signal }) =>

@@ -64,6 +64,7 @@ export function untaggedDuty(options: UntaggedOptions): Duty {
   return {
     name: 'untagged',
     everyMs,
+    isSlow: true,
     isOn,
     async tasks() {
       return (await records.indexes()).map(({ uid }) => uid);

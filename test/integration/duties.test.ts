@@ -2,12 +2,13 @@
 import { Queue } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Duty, DutyRun } from '../../src/ports.ts';
-import { startDuties, type Duties } from '../../src/queue/duties.ts';
+import { startDuties, type Duties, type DutiesOptions } from '../../src/queue/duties.ts';
 import { DUTIES_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { connect } from '../../src/redis/connection.ts';
 import { dutyScope } from '../../src/redis/keys.ts';
 import { openLeases } from '../../src/service.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
+import { observed, said } from '../support/observed.ts';
 import { untilTrue } from '../support/until.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -22,10 +23,15 @@ async function makeFleet(): Promise<TestFleet> {
 }
 
 /** A process that has these duties. */
-function serve({ base }: TestFleet, ...duties: readonly Duty[]): Duties {
+const serve = (fleet: TestFleet, ...duties: readonly Duty[]): Duties => serveAs(fleet, {}, duties);
+function serveAs(
+  { base }: TestFleet,
+  told: Partial<Pick<DutiesOptions, 'logger' | 'observer'>>,
+  duties: readonly Duty[],
+): Duties {
   const connection = connect({ url: base.config.redisUrl, kind: 'queue', logger: base.logger });
   const { watch, leases } = openLeases(base);
-  const served = startDuties({ ...base, connection, duties, leases, scopeOf: dutyScope, concurrency: 2 });
+  const served = startDuties({ ...base, ...told, connection, duties, leases, scopeOf: dutyScope, concurrency: 2 });
   closers.push(async () => {
     await served.close();
     watch.stop();
@@ -140,6 +146,36 @@ describe('duties', () => {
     await untilTrue(async () => (await queue.getJobScheduler('looking')) === undefined);
   });
 
+  it('goes on where somebody has emptied the queue, or taken out the next round', async () => {
+    const fleet = await makeFleet();
+    const queue = openQueue(fleet);
+    const { redis } = fleet.base;
+    const first = kept([], () => Promise.resolve(), 60_000);
+    const isScheduled = async (): Promise<boolean> => (await queue.getDelayedCount()) === 1;
+    serve(fleet, first);
+    await untilTrue(isScheduled);
+    await redis.del(`${QUEUE_PREFIX}:${DUTIES_QUEUE}:delayed`);
+    serve(fleet, { ...first });
+    await untilTrue(isScheduled);
+    await redis.del(await redis.keys(`${QUEUE_PREFIX}:${DUTIES_QUEUE}:*`));
+    serve(fleet, { ...first });
+    await untilTrue(isScheduled);
+    expect(await queue.getJobScheduler('looking')).toMatchObject({ every: 60_000 });
+  });
+
+  it('says and counts a round that fails, and the next one comes', async () => {
+    const fleet = await makeFleet();
+    const { logger, lines } = said();
+    const { observer, told } = observed();
+    const duty = { ...kept([], () => Promise.resolve()), tasks: () => Promise.reject(new Error('no records')) };
+    serveAs(fleet, { logger, observer }, [duty]);
+    const counted = (): number => told.filter((text) => text.startsWith('duty looking failed')).length;
+    await untilTrue(() => counted() >= 2);
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', fields: { duty: 'looking', task: 'round', problem: 'no records' } }),
+    );
+  });
+
   it('runs a duty beside one whose tasks are slow, however many of those wait', async () => {
     const fleet = await makeFleet();
     const slow: Kept = {
@@ -156,6 +192,24 @@ describe('duties', () => {
     const before = quick.ran.length;
     await untilTrue(() => quick.ran.length >= before + 3, 3_000);
     expect(slow.ran).toHaveLength(2);
+  });
+
+  it('lets patient tasks wait behind others of their queue, and ends a schedule that was in the other queue', async () => {
+    const fleet = await makeFleet();
+    const queue = openQueue(fleet);
+    const many = Array.from({ length: 200 }, (_, at) => `books/${at}`);
+    const patient: Kept = { ...kept(many, wait(fleet, 500)), name: 'comparing', isSlow: true, isPatient: true };
+    const moved = kept(['books/0'], () => Promise.resolve());
+    const before = serve(fleet, moved);
+    await untilTrue(() => moved.ran.length > 0);
+    await before.close();
+    const look: Kept = { ...kept(['books/0'], () => Promise.resolve()), isSlow: true };
+    serve(fleet, patient);
+    await untilTrue(() => patient.ran.length >= 2);
+    serve(fleet, look, { ...patient });
+    await untilTrue(() => look.ran.length >= 2);
+    expect(patient.ran.length).toBeLessThan(150);
+    expect(await queue.getJobScheduler('looking')).toBeUndefined();
   });
 
   it('ends a task with its signal when the process drains, and the next process runs it at once', async () => {
