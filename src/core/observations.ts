@@ -140,6 +140,20 @@ function judged(nodes: readonly TopologyNode[], who: (node: TopologyNode) => rea
   });
 }
 
+/**
+ * Nodes that most of those who reach half of the nodes get no answer from, or this process itself does not. One observer
+ * that is cut off, or has a wrong key, does not keep the others from what they can do.
+ */
+export function troubledNodes({ nodes }: Topology, { routers, reports }: Observed, process: string): Set<string> {
+  const ids = nodes.filter(({ state }) => LIVE.has(state)).map(({ id }) => id);
+  const counting = new Observers(reports, routers).counting(ids, routers);
+  const own = new Observers(
+    reports.filter((report) => report.process === process),
+    routers,
+  );
+  return new Set(ids.filter((id) => own.some(id, isBad) || counting.most(id, isBad, 1) !== null));
+}
+
 export function judgeNodes(topology: Topology, observed: Observed, options: JudgeOptions): Verdict {
   const { nowMs, routers, reports } = observed;
   const live = topology.nodes.filter(({ state }) => LIVE.has(state));

@@ -6,6 +6,7 @@
  * Safe to repeat because: an entry goes only after its document was found level, and only as it was read under the turn.
  */
 import { missedAcknowledged } from '../core/missed.ts';
+import { troubledNodes } from '../core/observations.ts';
 import type { IndexEntry } from '../core/routing.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
 import { mayBeSource, mayOwn } from '../core/topology.ts';
@@ -36,6 +37,8 @@ export interface RepairListsParts extends LevelParts {
   readonly observer: Pick<Observer, 'repaired'>;
   readonly logger: Logger;
   readonly limits: WindowLimits;
+  /** `host/pid`, as this process reports nodes. */
+  readonly holder: string;
   readonly isOn: boolean;
   readonly everyMs: number;
 }
@@ -70,17 +73,15 @@ interface Shard {
 const isAlive = ({ state }: TopologyNode): boolean => mayOwn(state) || mayBeSource(state);
 
 export function repairListsDuty(parts: RepairListsParts): Duty {
-  const { records, repairs, observations, logger, clock, isOn, everyMs } = parts;
+  const { records, repairs, observations, logger, clock, holder, isOn, everyMs } = parts;
   let told = '';
   /** Task → why it was not done, as it was said last. */
   const toldStuck = new Map<string, string>();
 
   /** Nodes that hold their shards and answer, as far as anybody knows. */
-  const answering = async ({ nodes }: Topology): Promise<ReadonlySet<string>> => {
-    const { reports } = await observations.read();
-    const sights = reports.flatMap((report) => [...report.nodes]);
-    const silent = new Set(sights.flatMap(([id, { what }]) => (what === 'silent' || what === 'refused' ? [id] : [])));
-    return new Set(nodes.filter((node) => isAlive(node) && !silent.has(node.id)).map(({ id }) => id));
+  const answering = async (topology: Topology): Promise<ReadonlySet<string>> => {
+    const troubled = troubledNodes(topology, await observations.read(), holder);
+    return new Set(topology.nodes.filter((node) => isAlive(node) && !troubled.has(node.id)).map(({ id }) => id));
   };
 
   /** Said once, and again when it is about others. */

@@ -236,8 +236,13 @@ describe('what an owner missed', () => {
     const { logger, lines } = said();
     const one = duty(fleet, calls, { logger });
     expect(await one.tasks(new AbortController().signal)).toEqual([`${UID}/0`]);
-    const somebody = { id: 'somebody', name: 'somebody', process: 'host/1' };
-    await base.observations.report(somebody, new Map([['n2', { what: 'silent', forMs: 500, looks: 3 }]]));
+    const silent = new Map([['n2', { what: 'silent', forMs: 500, looks: 3 }]] as const);
+    // One other that is cut off from the node keeps nobody from it.
+    await base.observations.report({ id: 'cut', name: 'cut', process: 'host/1' }, silent);
+    await untilTrue(async () => (await base.observations.read()).reports.length === 2);
+    expect(await one.tasks(new AbortController().signal)).toEqual([`${UID}/0`]);
+    const somebody = { id: 'somebody', name: 'somebody', process: base.holder };
+    await base.observations.report(somebody, silent);
     for (let round = 1; round <= 3; round += 1) expect(await one.tasks(new AbortController().signal)).toEqual([]);
     expect(lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields['nodes'])).toEqual([['n2']]);
     expect(await runOnce(fleet, one, `${UID}/0`)).toEqual({ skipped: 'owners do not answer' });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isAwaited, isLookedAt, judgeNodes, type Observed } from '../../../src/core/observations.ts';
+import { isAwaited, isLookedAt, judgeNodes, troubledNodes, type Observed } from '../../../src/core/observations.ts';
 import type { NodeSeen } from '../../../src/core/seen.ts';
 import type { Seen, Sight } from '../../../src/core/sights.ts';
 import { NODE_STATES, type Topology } from '../../../src/core/topology.ts';
@@ -157,6 +157,24 @@ describe('a node that observers failed', () => {
     expect(recovered(topology, { a: { n2: back }, b: { n2: back } })).toEqual([]);
     const long: Told = ['answers', 60_000, 12];
     expect(recovered(topology, { a: { n2: long }, b: { n2: long } })).toEqual(['n2']);
+  });
+});
+
+describe('nodes from which nobody expects an answer', () => {
+  const troubled = (reports: Record<string, Record<string, Told>>): string[] => [
+    ...troubledNodes(FOUR, observed(reports), 'me'),
+  ];
+
+  it('are those that most get none from, or that refuse most', () => {
+    expect(troubled({ a: { n2: 100 }, b: { n2: 100 }, me: {} })).toEqual(['n2']);
+    expect(troubled({ a: { n2: ['refused', 100, 1] }, b: { n2: 100 }, me: {} })).toEqual(['n2']);
+    expect(troubled({ a: { n2: 100 }, me: {} })).toEqual([]);
+  });
+
+  it('and those that this process gets none from, but never because another one is cut off', () => {
+    expect(troubled({ a: {}, b: {}, 'me/p': {}, 'me/l': { n3: 100 } })).toEqual(['n3']);
+    expect(troubled({ a: { n1: 100, n2: 100, n3: 100, n4: 100 } })).toEqual([]);
+    expect(troubled({ a: { n1: 100, n2: 100, n3: 100 }, b: { n1: 100, n2: 100, n3: 100 }, me: {} })).toEqual([]);
   });
 });
 
