@@ -5,11 +5,12 @@
 import { z } from 'zod';
 import { applyEvent, NODE_REMOVED, nodeIdSchema, parseTopologyEvent, type TopologyEvent } from '../core/events.ts';
 import { assertDrainable, planMoves } from '../core/planner.ts';
-import { findNode, isLegalTransition, type Topology, type TopologyNode } from '../core/topology.ts';
+import { findNode, isLegalTransition, type NodeState, type Topology, type TopologyNode } from '../core/topology.ts';
 import {
   IndexUnknownError,
   InvalidInputError,
   InvariantError,
+  LastReplicaError,
   NodeNotDrainedError,
   NodeUnknownError,
   NodeUnreachableError,
@@ -114,6 +115,13 @@ async function inspect(parts: PlanningParts, fleet: Fleet, after: Topology, even
 
 const removalSchema = z.strictObject({ v: z.number().optional(), node_id: nodeIdSchema });
 
+/** What has to come first, by state. */
+const REMOVABLE: Partial<Record<NodeState, string>> = {
+  draining: 'wait until its moves have ended (`miroir status -w`), the grace period included',
+  failed:
+    'a shard of which it has the only copy needs it: start it again, with its data or empty, and send NodeRecovered',
+};
+
 async function decideRemoval(parts: PlanningParts, data: unknown): Promise<Decision> {
   const parsed = removalSchema.safeParse(data);
   if (!parsed.success) {
@@ -138,18 +146,28 @@ async function decideRemoval(parts: PlanningParts, data: unknown): Promise<Decis
     0,
   );
   const moves = unfinished.filter(({ source, target, retires }) => [source, target, retires].includes(nodeId)).length;
-  if (!isLegalTransition(node.state, 'removed') || owned > 0 || moves > 0) {
+  // One that is gone for good cannot be drained; by legal steps it would come back first.
+  const mayGo = node.state === 'failed' || isLegalTransition(node.state, 'removed');
+  if (!mayGo || owned > 0 || moves > 0) {
     throw new NodeNotDrainedError(
       `node ${nodeId} is ${node.state}, owns ${owned} shards and is part of ${moves} unfinished moves`,
       {
         field: 'node_id',
-        remedy:
-          node.state === 'draining'
-            ? 'wait until its moves have ended (`miroir status -w`), the grace period included'
-            : 'drain the node first: `miroir node drain`',
+        remedy: REMOVABLE[node.state] ?? 'drain the node first: `miroir node drain`',
         details: { node: nodeId, state: node.state, owned, moves },
       },
     );
   }
-  return { ...about, node: { ...node, state: 'removed' } };
+  if (node.state !== 'failed') return { ...about, node: { ...node, state: 'removed' } };
+  const others = topology.nodes.filter(({ id, group }) => id !== nodeId && group === node.group);
+  if (others.every(({ state }) => state === 'removed')) {
+    throw new LastReplicaError(`${NODE_REMOVED}: ${nodeId} is the last node of replica group ${node.group}`, {
+      field: 'node_id',
+      remedy: 'add another node to the group first',
+      details: { node: nodeId, group: node.group },
+    });
+  }
+  // Nobody waits for its return any more.
+  const { failedAtMs: _failed, repairAtMs: _repair, seen: _seen, ...rest } = node;
+  return { ...about, node: { ...rest, state: 'removed' }, plan: EVERY_INDEX };
 }

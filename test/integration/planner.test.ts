@@ -128,6 +128,17 @@ describe('an event becomes a plan', () => {
     expect(await nodeState('n1')).toBe('removed');
   });
 
+  it('takes a node out that has failed for good, unless it has the only copy of a shard', async () => {
+    await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
+    await fleet.send('NodeFailed', { node_id: 'n4' });
+    await fleet.finishMoves();
+    await fleet.send('NodeFailed', { node_id: 'n1' });
+    expect(await fleet.refusal('NodeRemoved', { node_id: 'n1' })).toMatch(/^miroir_node_not_drained: .*the only copy/);
+    expect(await fleet.send('NodeRemoved', { node_id: 'n4' })).toMatchObject({ change: 'changed' });
+    const node = (await fleet.base.records.topology()).nodes.find(({ id }) => id === 'n4');
+    expect(node).toEqual({ v: 1, id: 'n4', group: 0, url: fleet.url('n4'), state: 'removed' });
+  });
+
   it('gives moves whose jobs were lost new ones at the next sweep', async () => {
     const { moves } = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
     for (const key of await fleet.base.redis.keys('{miroir}:rebalance*')) await fleet.base.redis.del(key);
