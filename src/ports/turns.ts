@@ -15,6 +15,14 @@ export interface TurnRequest {
 /** Opaque: `<number>:<registration>`. */
 export type TurnToken = string;
 
+/** What was done under a turn. */
+export interface TurnDone {
+  /** It deleted its ids at this Redis time, which their tombstones keep. */
+  readonly removedAtMs?: number;
+  /** Of its ids, those that can have been missed; absent: all. */
+  readonly sent?: readonly string[];
+}
+
 export interface Turns {
   /**
    * Takes the turn of all ids or of none, in order of arrival. `waiting` is handed in again with the same token; one
@@ -26,9 +34,9 @@ export interface Turns {
   ): Promise<{ taken: TurnToken } | { waiting: TurnToken } | 'refused'>;
   /**
    * Ends the turn; its ids go on the repair list of the owners in `missed`. False when somebody else has ended it:
-   * the outcome is unknown. `removedAtMs`: it deleted its ids at this Redis time, which their tombstones keep.
+   * the outcome is unknown.
    */
-  end(request: TurnRequest, turn: TurnToken, missed: readonly string[], removedAtMs?: number): Promise<boolean>;
+  end(request: TurnRequest, turn: TurnToken, missed: readonly string[], done?: TurnDone): Promise<boolean>;
   /** Gives up waiting. */
   leave(request: TurnRequest, waiting: TurnToken): Promise<void>;
   /** Ends turns whose registration is gone; the number ended. */

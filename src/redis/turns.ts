@@ -96,9 +96,10 @@ export function createTurns(options: TurnsOptions): Turns {
       if (answer === 'taken') return { taken: token };
       return answer === 'waiting' ? { waiting: token } : 'refused';
     },
-    async end(request, turn, missed, removedAtMs) {
+    async end(request, turn, missed, { removedAtMs, sent } = {}) {
       const { index, shard, registration } = request;
-      const args = [registration, numberOf(turn), JSON.stringify(missed), removedAtMs ?? '', maxTombstones];
+      const ids = sent === undefined ? '' : idsText(sent);
+      const args = [registration, numberOf(turn), JSON.stringify(missed), removedAtMs ?? '', maxTombstones, ids];
       const tombstones = [keys.tombstones(index, shard), keys.doubt(index)];
       const end = (): Promise<readonly string[]> => run('turn-end', request, args, tombstones);
       const [answer] = await insist.run(end, end);

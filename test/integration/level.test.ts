@@ -4,6 +4,7 @@ import type { IndexEntry } from '../../src/core/routing.ts';
 import { openPermit } from '../../src/nodes/open-permit.ts';
 import type { Copies } from '../../src/reconcile/copies.ts';
 import { type LevelRequest, type Levelled, type Verdict, levelIds } from '../../src/reconcile/level.ts';
+import { closeBase, openBase } from '../../src/service.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { idsOn, isPending, RouterCalls } from '../support/router-calls.ts';
 import { type NodeSwitches, switchesOf } from '../support/switches.ts';
@@ -45,13 +46,18 @@ describe('documents are brought level', () => {
     return { entry, uid, good, bad };
   }
 
-  async function level(entry: IndexEntry, ids: readonly string[], decide: LevelRequest['decide']): Promise<Levelled> {
+  async function level(
+    entry: IndexEntry,
+    ids: readonly string[],
+    decide: LevelRequest['decide'],
+    { router }: RouterCalls = own,
+  ): Promise<Levelled> {
     const { records, nodes, clock } = fleet.base;
     const { nodes: all } = await records.topology();
     const { route } = await records.route(entry.uid, 0);
     const owners = all.filter(({ id }) => route.owners.includes(id));
     const permit = openPermit(4_000);
-    return levelIds({ router: own.router, nodes, clock }, { entry, shard: 0, owners, ids, decide, permit });
+    return levelIds({ router, nodes, clock }, { entry, shard: 0, owners, ids, decide, permit });
   }
 
   const listOf = (uid: string, owner: string): Promise<string[]> =>
@@ -176,5 +182,23 @@ describe('documents are brought level', () => {
     expect(result.level.get('1')).toEqual([good]);
     // Of the other document of the turn it was sent nothing, so it missed nothing.
     expect(await listOf(uid, bad)).toEqual(['1']);
+  });
+
+  it('under a turn that ends although Redis does not answer its end at first', async () => {
+    const { entry, uid, good, bad } = await stage();
+    const points = ['turn-end', 'repairs-add'].map((name) => `-/script:${name}@before#1=throw`);
+    const base = await openBase({ ...fleet.config, failpoint: points.join(';') }, 'test');
+    const cut = await RouterCalls.open(base);
+    try {
+      await node(bad).remove(uid, 1);
+      const match = { path: `^/indexes/${uid}/documents\\?` };
+      await node(bad).fault({ match, do: 'fail-task', times: 1, code: 'internal' });
+      await level(entry, ['1', '2'], as(good), cut);
+      expect((await client.put(uid, [{ id: 1, name: 'newest' }])).status).toBe(202);
+      expect(await listOf(uid, bad)).toEqual(['1']);
+    } finally {
+      await cut.close();
+      await closeBase(base);
+    }
   });
 });

@@ -193,7 +193,6 @@ function assemble(parts: RouterParts) {
       tables,
       inFlight,
       turns,
-      repairs,
       journal,
       traffic,
       bell,

@@ -156,7 +156,8 @@ export class Preparation {
     if (turn === null) return true;
     chosen.turn = null;
     try {
-      return await this.#options.turns.end(turn.request, turn.token, missed, removedAtMs);
+      const done = removedAtMs === undefined ? {} : { removedAtMs };
+      return await this.#options.turns.end(turn.request, turn.token, missed, done);
     } catch (error) {
       this.#options.logger.warn({ problem: messageOf(error) }, 'a turn could not be ended');
       return false;

@@ -6,17 +6,7 @@
  */
 import { locateKey } from '../../core/hashing.ts';
 import { messageOf } from '../../errors.ts';
-import type {
-  Clock,
-  Journal,
-  JournalRef,
-  Logger,
-  RepairLists,
-  Traffic,
-  TurnRequest,
-  Turns,
-  TurnToken,
-} from '../../ports.ts';
+import type { Clock, Journal, JournalRef, Logger, Traffic, TurnRequest, Turns, TurnToken } from '../../ports.ts';
 import type { HeldTurn, OwnerWrite, Sent, TurnOutcome, TurnWork } from '../api.ts';
 import type { Bell } from './bell.ts';
 import { stepOf } from './choice.ts';
@@ -33,7 +23,6 @@ export interface UnderTurnParts {
   readonly tables: Tables;
   readonly inFlight: InFlight;
   readonly turns: Turns;
-  readonly repairs: Pick<RepairLists, 'add'>;
   readonly journal: Journal;
   readonly traffic: Traffic;
   readonly bell: Bell;
@@ -212,14 +201,14 @@ export class UnderTurn {
   }
 
   /**
-   * Without an answer others end it once this registration is gone, and list its ids for every owner. The other ids of the
-   * turn are on no list for it: an owner that was sent nothing of a document has missed nothing of it.
+   * Of the turn's ids only those go on a list that were sent to somebody: of the others nobody has missed anything. Listed
+   * and ended in one call, which the adapter repeats until it is answered: a turn that is kept by a registration that lives
+   * nobody else ends, and its documents could be written no more.
    */
   async #end({ request, token, missed, sent }: Held): Promise<void> {
-    const { turns, repairs, bell, logger } = this.#parts;
+    const { turns, bell, logger } = this.#parts;
     try {
-      if (missed.size > 0 && sent.size > 0) await repairs.add(request.index, request.shard, [...sent], [...missed]);
-      await turns.end(request, token, []);
+      await turns.end(request, token, sent.size === 0 ? [] : [...missed], { sent: [...sent] });
     } catch (error) {
       logger.warn({ problem: messageOf(error) }, 'a turn could not be ended');
     } finally {
