@@ -91,6 +91,7 @@ export interface HeldTurn {
   missed(owner: string): void;
 }
 
+/** `refused`: nothing was done, or somebody else ended the turn meanwhile, so that what was read in it may be old. */
 export type TurnOutcome<T> = { readonly value: T } | { readonly refused: string };
 
 /** `documents`, `filter` and `body` are JSON texts as the client sent them: nothing is parsed and written again. */

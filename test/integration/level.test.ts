@@ -184,6 +184,22 @@ describe('documents are brought level', () => {
     expect(await listOf(uid, bad)).toEqual(['1']);
   });
 
+  it('only under a turn that was theirs to the end: what others have written since counts', async () => {
+    const { entry, uid, good, bad } = await stage();
+    const { redis, turns, repairs } = fleet.base;
+    const result = await level(entry, ['1'], async (copies) => {
+      // As if this process had been frozen for longer than its registration lives.
+      await redis.del('{miroir}:routers');
+      await turns.endDead(uid, 0);
+      await repairs.add(uid, 0, ['1'], [bad]);
+      return as(good)(copies);
+    });
+    expect(result.level.size).toBe(0);
+    expect(result.left.get('1')).toContain('not ours to the end');
+    await untilTrue(async () => (await level(entry, ['1'], as(good))).level.size === 1);
+    await untilTrue(async () => (await client.search(uid)).status === 200);
+  });
+
   it('under a turn that ends although Redis does not answer its end at first', async () => {
     const { entry, uid, good, bad } = await stage();
     const points = ['turn-end', 'repairs-add'].map((name) => `-/script:${name}@before#1=throw`);

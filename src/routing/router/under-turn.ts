@@ -57,24 +57,27 @@ export class UnderTurn {
   }
 
   /**
-   * Takes the turn, does the work, and ends the turn whatever came of it. `refused`: nothing was done. Throws what the
-   * work throws, the signal's reason, and what says that this router serves nothing now.
+   * Takes the turn, does the work, and ends the turn whatever came of it. `refused`: nothing was done, or nothing that came
+   * of it counts. Throws what the work throws, the signal's reason, and what says that this router serves nothing now.
    */
   async run<T>(request: TurnWork, work: (turn: HeldTurn) => Promise<T>): Promise<TurnOutcome<T>> {
     const held = await this.#take(request);
     if (typeof held === 'string') return { refused: held };
     const { snapshot, missed } = held;
+    let isOurs = false;
+    let value: T;
     try {
-      const value = await work({
+      value = await work({
         entry: snapshot.entry,
         owners: held.request.owners.flatMap((id) => snapshot.nodes.get(id) ?? []),
         send: (writes) => this.#send(held, writes),
         missed: (owner) => void missed.add(owner),
       });
-      return { value };
     } finally {
-      await this.#end(held);
+      isOurs = await this.#end(held);
     }
+    // What was read may have been written meanwhile, and be on a list by now.
+    return isOurs ? { value } : { refused: 'the turn was not ours to the end' };
   }
 
   async #take({ index, shard, ids, waitMs, signal, origin }: TurnWork): Promise<Held | string> {
@@ -203,14 +206,15 @@ export class UnderTurn {
   /**
    * Of the turn's ids only those go on a list that were sent to somebody: of the others nobody has missed anything. Listed
    * and ended in one call, which the adapter repeats until it is answered: a turn that is kept by a registration that lives
-   * nobody else ends, and its documents could be written no more.
+   * nobody else ends, and its documents could be written no more. False when it is not known to have been ours to the end.
    */
-  async #end({ request, token, missed, sent }: Held): Promise<void> {
+  async #end({ request, token, missed, sent }: Held): Promise<boolean> {
     const { turns, bell, logger } = this.#parts;
     try {
-      await turns.end(request, token, sent.size === 0 ? [] : [...missed], { sent: [...sent] });
+      return await turns.end(request, token, sent.size === 0 ? [] : [...missed], { sent: [...sent] });
     } catch (error) {
       logger.warn({ problem: messageOf(error) }, 'a turn could not be ended');
+      return false;
     } finally {
       bell.ring(turnBell(request.index, request.shard), NEXT_IN_LINE);
     }
