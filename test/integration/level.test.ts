@@ -4,7 +4,7 @@ import type { IndexEntry } from '../../src/core/routing.ts';
 import { openPermit } from '../../src/nodes/open-permit.ts';
 import type { Copies } from '../../src/reconcile/copies.ts';
 import { type LevelRequest, type Levelled, type Verdict, levelIds } from '../../src/reconcile/level.ts';
-import { closeBase, openBase } from '../../src/service.ts';
+import { type Base, closeBase, openBase } from '../../src/service.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { idsOn, isPending, RouterCalls } from '../support/router-calls.ts';
 import { type NodeSwitches, switchesOf } from '../support/switches.ts';
@@ -138,6 +138,46 @@ describe('documents are brought level', () => {
     await node(target).resume();
     await fleet.untilEnded(id, 20_000);
     expect((await node(target).texts(uid)).get('1')).toContain('as written');
+  });
+
+  it('not once the registration has lapsed on the way to the journal', async () => {
+    const { entry, uid, good, bad } = await stage();
+    const target = ['n1', 'n2', 'n3'].find((id) => id !== good && id !== bad) ?? '';
+    let aheadMs = 0;
+    const { clock, scripts } = fleet.base;
+    const base: Base = {
+      ...fleet.base,
+      clock: { ...clock, now: () => clock.now() + aheadMs },
+      scripts: {
+        ...scripts,
+        async run(name, ...rest) {
+          const answer = await scripts.run(name, ...rest);
+          // The machine sleeps for a minute.
+          if (name === 'journal-append') aheadMs += 60_000;
+          return answer;
+        },
+      },
+    };
+    const frozen = await RouterCalls.open(base);
+    try {
+      await node(target).pause();
+      await fleet.startWorker();
+      const { id } = await fleet.orderMove({ index: uid, target });
+      await fleet.untilMove(id, ({ phase }) => phase === 'DualWriteStarted');
+      await node(bad).remove(uid, 1);
+      const path = `^/indexes/${uid}/documents\\?`;
+      const before = (await node(bad).asked(path)).length;
+      await untilTrue(async () => {
+        const { left } = await level(entry, ['1'], as(good), frozen);
+        return aheadMs > 0 || (left.get('1') ?? '').includes('changes owners');
+      });
+      expect(aheadMs).toBeGreaterThan(0);
+      expect(await node(bad).asked(path)).toHaveLength(before);
+      await node(target).resume();
+      await fleet.untilEnded(id, 20_000);
+    } finally {
+      await frozen.close();
+    }
   });
 
   it('not where a shard has one owner, nor where one of two does not answer', async () => {

@@ -134,6 +134,8 @@ export class UnderTurn {
       const appended = route.state === 'tracking' ? await journal.append(ref, held.session.id, noted) : null;
       if (appended === 'refused') return 'moved';
       try {
+        // Right before sending, in the same turn: what lapsed meanwhile sends nothing (R1).
+        if (!held.session.isLive()) return 'moved';
         this.#attempts += 1;
         const attempt = this.#attempts;
         const results = [...writes].map(async ([owner, write]): Promise<[string, NodeVerdict[]]> => [
