@@ -10,7 +10,7 @@ import type { Duty, DutyResult, DutyRun, Observer, Passes, Records, ShardLook as
 import { type Compared, ShardLook, type ShardLookParts } from './shard-look.ts';
 
 export interface AntiEntropyParts extends ShardLookParts {
-  readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route'>;
+  readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route' | 'sightings'>;
   readonly tombstones: Tombstones;
   readonly passes: Passes;
   readonly observer: Pick<Observer, 'compared'>;

@@ -2,12 +2,13 @@
 import { scalarText, splitKeyed } from '../core/json-text.ts';
 import type { IndexEntry } from '../core/routing.ts';
 import { sameDocument } from '../core/same-document.ts';
+import { lossSince, type Sighting } from '../core/sightings.ts';
 import type { TopologyNode } from '../core/topology.ts';
 import { isMiroirError, messageOf } from '../errors.ts';
 import type { ShardAt } from '../phases/context.ts';
 import { readIds } from '../phases/read-window.ts';
 import { settleWrites } from '../phases/watermark.ts';
-import type { Clock, NodeClient, Nodes, Permit } from '../ports.ts';
+import type { Clock, NodeClient, Nodes, Permit, Records } from '../ports.ts';
 import { hasMiroirRule } from '../routing/fields.ts';
 
 /** Node → the document's text as the node gives it, or null where it has none. */
@@ -29,6 +30,7 @@ export interface OwnersOpened {
 }
 
 export interface CopiesParts {
+  readonly records: Pick<Records, 'sightings'>;
   readonly nodes: Pick<Nodes, 'client'>;
   readonly clock: Clock;
 }
@@ -40,15 +42,19 @@ export interface ShardOf {
 }
 
 async function openOwner(
-  { nodes, clock }: CopiesParts,
+  { nodes, clock }: Pick<CopiesParts, 'nodes' | 'clock'>,
   node: TopologyNode,
   { entry, shard, permit }: ShardOf,
+  seen: Sighting | undefined,
 ): Promise<OpenOwner | string> {
   try {
     const client = nodes.client(node, permit);
     const settings = await client.settings(entry.uid);
     // Wiped, and made anew by the next write: it would say of every document that it is gone.
     if (!hasMiroirRule(settings)) return `index ${entry.uid} is not as it was made: its data is lost`;
+    // Restarted with an older disk a moment ago, and no planner has looked yet: what it has says nothing of what it lost.
+    const loss = seen === undefined ? null : await lossSince(client, entry.uid, seen);
+    if (loss !== null) return `index ${entry.uid} has less than it had: ${loss}`;
     const { embedders } = settings;
     const vectors = typeof embedders === 'object' && embedders !== null && Object.keys(embedders).length > 0;
     const look = { entry, move: { shard, vectors }, settings: { windowBytes: PAGE_BYTES }, permit, clock };
@@ -69,7 +75,8 @@ export async function openOwners(
 ): Promise<OwnersOpened> {
   const open = new Map<string, OpenOwner>();
   const unread = new Map<string, string>();
-  const opened = await Promise.all(owners.map((node) => openOwner(parts, node, at)));
+  const sightings = await parts.records.sightings(at.entry.uid);
+  const opened = await Promise.all(owners.map((node) => openOwner(parts, node, at, sightings.get(node.id)?.sighting)));
   owners.forEach(({ id }, position) => {
     const result = opened[position] ?? '';
     if (typeof result === 'string') unread.set(id, result);

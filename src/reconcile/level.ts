@@ -10,14 +10,20 @@ import type { IndexEntry } from '../core/routing.ts';
 import type { TopologyNode } from '../core/topology.ts';
 import { MoveWaitingError, isMiroirError, messageOf } from '../errors.ts';
 import { watchTasks } from '../phases/task-watch.ts';
-import type { Clock, Nodes, Permit } from '../ports.ts';
+import type { Permit } from '../ports.ts';
 import type { HeldTurn, OwnerWrite, TurnTaker } from '../routing/api.ts';
-import { type Copies, type OpenOwner, type OwnersOpened, isSame, openOwners, readCopies } from './copies.ts';
+import {
+  type Copies,
+  type CopiesParts,
+  type OpenOwner,
+  type OwnersOpened,
+  isSame,
+  openOwners,
+  readCopies,
+} from './copies.ts';
 
-export interface LevelParts {
+export interface LevelParts extends CopiesParts {
   readonly router: TurnTaker;
-  readonly nodes: Pick<Nodes, 'client'>;
-  readonly clock: Clock;
 }
 
 /** What every owner shall have, null for no document; `leave`: nothing is changed, and why. */

@@ -19,7 +19,7 @@ import { LEVEL_IDS_MAX, type LevelParts, type Verdict, levelIds } from './level.
 import type { PacedReads } from './paced-reads.ts';
 
 export interface ShardLookParts extends LevelParts {
-  readonly records: Pick<Records, 'route'>;
+  readonly records: Pick<Records, 'route' | 'sightings'>;
   readonly repairs: Pick<RepairLists, 'scores'>;
   readonly tombstones: Pick<Tombstones, 'known'>;
   readonly reads: PacedReads;

@@ -57,7 +57,7 @@ describe('documents are brought level', () => {
     const { route } = await records.route(entry.uid, 0);
     const owners = all.filter(({ id }) => route.owners.includes(id));
     const permit = openPermit(4_000);
-    return levelIds({ router, nodes, clock }, { entry, shard: 0, owners, ids, decide, permit });
+    return levelIds({ router, records, nodes, clock }, { entry, shard: 0, owners, ids, decide, permit });
   }
 
   const listOf = (uid: string, owner: string): Promise<string[]> =>

@@ -1,4 +1,5 @@
 // What owners missed, worked off: they are the same again within seconds of an owner's return.
+import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type MissedView, status } from '../../src/control/status.ts';
@@ -8,6 +9,7 @@ import { trusted } from '../../src/reconcile/former-owners.ts';
 import { repairListsDuty } from '../../src/reconcile/repair-lists.ts';
 import { openControl, startReconciler } from '../../src/service.ts';
 import { setGauges } from '../../src/telemetry/observer.ts';
+import { backup, killAndReplace, start } from '../support/copies.ts';
 import { runTask, underLease } from '../support/duty-task.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { said } from '../support/observed.ts';
@@ -311,6 +313,22 @@ describe('what an owner missed', () => {
     expect(await asked()).toEqual(['n1']);
     await node(fleet, 'n1').wipe();
     expect(await asked()).toEqual([]);
+  });
+
+  it('is not taken from an owner that was restarted with an older disk before anybody looked', async () => {
+    const { fleet, calls } = await stage(1);
+    const data = await backup(fleet, 'n1');
+    closers.push(() => rm(data, { recursive: true, force: true }));
+    await calls.ended(await calls.put(UID, [{ id: 7, name: 'newer' }]));
+    await fleet.planner.sweep();
+    await killAndReplace(fleet, 'n1', data);
+    await start(fleet, 'n1');
+    await untilTrue(async () => (await calls.put(UID, [{ id: 8, name: 'after' }])).status === 202);
+    // Of an earlier write, as far as anybody knows n1 alone has it.
+    await fleet.base.repairs.add(UID, 0, ['7'], ['n2']);
+    const result = await runOnce(fleet, duty(fleet, calls), `${UID}/0`);
+    expect(result).toMatchObject({ repaired: 0, why: expect.stringContaining('has less than it had') as string });
+    expect((await node(fleet, 'n2').texts(UID)).get('7')).toContain('newer');
   });
 
   it('and only the retiring copy of a move has is taken from it while it is kept', async () => {
