@@ -7,6 +7,8 @@ export interface ClientTaskPart {
   /** The node's own task. */
   readonly taskUid: number;
   readonly shards: readonly number[];
+  /** When documents were sent with it, Redis time; absent where none were, and in records of earlier versions. */
+  readonly stampMs?: number;
 }
 
 /** Stored when the router answers; `outcome` once it is final. */

@@ -55,9 +55,15 @@ export interface MissedBy {
   readonly ids: ReadonlyMap<string, string>;
 }
 
+/**
+ * `missed`: just now. With a stamp: the write that was sent with it, which is over, and found to have failed only now; what
+ * was missed after it counts as later. `unknown`: of a write that nobody was told is written, whoever has it.
+ */
+export type MissedHow = 'missed' | 'unknown' | { readonly stampMs: number };
+
 export interface RepairLists {
-  /** Lists ids that owners missed; `unknown`: of a write that nobody was told is written, whoever has it. */
-  add(index: string, shard: number, ids: TurnIds, owners: readonly string[], how?: 'missed' | 'unknown'): Promise<void>;
+  /** Lists ids that owners missed. */
+  add(index: string, shard: number, ids: TurnIds, owners: readonly string[], how?: MissedHow): Promise<void>;
   size(index: string, shard: number, owner: string): Promise<number>;
   /** Oldest first; `'*'` is the whole shard. */
   list(index: string, shard: number, owner: string, limit: number): Promise<readonly string[]>;

@@ -17,10 +17,13 @@ export const idsText = (ids: TurnIds): string => (ids === 'shard' ? WHOLE : JSON
 export function createRepairLists({ redis, scripts }: { redis: Redis; scripts: Scripts }): RepairLists {
   return {
     async add(index, shard, ids, owners, how = 'missed') {
+      // A turn ends when the time of its stamp has passed: what was missed before lies below this, what is missed next above.
+      const atUs = typeof how === 'object' ? (how.stampMs + 1) * 1_000 : '';
+      const isUnknown = how === 'unknown' ? '1' : '0';
       await scripts.run(
         'repairs-add',
         [keys.repairs(index)],
-        [shard, keys.repair(index, shard, ''), JSON.stringify(owners), idsText(ids), how === 'unknown' ? '1' : '0'],
+        [shard, keys.repair(index, shard, ''), JSON.stringify(owners), idsText(ids), isUnknown, atUs],
       );
     },
     async size(index, shard, owner) {

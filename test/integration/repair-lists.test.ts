@@ -315,6 +315,22 @@ describe('what an owner missed', () => {
     expect(await asked()).toEqual([]);
   });
 
+  it('and failed there only later is older than what the other owner missed meanwhile', async () => {
+    const { fleet, calls } = await stage(1);
+    const match = { path: `^/indexes/${UID}/documents\\?` };
+    await node(fleet, 'n2').fault({ match, do: 'fail-task', times: 1, code: 'internal' });
+    await node(fleet, 'n2').pause();
+    const first = await calls.put(UID, [{ id: 7, name: 'failed on n2' }]);
+    await node(fleet, 'n1').fault({ match, do: 'drop-before', times: 1 });
+    expect((await calls.put(UID, [{ id: 7, name: 'missed by n1' }])).status).toBe(202);
+    await node(fleet, 'n2').resume();
+    await calls.ended(first);
+    await untilTrue(async () => (await fleet.base.repairs.list(UID, 0, 'n2', 10)).includes('7'));
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 1, cleared: 2, left: 0 });
+    await untilLevel(fleet);
+    expect((await node(fleet, 'n1').texts(UID)).get('7')).toContain('missed by n1');
+  });
+
   it('is not taken from an owner that was restarted with an older disk before anybody looked', async () => {
     const { fleet, calls } = await stage(1);
     const data = await backup(fleet, 'n1');

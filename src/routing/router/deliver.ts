@@ -19,6 +19,7 @@ export type Fate =
   | {
       readonly kind: 'written';
       readonly accepted: ReadonlyMap<string, number>;
+      readonly stampMs: number;
       readonly shortGroups: readonly number[];
       /** Before it the write is not over for whoever waits: its stamp may not have passed yet. Never rejects. */
       readonly passed: Promise<void>;
@@ -173,7 +174,7 @@ export class Delivery {
     if (!holds || !isOurs) return { kind: 'again' };
     const groupOf = (node: string): number => snapshot.nodes.get(node)?.group ?? -1;
     const { isReached, shortGroups } = verdictOf(route.owners, new Set(accepted.keys()), groupOf);
-    if (isReached) return { kind: 'written', accepted, shortGroups, passed };
+    if (isReached) return { kind: 'written', accepted, stampMs, shortGroups, passed };
     if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer, isPartial: true };
     return { kind: 'no quorum', why };
   }

@@ -200,6 +200,10 @@ export class TaskBook {
     if (missed.length === 0) return;
     logger.warn({ index: indexUid, task: uid, nodes: missed.map(({ node }) => node) }, 'a write failed on some owners');
     observer.missed(missed.length);
-    await Promise.all(missed.map((one) => repairs.add(indexUid, one.shard, idsOf(one), [one.node])));
+    const add = (one: Missed): Promise<void> => {
+      const how = one.stampMs === undefined ? 'missed' : { stampMs: one.stampMs };
+      return repairs.add(indexUid, one.shard, idsOf(one), [one.node], how);
+    };
+    await Promise.all(missed.map(add));
   }
 }

@@ -33,6 +33,8 @@ export interface Missed {
   readonly node: string;
   readonly taskUid: number;
   readonly shard: number;
+  /** When it was sent (Redis time); absent where nobody noted it. */
+  readonly stampMs?: number;
 }
 
 export interface TaskState {
@@ -94,8 +96,9 @@ export function taskState(
     if (standings.includes('open')) isOpen = true;
     else if (!standings.includes('applied')) isFailed = true;
     else {
-      copies.forEach(({ part }, at) => {
-        if (standings[at] === 'failed') missed.push({ node: part.node, taskUid: part.taskUid, shard });
+      copies.forEach(({ part: { node, taskUid, stampMs } }, at) => {
+        const sent = stampMs === undefined ? {} : { stampMs };
+        if (standings[at] === 'failed') missed.push({ node, taskUid, shard, ...sent });
       });
       // An index that is gone is read from nowhere.
       if (view !== undefined && !isReadable(new Set(copies.map(({ part }) => part.node)), view)) isOpen = true;

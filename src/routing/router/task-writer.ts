@@ -89,11 +89,11 @@ export class TaskWriter {
 
 /** What each node accepted, one task of a node a part. */
 export function taskPartsOf(written: readonly WrittenPart[]): ClientTaskPart[] {
-  const byTask = new Map<string, { node: string; taskUid: number; shards: number[] }>();
-  for (const { part, accepted: tasks } of written) {
+  const byTask = new Map<string, ClientTaskPart & { readonly shards: number[] }>();
+  for (const { part, accepted: tasks, stampMs } of written) {
     for (const [node, taskUid] of tasks) {
       const name = `${taskUid}@${node}`;
-      const one = byTask.get(name) ?? { node, taskUid, shards: [] };
+      const one = byTask.get(name) ?? { node, taskUid, shards: [], stampMs };
       byTask.set(name, one);
       if (!one.shards.includes(part.shard)) one.shards.push(part.shard);
     }

@@ -251,7 +251,7 @@ export class WriteRun {
     switch (fate.kind) {
       case 'written':
         this.#queue.done(pending);
-        this.#written.push({ part, owners: route.owners, accepted: fate.accepted });
+        this.#written.push({ part, owners: route.owners, accepted: fate.accepted, stampMs: fate.stampMs });
         for (const group of fate.shortGroups) this.#shortGroups.add(group);
         this.#passed.push(fate.passed);
         return;

@@ -8,6 +8,8 @@ export interface WrittenPart {
   readonly owners: readonly string[];
   /** Node → its task. */
   readonly accepted: ReadonlyMap<string, number>;
+  /** When it was sent, as its documents say. */
+  readonly stampMs: number;
 }
 
 export type WriteResult =

@@ -411,6 +411,19 @@ describe('a repair list', () => {
     expect(Number((await repairs.scores('books', 0, ['n1'], [])).get('n1')?.whole)).toBe(first + 1);
   });
 
+  it('puts a miss that was seen late before those that came after it, and never below one that is there', async () => {
+    const scoreOf = async (owner: string): Promise<number> =>
+      Number((await repairs.scores('books', 0, [owner], ['a'])).get(owner)?.ids.get('a'));
+    const stampMs = Date.now() - 5_000;
+    await repairs.add('books', 0, ['a'], ['n1']);
+    await repairs.add('books', 0, ['a'], ['n2'], { stampMs });
+    expect(await scoreOf('n2')).toBe((stampMs + 1) * 1_000);
+    expect(await scoreOf('n2')).toBeLessThan(await scoreOf('n1'));
+    const before = await scoreOf('n1');
+    await repairs.add('books', 0, ['a'], ['n1'], { stampMs });
+    expect(await scoreOf('n1')).toBe(before + 1);
+  });
+
   it('takes a turn that died for a write that nobody was told is written, and one that no owner answered', async () => {
     await repairs.add('books', 0, ['a'], ['n2']);
     const turn = await ask('r1', ['a', 'b'], ['n1', 'n2']);

@@ -8,7 +8,8 @@ local REPAIR_MAX = 100000
 local UNKNOWN_BELOW = 1000000000000000
 local function miss_score(before, at, unknown)
   if not unknown then
-    return at
+    -- Told late, or the clock was set back: another miss all the same, and not before the one that is there.
+    return before and tonumber(before) >= tonumber(at) and string.format('%.0f', tonumber(before) + 1) or at
   end
   return string.format('%.0f', before and tonumber(before) + 1 or tonumber(at) - UNKNOWN_BELOW)
 end
