@@ -8,6 +8,7 @@ import { connect, untilReady } from '../../../src/redis/connection.ts';
 import { keys } from '../../../src/redis/keys.ts';
 import { createRepairLists } from '../../../src/redis/repairs.ts';
 import { createScripts } from '../../../src/redis/scripts.ts';
+import { createTombstones } from '../../../src/redis/tombstones.ts';
 import { createTurns } from '../../../src/redis/turns.ts';
 import { said } from '../../support/observed.ts';
 import { startProxy } from '../../support/proxy.ts';
@@ -409,6 +410,18 @@ describe('a repair list', () => {
     await repairs.add('books', 0, 'shard', ['n1'], 'unknown');
     // Of a shard it is the latest of all that was on the list.
     expect(Number((await repairs.scores('books', 0, ['n1'], [])).get('n1')?.whole)).toBe(first + 1);
+  });
+
+  it('leaves in doubt what a delete by filter took that was under way while its shard was settled', async () => {
+    const tombstones = createTombstones({ redis: world.connection, scripts: world.scripts });
+    const stampMs = Date.now() - 1_000;
+    const wanted = request('r1', 'shard');
+    const token = tokenOf(await turns.take(wanted, null));
+    await tombstones.settle('books', 0, stampMs + 100, 0);
+    await turns.end(wanted, token, [], { removedAtMs: stampMs });
+    // Also for who began to compare after it was sent and settles only now.
+    await tombstones.settle('books', 0, stampMs + 200, 0);
+    expect((await tombstones.known('books', 0, [])).doubtMs).toBeGreaterThan(stampMs + 200);
   });
 
   it('puts a miss that was seen late before those that came after it, and never below one that is there', async () => {

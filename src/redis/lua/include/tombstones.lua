@@ -2,16 +2,15 @@
 -- times of each shard of an index, ms: `settled:<shard>`, before which nothing that was deleted is left on any replica, and
 -- `doubt:<shard>`, up to which documents may have been deleted that no tombstone names.
 local function doubt_up_to(marks, shard, at)
-  local settled = tonumber(redis.call('HGET', marks, 'settled:' .. shard) or '0')
-  local doubt = tonumber(redis.call('HGET', marks, 'doubt:' .. shard) or '-1')
-  if tonumber(at) >= settled and tonumber(at) > doubt then
+  if tonumber(at) > tonumber(redis.call('HGET', marks, 'doubt:' .. shard) or '-1') then
     redis.call('HSET', marks, 'doubt:' .. shard, at)
   end
 end
--- `ids` nil: a delete by filter, of nobody knows what.
+-- `ids` nil: a delete by filter, of nobody knows what. In doubt is what was written before it ended: who compared while it
+-- was under way, and settled what began before, may have seen the copies as they were.
 local function keep_tombstones(key, marks, shard, ids, at, most)
   if not ids then
-    doubt_up_to(marks, shard, at)
+    doubt_up_to(marks, shard, now)
     return
   end
   in_chunks(ids, function(from, to)
@@ -26,6 +25,8 @@ local function keep_tombstones(key, marks, shard, ids, at, most)
   if over > 0 then
     local last = redis.call('ZRANGE', key, over - 1, over - 1, 'WITHSCORES')
     redis.call('ZREMRANGEBYRANK', key, 0, over - 1)
-    doubt_up_to(marks, shard, last[2])
+    if tonumber(last[2]) >= tonumber(redis.call('HGET', marks, 'settled:' .. shard) or '0') then
+      doubt_up_to(marks, shard, last[2])
+    end
   end
 end
