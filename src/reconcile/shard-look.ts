@@ -68,8 +68,9 @@ type Seen = ReadonlyMap<string, PageCopies>;
 export class ShardLook {
   readonly #parts: ShardLookParts;
   readonly #shard: ShardToCompare;
-  readonly #left = new Map<string, string>();
-  readonly #tally = { documents: 0, mismatches: 0, repaired: 0 };
+  /** The first of those that were left, and why: there may be as many as the shard has documents. */
+  readonly #some = new Map<string, string>();
+  readonly #tally = { documents: 0, mismatches: 0, repaired: 0, left: 0 };
 
   constructor(parts: ShardLookParts, shard: ShardToCompare) {
     this.#parts = parts;
@@ -82,7 +83,7 @@ export class ShardLook {
     if (typeof open === 'string') throw new NodeUnreachableError(open);
     const isComplete = await this.#windows(open);
     this.#tell();
-    return { isComplete, ...this.#tally, left: this.#left.size };
+    return { isComplete, ...this.#tally };
   }
 
   /** The owners once they have applied what they had accepted, or why they cannot be compared. */
@@ -145,7 +146,7 @@ export class ShardLook {
     const listed = await this.#listed([...found.keys()]);
     let seen: Seen = new Map([...found].filter(([id]) => !this.#leave(id, listed.has(id) ? LISTED : null)));
     for (let round = 1; round <= ROUNDS && seen.size > 0; round += 1) seen = await this.#round(seen);
-    for (const id of seen.keys()) this.#left.set(id, CHANGED);
+    for (const id of seen.keys()) this.#leave(id, CHANGED);
   }
 
   /**
@@ -238,15 +239,17 @@ export class ShardLook {
   }
 
   #leave(id: string, why: string | null): boolean {
-    if (why !== null) this.#left.set(id, why);
-    return why !== null;
+    if (why === null) return false;
+    this.#tally.left += 1;
+    if (this.#some.size < IDS_TOLD) this.#some.set(id, why);
+    return true;
   }
 
   #tell(): void {
-    if (this.#left.size === 0) return;
+    const { left } = this.#tally;
+    if (left === 0) return;
     const { entry, route } = this.#shard;
-    const some = Object.fromEntries([...this.#left].slice(0, IDS_TOLD));
-    const fields = { index: entry.uid, shard: route.shard, documents: this.#left.size, some };
+    const fields = { index: entry.uid, shard: route.shard, documents: left, some: Object.fromEntries(this.#some) };
     this.#parts.logger.warn(fields, 'replicas differ, and were left as they are');
   }
 }
