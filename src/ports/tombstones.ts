@@ -4,6 +4,8 @@ export interface KnownRemovals {
   readonly atMs: ReadonlyMap<string, number>;
   /** Up to this Redis time (ms) documents may have been deleted that nobody knows of; -1: none. */
   readonly doubtMs: number;
+  /** Up to this Redis time (ms) Redis has lost writes, so that a repair list may name the wrong owner; -1: none. */
+  readonly lostMs: number;
 }
 
 /** Kept by the end of a delete's turn (`Turns.end`); of each shard the newest 100,000. */

@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis';
 import type { Timings } from '../core/timing.ts';
 import { RECORD_VERSION } from '../core/version.ts';
 import { InvariantError, LeaseLostError, messageOf } from '../errors.ts';
-import type { Clock, Duty, DutyResult, Failpoint, Leases, Logger, Observer } from '../ports.ts';
+import type { Clock, Duty, DutyResult, Failpoint, Leases, Logger, Observer, Records } from '../ports.ts';
 import { addJobs } from './add.ts';
 import { STALLS_MAX, queueOptions } from './index-run.ts';
 import { DUTIES_QUEUE, QUEUE_PREFIX, SLOW_DUTIES_QUEUE } from './names.ts';
@@ -18,6 +18,7 @@ export interface DutiesOptions {
   readonly connection: Redis;
   readonly duties: readonly Duty[];
   readonly leases: Leases;
+  readonly records: Pick<Records, 'runAccepted'>;
   readonly scopeOf: (duty: string, task: string) => string;
   /** Tasks that this process runs at a time, and as many of slow duties. */
   readonly concurrency: number;
@@ -176,7 +177,9 @@ class QueueDuties implements Duties {
   }
 
   async #task(duty: Duty, task: string, signal: AbortSignal): Promise<DutyResult> {
-    const { leases, scopeOf, clock, observer, logger } = this.#options;
+    const { leases, records, scopeOf, clock, observer, logger } = this.#options;
+    // As movers do: what Redis shows may be older than what was done. A task that is under way ends with its lease.
+    if (!(await records.runAccepted())) return { skipped: 'redis_restarted' };
     const answer = await leases.acquire(scopeOf(duty.name, task));
     // Somebody runs it, or died with it: the next round looks again.
     if ('busy' in answer) return { skipped: 'busy', holder: answer.busy.holder };

@@ -1,7 +1,8 @@
 /**
  * Which copy of a document is the one that all owners shall have, by what each of them is known to have missed. Lists
  * decide before stamps do: an owner that missed nothing has what clients were told, and of those that missed something the
- * one whose last miss came first has the latest of it.
+ * one whose last miss came first has the latest of it. Where Redis has lost writes a list may name the wrong owner (decision
+ * 0016): then lists decide only about documents that were written after that.
  */
 import { missedAcknowledged } from '../core/missed.ts';
 import { newerOf, writtenAtMs } from '../core/survivor.ts';
@@ -18,9 +19,34 @@ export interface Holders {
   readonly former: ReadonlyMap<string, number>;
   /** Id → when it was last deleted through a router (Redis time, ms). */
   readonly removedAtMs?: ReadonlyMap<string, number>;
+  /** Up to this time (Redis time, ms) Redis has lost writes; absent: none that is known. */
+  readonly lostMs?: number;
 }
 
 export function bestCopy(id: string, copies: Copies, holders: Holders): Verdict {
+  const verdict = byLists(id, copies, holders);
+  return 'leave' in verdict || !isOverruled(id, verdict.text, copies, holders)
+    ? verdict
+    : { leave: 'Redis has lost writes: an owner may rightly have it otherwise; write or delete it once more' };
+}
+
+/** Whether an owner may rightly differ from what lists say: what it missed, or what it had made good, is forgotten. */
+function isOverruled(
+  id: string,
+  text: string | null,
+  copies: Copies,
+  { owners, removedAtMs, lostMs = -1 }: Holders,
+): boolean {
+  const atMs = text === null ? (removedAtMs?.get(id) ?? -1) : writtenAtMs(text);
+  return owners.some((owner) => {
+    const copy = copies.get(owner);
+    if (copy === undefined) return false;
+    if (copy === null) return text !== null && atMs <= lostMs;
+    return writtenAtMs(copy) > atMs && writtenAtMs(copy) <= lostMs;
+  });
+}
+
+function byLists(id: string, copies: Copies, holders: Holders): Verdict {
   const { owners, missed } = holders;
   const misses = owners.map((owner) => {
     const by = missed.get(owner);
@@ -28,7 +54,11 @@ export function bestCopy(id: string, copies: Copies, holders: Holders): Verdict 
     return { owner, atUs: score === null ? null : Number(score), isWhole: by?.whole != null };
   });
   const unlisted = misses.filter(({ atUs }) => atUs === null).map(({ owner }) => owner);
-  if (unlisted.length > 0) return ofUnlisted(unlisted, copies);
+  if (unlisted.length > 0) {
+    // A miss of a write that nobody was told is written says nothing: that one may well have it.
+    const lacking = misses.filter(({ atUs }) => atUs !== null && missedAcknowledged(atUs)).map(({ owner }) => owner);
+    return ofUnlisted(unlisted, lacking, copies);
+  }
   const firstUs = Math.min(...misses.map(({ atUs }) => atUs ?? 0));
   // Of a whole shard nobody knows when each document of it was missed; where all have it, it says so itself.
   const isVague = misses.some(({ isWhole }) => isWhole) && owners.every((owner) => copies.get(owner) !== null);
@@ -44,14 +74,18 @@ export function bestCopy(id: string, copies: Copies, holders: Holders): Verdict 
   return missedAcknowledged(firstUs) ? withFormer(id, text, firstUs, copies, holders) : { text };
 }
 
-function ofUnlisted(unlisted: readonly string[], copies: Copies): Verdict {
+function ofUnlisted(unlisted: readonly string[], lacking: readonly string[], copies: Copies): Verdict {
   const texts = unlisted.filter((owner) => copies.has(owner)).map((owner) => copies.get(owner) ?? null);
   const [first] = texts;
   if (first === undefined) return { leave: `only ${unlisted.join(', ')} missed nothing of it, and cannot be read now` };
   // No list says why, so no list says who is right.
-  return texts.every((text) => isSame(text, first))
+  if (!texts.every((text) => isSame(text, first))) return { leave: 'owners that missed nothing of it differ' };
+  const isLater = (copy: string | null): boolean =>
+    first !== null && copy !== null && writtenAtMs(copy) > writtenAtMs(first);
+  const later = lacking.find((owner) => isLater(copies.get(owner) ?? null));
+  return later === undefined
     ? { text: first }
-    : { leave: 'owners that missed nothing of it differ' };
+    : { leave: `${later} is said to have missed a write of it, and has a later one than ${unlisted.join(', ')}` };
 }
 
 /**

@@ -191,8 +191,8 @@ async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly s
     // Under the turn: what is added from here on makes another score, and is not taken off below.
     const missed = await repairs.scores(entry.uid, shard.shard, [...names, ...formerUs.keys()], [...copies.keys()]);
     for (const [owner, by] of missed) for (const [id, score] of by.ids) listed.get(owner)?.set(id, score);
-    const { atMs } = await tombstones.known(entry.uid, shard.shard, [...copies.keys()]);
-    return verdicts(copies, { owners: names, missed, former: formerUs, removedAtMs: atMs });
+    const { atMs: removedAtMs, lostMs } = await tombstones.known(entry.uid, shard.shard, [...copies.keys()]);
+    return verdicts(copies, { owners: names, missed, former: formerUs, removedAtMs, lostMs });
   };
   const { level, left, repaired } = await levelIds(parts, {
     entry,

@@ -22,7 +22,16 @@ export function createRuns({ scripts, lease, runChangeMs, auditMaxEntries }: Run
     async restore(index) {
       const [, ...frozen] = await scripts.run(
         'table-restore',
-        [leaseKey, keys.routing(index), keys.handed, keys.moves, keys.movesEnded, keys.audit, keys.run],
+        [
+          leaseKey,
+          keys.routing(index),
+          keys.handed,
+          keys.moves,
+          keys.movesEnded,
+          keys.audit,
+          keys.run,
+          keys.doubt(index),
+        ],
         [lease.fence, index, auditMaxEntries],
       );
       return frozen.map((text) => parseJson(text, `a frozen shard of ${index}`) as FrozenShard);

@@ -33,7 +33,15 @@ const SOURCES: ReadonlyMap<string, string> = new Map(
 );
 
 /** Scripts that only look; they pass no failpoint. */
-const READS = new Set(['run-accepted', 'leases-observe', 'barrier', 'observations-read', 'turns-held', 'passes-list']);
+const READS = new Set([
+  'run-accepted',
+  'leases-observe',
+  'barrier',
+  'observations-read',
+  'turns-held',
+  'passes-list',
+  'tombstones-known',
+]);
 
 /** A script's refusal: nothing was changed. `reason` is the script's word. */
 export interface Refusal {

@@ -1,34 +1,28 @@
 /** Tombstones: per shard a sorted set of ids by when they were deleted, and per index what is in doubt. */
-import type { Redis } from 'ioredis';
 import type { Tombstones } from '../ports.ts';
-import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import type { Scripts } from './scripts.ts';
 
-/** Ids asked about by one command: well under a millisecond of Redis. */
-const IDS_PER_ASK = 1_000;
+/** Ids asked about by one call: a few milliseconds of Redis at most. */
+const IDS_PER_ASK = 5_000;
 
-export interface TombstonesOptions {
-  readonly redis: Redis;
-  readonly scripts: Scripts;
-}
+/** `inf` stands for all time. */
+const timeOf = (text: string | undefined): number => (text === 'inf' ? Infinity : Number(text ?? '-1'));
 
-export function createTombstones({ redis, scripts }: TombstonesOptions): Tombstones {
+export function createTombstones({ scripts }: { readonly scripts: Scripts }): Tombstones {
   return {
     async known(index, shard, ids) {
-      return reading('tombstones', async () => {
-        const atMs = new Map<string, number>();
-        for (let from = 0; from < ids.length; from += IDS_PER_ASK) {
-          const some = ids.slice(from, from + IDS_PER_ASK);
-          const scores = await redis.zmscore(keys.tombstones(index, shard), ...some);
-          scores.forEach((score, at) => score !== null && atMs.set(some[at] ?? '', Number(score)));
-        }
-        // Afterwards: what fell out in between is in doubt now.
-        const [settled, doubt] = await redis.hmget(keys.doubt(index), `settled:${shard}`, `doubt:${shard}`);
-        // An index from before there were tombstones, until its shard was once found equal.
-        const doubtMs = settled == null ? Infinity : Number(doubt ?? -1);
-        return { atMs, doubtMs };
-      });
+      const atMs = new Map<string, number>();
+      let [doubtMs, lostMs] = [-1, -1];
+      for (let from = 0; from === 0 || from < ids.length; from += IDS_PER_ASK) {
+        const some = ids.slice(from, from + IDS_PER_ASK);
+        const names = [keys.doubt(index), keys.tombstones(index, shard)];
+        const [, doubt, lost, ...times] = await scripts.run('tombstones-known', names, [index, shard, ...some]);
+        times.forEach((time, at) => time !== '' && atMs.set(some[at] ?? '', Number(time)));
+        doubtMs = Math.max(doubtMs, timeOf(doubt));
+        lostMs = Math.max(lostMs, timeOf(lost));
+      }
+      return { atMs, doubtMs, lostMs };
     },
     async settle(index, shard, sinceMs, keepFromMs) {
       await scripts.run(

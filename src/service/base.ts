@@ -61,7 +61,7 @@ export async function openBase(
   const observations = createObservations({ scripts, reportMs: timings.reportMs });
   const turns = createTurns({ scripts, clock: systemClock, entryMs: timings.routerEntryMs });
   const repairs = createRepairLists({ redis, scripts });
-  const tombstones = createTombstones({ redis, scripts });
+  const tombstones = createTombstones({ scripts });
   const passes = createPasses({ redis, scripts });
   const holder = `${hostname()}/${process.pid}`;
   return {

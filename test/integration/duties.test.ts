@@ -5,7 +5,7 @@ import type { Duty, DutyRun } from '../../src/ports.ts';
 import { startDuties, type Duties, type DutiesOptions } from '../../src/queue/duties.ts';
 import { DUTIES_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { connect } from '../../src/redis/connection.ts';
-import { dutyScope } from '../../src/redis/keys.ts';
+import { dutyScope, keys } from '../../src/redis/keys.ts';
 import { openLeases } from '../../src/service.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { observed, said } from '../support/observed.ts';
@@ -117,6 +117,26 @@ describe('duties', () => {
     await held.lease.release(true);
     await untilTrue(() => duty.ran.length > 0);
     watch.stop();
+  });
+
+  it('runs nothing while Redis may show less than was done, until the planner has taken its run up', async () => {
+    const fleet = await makeFleet();
+    const { redis, records } = fleet.base;
+    await fleet.planner.tick();
+    const accepted = (await redis.hget(keys.run, 'accepted')) ?? '';
+    await redis.hset(keys.run, 'accepted', 'another');
+    const queue = openQueue(fleet);
+    const duty = kept(['books/0'], () => Promise.resolve());
+    serve(fleet, duty);
+    const skipped = async (): Promise<boolean> =>
+      (await queue.getCompleted()).some(
+        ({ returnvalue }) => (returnvalue as { skipped?: string }).skipped === 'redis_restarted',
+      );
+    await untilTrue(skipped);
+    expect(duty.ran).toEqual([]);
+    await redis.hset(keys.run, 'accepted', accepted);
+    expect(await records.runAccepted()).toBe(true);
+    await untilTrue(() => duty.ran.length > 0);
   });
 
   it('goes on after a task that fails, and keeps the reason', async () => {

@@ -8,6 +8,7 @@ import { status } from '../../src/control/status.ts';
 import { assertMayAct } from '../../src/phases/may-act.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { openControl, startPlanner } from '../../src/service.ts';
+import { runPass } from '../support/anti-entropy.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { HandMover } from '../support/hand-mover.ts';
 import { RouterCalls } from '../support/router-calls.ts';
@@ -170,6 +171,44 @@ describe('Redis has lost what owners do not depend on', () => {
     expect(await fleet.base.redis.zcard(keys.journal(mover.id))).toBe(0);
     await fleet.startWorker();
     await fleet.untilMove(mover.id, ({ phase }) => phase === 'DualWriteStopped', 30_000);
+  }, 60_000);
+});
+
+describe('Redis has lost a delete that one of two owners missed', () => {
+  it('and nobody brings the document back: it is told of, and left as it is', async () => {
+    const fleet = await startTestFleet({ aof: 'always', nodes: 2, groups: [0, 1] });
+    closers.push(() => fleet.stop());
+    await fleet.createIndex({ documents: [], shards: 1, groups: [0, 1] });
+    await fleet.planner.tick();
+    const router = await RouterCalls.open(fleet.base);
+    closers.push(() => router.close());
+    await router.ended(
+      await router.put(
+        'docs',
+        [1, 2, 3].map((id) => ({ id, name: 'written' })),
+      ),
+    );
+    const older = await snapshot(fleet);
+    const match = { path: '^/indexes/docs/documents' };
+    await switchesOf(nodeOf(fleet, 'n2')).fault({ match, do: 'drop-before', times: 1 });
+    expect((await router.remove('docs', [2])).status).toBe(202);
+    await untilTrue(async () => !(await textsOn(fleet, 'n1')).has('2'));
+    expect(await fleet.base.repairs.size('docs', 0, 'n2')).toBe(1);
+
+    await older.lose();
+    await untilTrue(async () => (await router.search('docs')).status === 200);
+    const { results: early } = await runPass(fleet.base, router.router);
+    expect(early.get('docs/0')).toMatchObject({ repaired: 0, left: 1 });
+    await startPlanning(fleet);
+    await accepted(fleet);
+    expect(await fleet.base.repairs.size('docs', 0, 'n2')).toBe(0);
+    const { results } = await runPass(fleet.base, router.router);
+    expect(results.get('docs/0')).toMatchObject({ mismatches: 1, repaired: 0, left: 1 });
+    expect((await textsOn(fleet, 'n1')).has('2')).toBe(false);
+    // A document that is deleted again, or written, is known again.
+    await router.ended(await router.remove('docs', [2]));
+    const { results: after } = await runPass(fleet.base, router.router);
+    expect(after.get('docs/0')).toMatchObject({ mismatches: 0, left: 0 });
   }, 60_000);
 });
 

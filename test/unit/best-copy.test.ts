@@ -1,7 +1,7 @@
 // Which copy of a document all owners shall have.
 import { describe, expect, it } from 'vitest';
 import type { MissedBy } from '../../src/ports.ts';
-import { bestCopy } from '../../src/reconcile/best-copy.ts';
+import { type Holders, bestCopy } from '../../src/reconcile/best-copy.ts';
 
 const doc = (stamp: number, name = 'a'): string => `{"id":1,"name":"${name}","_miroir_updated_at":${stamp}}`;
 /** A score of a miss at this time (ms), and one of a write that nobody was told is written. */
@@ -23,16 +23,21 @@ const best = (
   copies: Record<string, string | null>,
   lists: Readonly<Record<string, List>>,
   former: [string, string][] = [],
-) =>
-  bestCopy('1', new Map(Object.entries(copies)), {
+  known: Partial<Pick<Holders, 'lostMs'>> & { readonly removedMs?: number } = {},
+) => {
+  const { removedMs, ...times } = known;
+  return bestCopy('1', new Map(Object.entries(copies)), {
     owners: Object.keys(lists),
     missed: missed(lists),
     former: new Map(former.map(([node, us]) => [node, Number(us)])),
+    ...(removedMs === undefined ? {} : { removedAtMs: new Map([['1', removedMs]]) }),
+    ...times,
   });
+};
 
 describe('the best copy', () => {
-  it('is that of an owner that missed nothing, whatever the stamps say', () => {
-    expect(best({ n1: doc(1), n2: doc(9) }, { n1: null, n2: at(1) })).toEqual({ text: doc(1) });
+  it('is that of an owner that missed nothing', () => {
+    expect(best({ n1: doc(9), n2: doc(1) }, { n1: null, n2: at(1) })).toEqual({ text: doc(9) });
     expect(best({ n1: null, n2: doc(9) }, { n1: null, n2: at(1) })).toEqual({ text: null });
     const lists = { n1: null, n2: null, n3: { whole: at(5) } };
     expect(best({ n1: doc(1), n2: doc(1), n3: null }, lists)).toEqual({ text: doc(1) });
@@ -42,6 +47,13 @@ describe('the best copy', () => {
     const owners = { n1: null, n2: null, n3: at(5) };
     expect(best({ n1: doc(1), n2: doc(2), n3: null }, owners)).toHaveProperty('leave');
     expect(best({ n3: doc(2) }, owners)).toHaveProperty('leave');
+  });
+
+  it('is nobody’s where one that is said to have missed a write has a later one', () => {
+    expect(best({ n1: doc(1), n2: doc(9) }, { n1: null, n2: at(1) })).toHaveProperty('leave');
+    expect(best({ n1: doc(1), n2: doc(9) }, { n1: null, n2: { whole: at(1) } })).toHaveProperty('leave');
+    // One that nobody was told is written it may well have.
+    expect(best({ n1: doc(1), n2: doc(9) }, { n1: null, n2: unknownAt(1) })).toEqual({ text: doc(1) });
   });
 
   it('where all missed something is that whose last miss came first: the others missed what it has', () => {
@@ -83,5 +95,28 @@ describe('the best copy', () => {
     expect(best({ n1: doc(stamp(5)) }, lists, left)).toHaveProperty('leave');
     expect(best({ n1: doc(stamp(5)) }, lists, [['n2', at(5)]])).toEqual({ text: doc(stamp(5)) });
     expect(best({ n1: doc(stamp(5)) }, { n1: unknownAt(10) }, left)).toEqual({ text: doc(stamp(5)) });
+  });
+
+  describe('where Redis has lost writes', () => {
+    const loss = { lostMs: stamp(100) };
+    const listed = { n1: null, n2: at(1) };
+
+    it('is not brought to an owner that may rightly lack it, nor deleted where it may rightly be', () => {
+      expect(best({ n1: doc(stamp(5)), n2: null }, listed, [], loss)).toHaveProperty('leave');
+      expect(best({ n1: null, n2: doc(stamp(5)) }, listed, [], loss)).toHaveProperty('leave');
+      const both = { n1: at(1), n2: at(2) };
+      expect(best({ n1: doc(stamp(5)), n2: null }, both, [], loss)).toHaveProperty('leave');
+      expect(best({ n1: doc(stamp(5)), n2: doc(stamp(9)) }, both, [], loss)).toHaveProperty('leave');
+    });
+
+    it('is as ever what was written or deleted since, and what all have', () => {
+      expect(best({ n1: doc(stamp(101)), n2: null }, listed, [], loss)).toEqual({ text: doc(stamp(101)) });
+      expect(best({ n1: doc(stamp(9)), n2: doc(stamp(5)) }, listed, [], loss)).toEqual({ text: doc(stamp(9)) });
+      expect(best({ n1: doc(stamp(5)), n2: doc(stamp(5)) }, listed, [], loss)).toEqual({ text: doc(stamp(5)) });
+      const removed = { ...loss, removedMs: stamp(7) };
+      expect(best({ n1: null, n2: doc(stamp(5)) }, listed, [], removed)).toEqual({ text: null });
+      expect(best({ n1: null, n2: doc(stamp(8)) }, listed, [], removed)).toHaveProperty('leave');
+      expect(best({ n1: null, n2: doc(stamp(101)) }, listed, [], loss)).toEqual({ text: null });
+    });
   });
 });

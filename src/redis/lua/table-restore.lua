@@ -3,15 +3,18 @@
 -- a copy of it as a mover until an operator lets go. So is one that settles, where Redis has lost writes: which documents
 -- still had to be carried over is not known any more. One that was switched after this run was taken up has its whole
 -- journal, unless its own index was handed in. A shard that is tracked or held gets a count that only a full verify closes:
--- the journal may have lost ids.
+-- the journal may have lost ids. Deletes of the lost seconds have left no tombstone, so every shard is in doubt up to now;
+-- and where Redis is known to have lost writes, lists of what owners missed may name the wrong one.
 -- KEYS[1] planner lease, KEYS[2] routing table, KEYS[3] tables handed in, KEYS[4] set of unfinished moves, KEYS[5] ended
--- moves by time, KEYS[6] audit stream, KEYS[7] hash of the run
+-- moves by time, KEYS[6] audit stream, KEYS[7] hash of the run, KEYS[8] what is in doubt in the index
 -- ARGV[1] fence, ARGV[2] index, ARGV[3] audit length
 -- Returns {'ok', JSON {shard, owners, others, move} of a shard that was frozen, ...} or {'refused', ...}
 -- @include fence
 -- @include attempt
 -- @include reverify
 -- @include end-lost
+-- @include chunks
+-- @include tombstones
 local prefix = string.match(KEYS[2], '^(.-):routing:')
 local text = redis.call('HGET', KEYS[3], ARGV[2])
 local handed = text and cjson.decode(text)
@@ -34,6 +37,9 @@ local function may_lack(route)
   local switched = redis.call('HGET', prefix .. ':move:' .. route.moveId, 'switchedAt')
   return not run[3] or tonumber(switched or '0') < tonumber(run[3])
 end
+-- Up to when what Redis shows may lack what was done; nil where this run is taken up and nothing new has come to light.
+local is_accepted = run[2] == string.match(info, 'run_id:(%x+)')
+local lacks_up_to = (handed or not is_accepted) and now or (run[1] == '1' and run[3]) or nil
 local function same(a, b)
   local left, right = { unpack(a) }, { unpack(b) }
   table.sort(left)
@@ -88,6 +94,12 @@ while true do
     break
   end
   local route = cjson.decode(body)
+  if lacks_up_to then
+    doubt_up_to(KEYS[8], shard, lacks_up_to)
+  end
+  if lacks_up_to and run[1] == '1' then
+    raise_mark(KEYS[8], 'lost', shard, lacks_up_to)
+  end
   local known = handed and handed.shards[shard + 1]
   if known and not same(route.owners, known.owners) then
     freeze(shard, route, known.owners)

@@ -6,9 +6,11 @@ local settled = tonumber(redis.call('HGET', KEYS[1], 'settled:' .. ARGV[1]) or '
 if tonumber(ARGV[2]) > settled then
   redis.call('HSET', KEYS[1], 'settled:' .. ARGV[1], ARGV[2])
 end
-local doubt = tonumber(redis.call('HGET', KEYS[1], 'doubt:' .. ARGV[1]) or '-1')
-if doubt < tonumber(ARGV[2]) then
-  redis.call('HDEL', KEYS[1], 'doubt:' .. ARGV[1])
+for _, name in ipairs({ 'doubt:', 'lost:' }) do
+  local mark = tonumber(redis.call('HGET', KEYS[1], name .. ARGV[1]) or '-1')
+  if mark < tonumber(ARGV[2]) then
+    redis.call('HDEL', KEYS[1], name .. ARGV[1])
+  end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[3])
 return { 'ok' }

@@ -6,6 +6,7 @@ import type { Registry, Runs } from '../../../src/ports.ts';
 import { keys } from '../../../src/redis/keys.ts';
 import { createRegistry } from '../../../src/redis/registry.ts';
 import { createRuns } from '../../../src/redis/runs.ts';
+import { createTombstones } from '../../../src/redis/tombstones.ts';
 import { said } from '../../support/observed.ts';
 import { AUDIT_MAX, ENTRY, RUN_CHANGE_MS, type World, makeWorld } from '../../support/records-world.ts';
 import { withRedis } from '../../support/redis.ts';
@@ -110,6 +111,64 @@ describe('a table that is handed in late, when the run is taken up long since', 
     await handIn('books');
     await runs.look();
     expect(await runs.restore('books')).toMatchObject([{ shard: 1 }]);
+  });
+});
+
+describe('what was deleted in the seconds that a run of Redis may have lost', () => {
+  const known = (shard: number) => createTombstones(world).known('books', shard, ['1']);
+
+  it('is in doubt from the restart on, of every shard, until the shard is found equal', async () => {
+    expect(await known(0)).toEqual({ atMs: new Map(), doubtMs: -1, lostMs: -1 });
+    await restarted();
+    // Nobody has looked yet.
+    expect(await known(0)).toMatchObject({ doubtMs: Infinity, lostMs: Infinity });
+    await waitedLongEnough();
+    const beforeMs = Date.now();
+    await runs.restore('books');
+    await runs.accept(false);
+    for (const shard of [0, 5]) {
+      const { doubtMs, lostMs } = await known(shard);
+      expect(doubtMs).toBeGreaterThanOrEqual(beforeMs - 1_000);
+      expect(doubtMs).toBeLessThan(beforeMs + 10_000);
+      expect(lostMs).toBe(-1);
+    }
+    // Restored once more nothing is new.
+    const first = await known(0);
+    await runs.restore('books');
+    expect(await known(0)).toEqual(first);
+    await createTombstones(world).settle('books', 0, Date.now() + 10_000, 0);
+    expect(await known(0)).toMatchObject({ doubtMs: -1 });
+  });
+
+  it('makes lists doubtful, too, where Redis is known to have lost writes: of every index', async () => {
+    await restarted();
+    await waitedLongEnough();
+    await handIn('films');
+    await runs.look();
+    await runs.restore('books');
+    await runs.restore('films');
+    expect(await runs.accept(true)).toBe(true);
+    const { doubtMs, lostMs } = await known(3);
+    expect(lostMs).toBe(doubtMs);
+    expect(lostMs).toBeGreaterThan(0);
+    await createTombstones(world).settle('books', 3, lostMs + 1, 0);
+    expect(await known(3)).toMatchObject({ doubtMs: -1, lostMs: -1 });
+  });
+
+  it('comes to light late: of other indexes up to when the run was taken up, of its own up to now', async () => {
+    await restarted();
+    await waitedLongEnough();
+    await runs.restore('books');
+    expect(await runs.accept(false)).toBe(true);
+    const acceptedMs = Number(await world.connection.hget(keys.run, 'acceptedAt'));
+    await handIn('films');
+    // Its own table is not restored yet.
+    expect(await createTombstones(world).known('films', 0, [])).toMatchObject({ lostMs: Infinity });
+    await runs.look();
+    await runs.restore('books');
+    await runs.restore('films');
+    expect(await known(0)).toMatchObject({ lostMs: acceptedMs });
+    expect((await createTombstones(world).known('films', 0, [])).lostMs).toBeGreaterThanOrEqual(acceptedMs);
   });
 });
 

@@ -1,10 +1,14 @@
--- What is known of deletes, and what is not. `key` is a shard's tombstones, id -> time, ms; the newest stay. `marks` has two
--- times of each shard of an index, ms: `settled:<shard>`, before which nothing that was deleted is left on any replica, and
--- `doubt:<shard>`, up to which documents may have been deleted that no tombstone names.
-local function doubt_up_to(marks, shard, at)
-  if tonumber(at) > tonumber(redis.call('HGET', marks, 'doubt:' .. shard) or '-1') then
-    redis.call('HSET', marks, 'doubt:' .. shard, at)
+-- What is known of deletes, and what is not. `key` is a shard's tombstones, id -> time, ms; the newest stay. `marks` has
+-- times of each shard of an index, ms: `settled:<shard>`, before which nothing that was deleted is left on any replica,
+-- `doubt:<shard>`, up to which documents may have been deleted that no tombstone names, and `lost:<shard>`, up to which
+-- Redis has lost writes, so that lists of what owners missed may name the wrong one.
+local function raise_mark(marks, name, shard, at)
+  if tonumber(at) > tonumber(redis.call('HGET', marks, name .. ':' .. shard) or '-1') then
+    redis.call('HSET', marks, name .. ':' .. shard, at)
   end
+end
+local function doubt_up_to(marks, shard, at)
+  raise_mark(marks, 'doubt', shard, at)
 end
 -- `ids` nil: a delete by filter, of nobody knows what. In doubt is what was written before it ended: who compared while it
 -- was under way, and settled what began before, may have seen the copies as they were.
