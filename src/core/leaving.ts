@@ -22,6 +22,14 @@ export function namedInVain({ owners, readers }: ShardRoute, gone: ReadonlySet<s
   return [...new Set(leaving)];
 }
 
+/**
+ * Whether the shard counts on a copy of the node which it cannot do without just now, or need not do with: a node that has
+ * lost that copy is not taken back as long as one does.
+ */
+export const countsOn = (route: ShardRoute, id: string): boolean =>
+  namedInVain(route, new Set([id])).length > 0 ||
+  (route.state !== 'stable' && route.state !== 'tracking' && route.owners.includes(id));
+
 /** Who of `gone` may leave in the shard's present state. `target`: that of the shard's move, where it is in one. */
 function mayLeave({ state }: ShardRoute, gone: ReadonlySet<string>, target: string | null): ReadonlySet<string> {
   if (state === 'held') return new Set();

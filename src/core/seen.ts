@@ -36,6 +36,10 @@ export function failedBySight(node: TopologyNode, why: string, nowMs: number): T
   });
 }
 
+/** A failed node that is back, and is taken back by us later on: an event for it has been, so none is waited for. */
+export const backLater = (node: TopologyNode, why: string): TopologyNode =>
+  withSeen(node, { ...history(node), why, failed: true });
+
 export const degradedBySight = (node: TopologyNode, why: string): TopologyNode => ({
   ...withSeen(node, { ...history(node), why }),
   state: 'degraded',

@@ -9,21 +9,25 @@ import { findNode, isGone, isReadable } from '../core/topology.ts';
 import { NodeRegressedError, NodeUnreachableError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
-import { doubtOf } from './doubt.ts';
+import { doubtOf, knownLoss } from './doubt.ts';
 import { assertNotRegressed } from './watermark.ts';
 
 /** The source first. */
 const idsOf = ({ source, target }: PhaseContext['move'], route: ShardRoute): string[] =>
   [...new Set([source, ...oldReaders(route)])].filter((id) => id !== target);
 
+/** Whether the source still has what the move has seen there. */
+async function assertSourceIntact(context: PhaseContext, node: NodeClient): Promise<void> {
+  const { move } = context;
+  if (node.node.id !== move.source) return;
+  const floor = Math.max(move.sourceFloor ?? -1, move.gateFloor ?? -1, move.sourceMark ?? -1);
+  await assertNotRegressed(context, node, { created: move.sourceCreated, floor });
+}
+
 /** Why a node that is back is not read; null when it has what it had. */
 async function doubtOfReturned(context: PhaseContext, node: NodeClient): Promise<string | null> {
-  const { move } = context;
   try {
-    if (node.node.id === move.source) {
-      const floor = Math.max(move.sourceFloor ?? -1, move.gateFloor ?? -1, move.sourceMark ?? -1);
-      await assertNotRegressed(context, node, { created: move.sourceCreated, floor });
-    }
+    await assertSourceIntact(context, node);
     return await doubtOf(context, node);
   } catch (error) {
     if (error instanceof NodeUnreachableError || error instanceof NodeRegressedError) return error.message;
@@ -31,12 +35,27 @@ async function doubtOfReturned(context: PhaseContext, node: NodeClient): Promise
   }
 }
 
+/**
+ * The same of one that nobody has taken for failed: it may have lost its data a moment ago, and then what it lacks says
+ * nothing. The source is waited for, another one only stands in for it.
+ */
+async function doubtOfServing(context: PhaseContext, node: NodeClient): Promise<string | null> {
+  try {
+    await assertSourceIntact(context, node);
+    return await knownLoss(context, node);
+  } catch (error) {
+    const isAbsent = error instanceof NodeUnreachableError && node.node.id !== context.move.source;
+    if (isAbsent || error instanceof NodeRegressedError) return error.message;
+    throw error;
+  }
+}
+
 async function mayRead(context: PhaseContext, route: ShardRoute, id: string): Promise<boolean> {
   const { topology, log } = context;
-  if (isReadable(topology, id)) return true;
-  if (findNode(topology, id)?.state !== 'restoring' || !oldReaders(route).includes(id)) return false;
-  const doubt = await doubtOfReturned(context, context.node(id));
-  if (doubt !== null) log.warn({ node: id, doubt }, 'an old owner is back, and is not read');
+  const serves = isReadable(topology, id);
+  if (!serves && (findNode(topology, id)?.state !== 'restoring' || !oldReaders(route).includes(id))) return false;
+  const doubt = await (serves ? doubtOfServing : doubtOfReturned)(context, context.node(id));
+  if (doubt !== null) log.warn({ node: id, doubt }, 'an old owner has less than it had, and is not read');
   return doubt === null;
 }
 

@@ -14,7 +14,7 @@ import { untilSure } from './late-writes.ts';
 import { notLost, oldOwners } from './old-owners.ts';
 import { accepted, settled } from './routes.ts';
 import { differingIds } from './verify.ts';
-import { appliedUpTo, takeWatermark } from './watermark.ts';
+import { appliedUpTo, assertTargetIntact, takeWatermark } from './watermark.ts';
 import { withhold } from './withhold.ts';
 
 /** Entries carried over at a time; a gate leaves fewer. */
@@ -262,6 +262,7 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
   const { read, passed } = settling;
   if (!read.route.owners.includes(move.target)) return settleWithoutTarget(context, read);
   loads.of(move.target).release(move.id);
+  await assertTargetIntact(context, target);
   const owners = await oldOwners(context, read.route);
   const [source = null] = owners;
   if (source === null)
@@ -281,6 +282,7 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
   ]);
   const told = await lastLook(context, source, target, settling, taken);
   if (told.length > 0) await report(context, source, told);
+  await assertTargetIntact(context, target);
   const reply = await writer.advance(move, {
     to: 'DualWriteStopped',
     route: settled(read, move),

@@ -2,6 +2,7 @@
  * The watermark of an index on a node: the uid of its newest task. Once no unfinished task has a uid up to it,
  * everything that was accepted before is finished (docs/protocol.md, "Words").
  */
+import { isGone } from '../core/topology.ts';
 import { MoveWaitingError, NodeRegressedError } from '../errors.ts';
 import type { NodeClient, NodeTask } from '../ports.ts';
 import type { PhaseContext, ShardAt } from './context.ts';
@@ -99,4 +100,16 @@ export async function assertNodesIntact(context: PhaseContext): Promise<void> {
     assertNotRegressed(context, context.node(move.source), { created: move.sourceCreated, floor: move.sourceFloor }),
     assertNotRegressed(context, context.node(move.target), { created: move.targetCreated, floor: move.targetFloor }),
   ]);
+}
+
+/**
+ * While the shard settles. A target that has lost what it was brought gets no readers: they stay on the old owners until the
+ * planner has noticed, and taken it out of the owners where there is another one. Once it has been taken for failed, and is
+ * the only owner, there is nothing more to wait for: the old copy is kept, and an operator may take the move back.
+ */
+export async function assertTargetIntact(context: PhaseContext, target: NodeClient): Promise<void> {
+  const { move, topology } = context;
+  if (isGone(topology, move.target)) return;
+  const floor = Math.max(move.targetFloor ?? -1, move.takenFloor ?? -1, move.gateTargetFloor ?? -1);
+  await assertNotRegressed(context, target, { created: move.targetCreated, floor });
 }

@@ -38,11 +38,26 @@ export class Arrivals {
   /** Asked every second: as long as the move found last is under way, the hundreds of others need not be read. */
   async #isAwaited(nodeId: string): Promise<boolean> {
     const { records } = this.#parts;
+    if (await this.#isOwnerInVain(nodeId)) return true;
     const known = await records.move(this.#bringing.get(nodeId) ?? '');
     if (known !== null && brings(known, nodeId)) return true;
     const next = (await records.unfinishedMoves()).find((move) => brings(move, nodeId));
     if (next === undefined) this.#bringing.delete(nodeId);
     else this.#bringing.set(nodeId, next.id);
     return next !== undefined;
+  }
+
+  /** Whether a shard changes owners that has the node among the old ones, though it is known to have lost what it had. */
+  async #isOwnerInVain(nodeId: string): Promise<boolean> {
+    const { records } = this.#parts;
+    for (const { uid } of await records.indexes()) {
+      if ((await records.sightings(uid)).get(nodeId)?.sighting.lost === undefined) continue;
+      const routes = ((await records.table(uid))?.shards ?? []).filter(
+        ({ state, owners }) => (state === 'held' || state === 'settling') && owners.includes(nodeId),
+      );
+      const moves = await records.moves(routes.flatMap(({ moveId }) => moveId ?? []));
+      if (moves.some(({ target }) => target !== nodeId)) return true;
+    }
+    return false;
   }
 }

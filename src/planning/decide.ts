@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { applyEvent, NODE_REMOVED, nodeIdSchema, parseTopologyEvent, type TopologyEvent } from '../core/events.ts';
 import { assertDrainable, planMoves } from '../core/planner.ts';
+import { backLater } from '../core/seen.ts';
 import { findNode, isLegalTransition, type NodeState, type Topology, type TopologyNode } from '../core/topology.ts';
 import {
   IndexUnknownError,
@@ -19,7 +20,7 @@ import {
 } from '../errors.ts';
 import { inspectSources, type Source } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
-import { sightReturned } from './sightings.ts';
+import { shardOnLost, sightReturned } from './sightings.ts';
 
 export interface Decision {
   /** Null: repeated, the node stays as it is. */
@@ -59,7 +60,16 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
   const node = findNode(topology, event.nodeId);
   if (node === undefined) throw new InvariantError(`${event.type} left no node ${event.nodeId}`);
   if (event.type === 'NodeAdded') await assertAnswers(parts, node);
-  if (event.type === 'NodeRecovered') await sightReturned(parts, node);
+  if (event.type === 'NodeRecovered') {
+    await sightReturned(parts, node);
+    const shard = await shardOnLost(parts, event.nodeId);
+    const failed = findNode(fleet.topology, event.nodeId);
+    if (shard !== null && failed !== undefined) {
+      const reason = `it is back without the copy that shard ${shard} counts on: taken back when that has settled`;
+      parts.logger.warn({ node: event.nodeId, shard }, reason);
+      return { ...about, node: failed.seen?.failed === true ? null : backLater(failed, reason), plan: null };
+    }
+  }
   if (event.type === 'NodeDraining') assertDrainable(fleet.topology, fleet.indexes, event.nodeId);
   const look = (): Promise<void> => inspect(parts, fleet, topology, event);
   // Clients' writes wait for a failed node to leave, and nodes may be slow to answer.

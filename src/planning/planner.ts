@@ -13,7 +13,7 @@ import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { takeUpRun } from './new-run.ts';
 import { finishPlanning, replan } from './replan.ts';
-import { sightNodes } from './sightings.ts';
+import { lostAndBack, shardOnLost, sightNodes } from './sightings.ts';
 import { claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
 /** Times an event is decided anew because somebody changed the topology meanwhile. */
@@ -122,6 +122,7 @@ class LeadingPlanner implements Planner {
       await this.#handle('NodeFailed', { node_id: id }, { told: `${why} to ${observers.join(', ')}`, why, nowMs });
     }
     for (const { id, why, observers } of recovered) {
+      if ((await shardOnLost(this.#parts, id)) !== null) continue;
       logger.warn({ node: id, observers }, 'a node that observers had failed answers them again');
       await this.#handle('NodeRecovered', { node_id: id }, { told: `${why} ${observers.join(', ')}`, why, nowMs });
     }
@@ -149,8 +150,8 @@ class LeadingPlanner implements Planner {
   }
 
   /**
-   * A node that has lost data is restored like one that failed: only so it leaves the shards that have another copy. The
-   * looks themselves hold up no event.
+   * A node that has lost data is restored like one that failed: only so it leaves the shards that have another copy. It is
+   * taken back when it has left them, also those that settle just now. The looks themselves hold up no event.
    */
   async #replaceLost(): Promise<void> {
     const { logger } = this.#parts;
@@ -160,11 +161,13 @@ class LeadingPlanner implements Planner {
       await this.#serial(async () => {
         // By sight: should this process die before the next line, observers bring the node back.
         const word = { told: loss, why: loss, nowMs: this.#parts.clock.now() };
-        const { change } = await this.#handle('NodeFailed', { node_id: id }, word);
-        // Failed by somebody else meanwhile, it is not ours to take back.
-        if (change === 'changed') await this.#handle('NodeRecovered', { node_id: id });
+        await this.#handle('NodeFailed', { node_id: id }, word);
       });
     }
+    // One that an event has failed is not among them: it is not ours to take back.
+    await this.#serial(async () => {
+      for (const id of await lostAndBack(this.#parts)) await this.#handle('NodeRecovered', { node_id: id });
+    });
   }
 
   /** Finishes what was begun: the tables first, since plans read who owns what. */

@@ -4,6 +4,8 @@
  * have another copy, and moves restore them.
  */
 import pLimit from 'p-limit';
+import { answers } from '../core/answers.ts';
+import { countsOn } from '../core/leaving.ts';
 import { isUnchanged, lookAt, lossOf, newestTask, sightingOf, type Newest, type Present } from '../core/sightings.ts';
 import type { NodeState, TopologyNode } from '../core/topology.ts';
 import { isMiroirError } from '../errors.ts';
@@ -132,6 +134,34 @@ export async function sightNodes(parts: PlanningParts): Promise<ReadonlyMap<stri
     }
   }
   return losses;
+}
+
+/**
+ * A shard that still counts on a copy which the node is known to have lost, `<index>/<shard>`: a failed node does not leave
+ * one that is held or settles (`core/leaving.ts`), and taken back meanwhile it would stay its owner. Null where there is none.
+ */
+export async function shardOnLost({ records }: Pick<PlanningParts, 'records'>, id: string): Promise<string | null> {
+  for (const { uid } of await records.indexes()) {
+    if ((await records.sightings(uid)).get(id)?.sighting.lost === undefined) continue;
+    const route = (await records.table(uid))?.shards.find((one) => countsOn(one, id));
+    if (route !== undefined) return `${uid}/${route.shard}`;
+  }
+  return null;
+}
+
+/** Nodes that were failed by sight because they lost data, answer, and may be taken back: nothing counts on that any more. */
+export async function lostAndBack(parts: PlanningParts): Promise<readonly string[]> {
+  const { records } = parts;
+  const lost = new Set<string>();
+  for (const { uid } of await records.indexes())
+    for (const [id, { sighting }] of await records.sightings(uid)) if (sighting.lost !== undefined) lost.add(id);
+  const back: string[] = [];
+  for (const node of (await records.topology()).nodes) {
+    const isOurs = node.state === 'failed' && node.seen?.failed === true && lost.has(node.id);
+    if (isOurs && (await shardOnLost(parts, node.id)) === null && (await answers(brief(parts, node))))
+      back.push(node.id);
+  }
+  return back;
 }
 
 /** A node that says it is back: what it has lost is noted, so that nothing is built on the rest. */

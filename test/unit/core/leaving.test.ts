@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { leave, namedInVain } from '../../../src/core/leaving.ts';
+import { countsOn, leave, namedInVain } from '../../../src/core/leaving.ts';
 import type { ShardRoute } from '../../../src/core/routing.ts';
 
 const route = (change: Partial<ShardRoute>): ShardRoute => ({
@@ -22,6 +22,16 @@ describe('a failed node leaves a shard', () => {
       left: ['n2'],
     });
     expect(namedInVain(route({}), gone('n2', 'n9'))).toEqual(['n2']);
+  });
+
+  it('which counts on its copy where it could do without, and where it changes owners among whom it is', () => {
+    expect(countsOn(route({}), 'n2')).toBe(true);
+    expect(countsOn(route({}), 'n9')).toBe(false);
+    const alone = { owners: ['n1'], readers: ['n1'] };
+    expect(countsOn(route(alone), 'n1')).toBe(false);
+    expect(countsOn(route({ ...alone, state: 'tracking' }), 'n1')).toBe(false);
+    for (const state of ['held', 'settling', 'settled'] as const)
+      expect(countsOn(route({ ...alone, state }), 'n1')).toBe(true);
   });
 
   it('together with others, and after others', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { applyEvent } from '../../../src/core/events.ts';
-import { degradedBySight, failedBySight, FLAP_WINDOW_MS, withoutTrouble } from '../../../src/core/seen.ts';
+import { backLater, degradedBySight, failedBySight, FLAP_WINDOW_MS, withoutTrouble } from '../../../src/core/seen.ts';
 import { topologyOf } from './world.ts';
 
 const node = topologyOf({ n1: 'active' }).nodes[0]!;
@@ -34,6 +34,16 @@ describe('what observers made of a node', () => {
     const topology = { version: 1, nodes: [{ ...failedAt(7), state: 'failed' as const }] };
     const back = applyEvent(topology, { type: 'NodeRecovered', nodeId: 'n1' });
     expect(back.topology.nodes[0]).toEqual({ ...node, state: 'restoring', seen: { failuresAtMs: [7] } });
+  });
+
+  it('brings a node back later that an event has said is back, as if they had failed it', () => {
+    const topology = { version: 1, nodes: [{ ...failedAt(7), state: 'failed' as const }] };
+    const [told] = applyEvent(topology, { type: 'NodeFailed', nodeId: 'n1' }).topology.nodes;
+    expect(backLater(told!, 'its shard settles').seen).toEqual({
+      why: 'its shard settles',
+      failed: true,
+      failuresAtMs: [7],
+    });
   });
 
   it('is not what an event says: a node that is failed by one as well is not theirs to bring back', () => {
