@@ -11,7 +11,7 @@ import type { NodeClient, RouteRead } from '../ports.ts';
 import { passBarrier } from './barrier.ts';
 import type { Phase, PhaseContext } from './context.ts';
 import { shardFilter } from './filters.ts';
-import { assertNoBroadcast, equalizeSettings } from './index-settings.ts';
+import { assertNoBroadcast, equalizeSettings, settingsChange } from './index-settings.ts';
 import { waitForRepair } from './last-holder.ts';
 import { deleteShard } from './leftovers.ts';
 import { isLevelable } from './level.ts';
@@ -56,6 +56,7 @@ async function publish(context: PhaseContext, read: RouteRead): Promise<number> 
   if ('refused' in reply && (reply.refused === 'source_full' || reply.refused === 'target_full')) {
     throw new MoveWaitingError(`${reply.refused}: as many moves as a node may have at a time`, 250);
   }
+  if ('refused' in reply && reply.refused === 'settings') throw settingsChange(move.index);
   return written(reply, 'tracking').route.epoch;
 }
 
@@ -70,7 +71,8 @@ async function facts(
   const { uid } = context.entry;
   // The source's watermark comes first: what is counted and copied after it contains every write before tracking.
   const sourceFloor = await settleWrites(context, source);
-  // Settings that the source had accepted before are applied by now, and may be others than the preflight compared.
+  // None are changed any more. Those the source had accepted before are applied by now, and may be others than the preflight
+  // compared.
   await equalizeSettings(context, source, target);
   const [from, to, targetFloor, documents, vectors] = await Promise.all([
     source.index(uid),

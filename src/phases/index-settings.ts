@@ -7,14 +7,22 @@ import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { sendWrite } from './late-writes.ts';
 
+export const settingsChange = (index: string): MoveWaitingError =>
+  new MoveWaitingError(`settings: those of ${index} are being changed`, 250);
+
+/** What the settings shall be. While they are being changed nodes are not equal yet, and nothing is sent to the target. */
+async function desiredOf({ desired, entry }: PhaseContext): Promise<Settings | null> {
+  const record = await desired.read(entry.uid);
+  if (record.broadcast !== null) throw settingsChange(entry.uid);
+  return record.desired?.settings ?? null;
+}
+
 /**
- * A change of settings is under way: its nodes are not equal yet. No other begins while the move is there
- * (settings-propose.lua), so what this has seen stays until the move has settled.
+ * Before a move begins. A change may still come until its shard is tracked, which is refused while there is one; none comes
+ * after that until the shard has settled (move-start.lua, settings-propose.lua), and the settings are compared once more.
  */
-export async function assertNoBroadcast({ desired, entry }: PhaseContext): Promise<void> {
-  const { broadcast } = await desired.read(entry.uid);
-  if (broadcast === null) return;
-  throw new MoveWaitingError(`settings: those of ${entry.uid} are being changed`, 250);
+export async function assertNoBroadcast(context: PhaseContext): Promise<void> {
+  await desiredOf(context);
 }
 
 /** Whether clients are served some shard of the index from there, so that its settings are theirs to change. */
@@ -24,10 +32,9 @@ async function serves({ records, entry }: PhaseContext, { node }: NodeClient): P
 }
 
 /** What the target has to have: what is desired, or what the source has while nobody has said. */
-async function wantedOf({ desired, entry }: PhaseContext, source: NodeClient): Promise<Settings> {
-  const record = await desired.read(entry.uid);
+async function wantedOf(context: PhaseContext, source: NodeClient): Promise<Settings> {
   // What a node shows of a secret is no secret.
-  return record.desired?.settings ?? withReferences(await source.settings(entry.uid));
+  return (await desiredOf(context)) ?? withReferences(await source.settings(context.entry.uid));
 }
 
 /** Names of settings in which either has what the other has not. */

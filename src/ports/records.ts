@@ -180,7 +180,7 @@ export interface AdvanceRequest {
 }
 
 export type MoveRefusal =
-  'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full' | 'hold_over' | 'counted' | 'journal';
+  'phase' | 'wish' | 'settings' | 'conflict' | 'source_full' | 'target_full' | 'hold_over' | 'counted' | 'journal';
 export interface MoveAccepted {
   /** The shard's route as it stands now; null where it was not changed. */
   readonly route: RouteRead | null;

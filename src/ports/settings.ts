@@ -50,7 +50,7 @@ export interface SettingsRecords {
   list(indexes: readonly string[]): Promise<readonly SettingsRecord[]>;
   /**
    * Begins a broadcast. `base`: what is desired until then, kept where nothing is. Refused while another one is not over,
-   * or while the index has a move before its settling is done.
+   * or while the index has a move that has begun, before its settling is done.
    */
   propose(
     lease: Lease,

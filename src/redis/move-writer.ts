@@ -7,7 +7,17 @@ import { repairName } from './repairs.ts';
 import { parseRoute, routeBody } from './route-text.ts';
 import { type Reply, type Scripts, refusalError } from './scripts.ts';
 
-const HANDLED = new Set(['phase', 'wish', 'conflict', 'source_full', 'target_full', 'hold_over', 'counted', 'journal']);
+const HANDLED = new Set([
+  'phase',
+  'wish',
+  'settings',
+  'conflict',
+  'source_full',
+  'target_full',
+  'hold_over',
+  'counted',
+  'journal',
+]);
 
 function toReply(name: string, shard: number, reply: Reply): MoveReply {
   if ('refused' in reply) {
@@ -56,7 +66,14 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
     async start(move, change) {
       const reply = await scripts.try(
         'move-start',
-        [leaseKey, keys.move(move.id), keys.routing(move.index), ...placeKeys(move), keys.audit],
+        [
+          leaseKey,
+          keys.move(move.id),
+          keys.routing(move.index),
+          ...placeKeys(move),
+          keys.audit,
+          keys.settings(move.index),
+        ],
         [lease.fence, move.id, move.shard, ...routeArgs(change), movesPerNode, auditMaxEntries],
       );
       return toReply('move-start', move.shard, reply);

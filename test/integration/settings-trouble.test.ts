@@ -208,11 +208,48 @@ describe('changes of settings and moves', () => {
     fleet.workers.splice(0);
   }, 40_000);
 
-  it('a change while a move has not settled is refused with 409 and the plan, also by the script alone', async () => {
+  it('a move that waits for a person and has not begun holds up no change, and begins with what came of it', async () => {
+    const { fleet } = scene;
+    await scene.index('idle', 1);
+    const [owner = ''] = (await fleet.base.records.route('idle', 0)).route.owners;
+    const target = owner === 'n1' ? 'n2' : 'n1';
+    await scene.node(target).fault({ match: { path: '^/version$' }, do: 'status', status: 503 });
+    const worker = await fleet.startWorker();
+    const { id } = await fleet.orderMove({ index: 'idle', target });
+    await fleet.untilMove(id, ({ waiting }) => waiting !== null);
+    expect((await scene.changed('idle', { stopWords: ['meanwhile'] })).status).toBe('succeeded');
+    expect(await fleet.base.records.move(id)).toMatchObject({ phase: 'Idle', startedAtMs: null });
+    await scene.node(target).clearFaults();
+    await fleet.moveQueue.promote(await fleet.untilMove(id, () => true));
+    await fleet.untilEnded(id, 20_000);
+    expect((await fleet.client(target).settings('idle'))['stopWords']).toEqual(['meanwhile']);
+    await worker.close();
+    fleet.workers.splice(0);
+  }, 40_000);
+
+  it('a move does not begin while settings are changed, whenever it has looked', async () => {
+    const { fleet } = scene;
+    await scene.index('both', 1);
+    const [owner = ''] = (await fleet.base.records.route('both', 0)).route.owners;
+    const mover = await HandMover.start(fleet, { index: 'both', target: owner === 'n1' ? 'n2' : 'n1' });
+    await scene.node(owner).pause();
+    const change = await scene.change('both', { stopWords: ['a'] });
+    expect(change.status).toBe(202);
+    await expect(mover.track()).rejects.toMatchObject({ reason: expect.stringContaining('settings') as string });
+    expect((await mover.route()).route.state).toBe('stable');
+    await scene.node(owner).resume();
+    expect((await scene.calls.ended(change)).status).toBe('succeeded');
+    await mover.track();
+    expect(await scene.change('both', { stopWords: ['b'] })).toMatchObject({ status: 409 });
+    await mover.stop();
+  });
+
+  it('a change while a move has begun and not settled is refused with 409 and the plan, also by the script alone', async () => {
     const { fleet } = scene;
     await scene.index('held', 1);
     const [owner = ''] = (await fleet.base.records.route('held', 0)).route.owners;
     const mover = await HandMover.start(fleet, { index: 'held', target: owner === 'n1' ? 'n2' : 'n1' });
+    await mover.track();
     const refused = await scene.change('held', { stopWords: ['a'] });
     expect(refused).toMatchObject({ status: 409, body: { code: 'miroir_index_moving' } });
     const move = await fleet.base.records.move(mover.id);
@@ -234,7 +271,6 @@ describe('changes of settings and moves', () => {
     watch.stop();
     expect((await scene.record('held')).broadcast).toBeNull();
     // Settled, the copy that is left serves nobody, so nothing waits for its grace.
-    await mover.track();
     await mover.hold();
     await mover.settle();
     await mover.settled();

@@ -1,9 +1,10 @@
--- Publishes `tracking` for a shard and takes the move's places at both nodes, all or nothing.
+-- Publishes `tracking` for a shard and takes the move's places at both nodes, all or nothing. Not while the index's settings
+-- are being changed: from here on none of them changes any more (settings-propose.lua).
 -- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
--- KEYS[6] audit stream
+-- KEYS[6] audit stream, KEYS[7] settings of the index
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected route, ARGV[5] new route without epoch,
 -- ARGV[6] moves per node, ARGV[7] audit length
--- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'conflict' | 'source_full' | 'target_full', detail}
+-- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'settings' | 'conflict' | 'source_full' | 'target_full', detail}
 -- @include fence
 -- @include run
 -- @include route
@@ -13,6 +14,9 @@ if move[1] ~= 'Idle' or move[2] then
 end
 if move[3] == 'cancel' then
   return refused('wish', '')
+end
+if redis.call('HEXISTS', KEYS[7], 'broadcast') == 1 then
+  return refused('settings', '')
 end
 -- Takes a place and says so, or leaves everything as it was.
 local function enter(places)

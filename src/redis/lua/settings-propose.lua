@@ -1,6 +1,6 @@
 -- Begins a broadcast of an index's settings. Refused while another one is not over, and while the index has a move that
--- has not settled: the two nodes of a move have to have the same settings. A move that is added later waits
--- (src/phases/dual-write-started.ts), since it was not there when this looked.
+-- has begun and not settled: the two nodes of a move have to have the same settings. One that has not begun compares them
+-- when it does, and does not begin while a broadcast is under way (move-start.lua).
 -- KEYS[1] lease, KEYS[2] settings, KEYS[3] routing table, KEYS[4] set of unfinished moves
 -- ARGV[1] fence, ARGV[2] index, ARGV[3] prefix of moves (all of one hash slot), ARGV[4] broadcast id, ARGV[5] broadcast
 -- JSON, ARGV[6] settings desired until now, JSON, ARGV[7] their fingerprint (both kept where none are), ARGV[8] record version
@@ -14,8 +14,8 @@ if redis.call('HEXISTS', KEYS[2], 'broadcast') == 1 then
   return refused('broadcast', '')
 end
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
-  local move = redis.call('HMGET', ARGV[3] .. id, 'move', 'phase')
-  if move[1] and cjson.decode(move[1]).index == ARGV[2] and move[2] ~= 'DualWriteStopped' then
+  local move = redis.call('HMGET', ARGV[3] .. id, 'move', 'phase', 'startedAt')
+  if move[3] and move[2] ~= 'DualWriteStopped' and cjson.decode(move[1]).index == ARGV[2] then
     return refused('moving', id)
   end
 end

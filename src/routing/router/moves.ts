@@ -14,8 +14,12 @@ export async function assertNotMoving(
   if (move !== undefined) throw indexMoving(index, what, move);
 }
 
-/** The shard is settled on its new owners; the copy that is left serves nobody. */
-export const isSettled = ({ phase }: MoveState): boolean => phase === 'DualWriteStopped';
+/**
+ * The settings of the index may change: the move has not begun, and compares them when it does; or its shard is settled on
+ * its new owners, and the copy that is left serves nobody.
+ */
+export const mindsNoSettings = ({ phase, startedAtMs }: MoveState): boolean =>
+  startedAtMs === null || phase === 'DualWriteStopped';
 
 export const indexMoving = (index: string, what: string, move: Pick<MoveState, 'id' | 'planId'>): IndexMovingError =>
   new IndexMovingError(`${what} of index ${index} has to wait: its plan ${move.planId} is not done`, {

@@ -12,7 +12,7 @@ import { nodeError } from '../search/error-answers.ts';
 import { ok } from './answers.ts';
 import { ownersOf } from './index-calls.ts';
 import type { Begun, Broadcasts } from '../settings/broadcasts.ts';
-import { assertNotMoving, indexMoving, isSettled } from './moves.ts';
+import { assertNotMoving, indexMoving, mindsNoSettings } from './moves.ts';
 import type { Registration } from './registration.ts';
 import type { Snapshot, Tables } from './tables.ts';
 import type { TaskWriter } from './task-writer.ts';
@@ -49,7 +49,7 @@ export class SettingsCalls {
   }
 
   /**
-   * `body` null resets. Refused while the index has moves that have not settled, since both nodes of a move must have the
+   * `body` null resets. Refused while the index has moves that have begun and not settled, since both nodes of a move must have the
    * same settings, and while another change is under way. Answered when the nodes have accepted it.
    */
   async change(
@@ -61,7 +61,7 @@ export class SettingsCalls {
     const { records, registration, tasks, broadcasts } = this.#options;
     await registration.sure(signal);
     const snapshot = this.#snapshot(index);
-    await assertNotMoving(records, index, WHAT, isSettled);
+    await assertNotMoving(records, index, WHAT, mindsNoSettings);
     signal.throwIfAborted();
     const change = await this.#change(snapshot, part, body);
     const shown = shownSettings(change);
