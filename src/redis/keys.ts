@@ -32,12 +32,14 @@ export const keys = {
   reverify: (move: string): string => `${PREFIX}:move:${move}:reverify`,
   /** Turns of a shard: records, who claims which id, numbers in order, and those that wait. */
   turns: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}`,
-  turnsPrefix: `${PREFIX}:turns:`,
+  /** Of all shards of an index. */
+  turnsPrefix: (index: string): string => `${PREFIX}:turns:${index}:`,
   turnClaims: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:ids`,
   turnOrder: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:order`,
   turnsWaiting: (index: string, shard: number): string => `${PREFIX}:turns:${index}:${shard}:waiting`,
   /** What one owner of a shard missed, by Redis time (us); `*` is the whole shard. Without an owner: a prefix. */
   repair: (index: string, shard: number, owner: string): string => `${PREFIX}:repair:${index}:${shard}:${owner}`,
+  repairPrefix: (index: string): string => `${PREFIX}:repair:${index}:`,
   /** Set of an index's repair lists, `<shard>:<owner>`. */
   repairs: (index: string): string => `${PREFIX}:repairs:${index}`,
   /** What was deleted from a shard, by Redis time (ms); without a shard: a prefix. */

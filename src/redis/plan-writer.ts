@@ -19,6 +19,13 @@ const SHARDS_PER_SCRIPT = 200;
 
 const nodeText = (node: TopologyNode): string => JSON.stringify({ v: RECORD_VERSION, ...node });
 
+/** What is kept of an index by shard, and goes with it. */
+const prefixesOf = (uid: string): string[] => [
+  keys.repairPrefix(uid),
+  keys.tombstonesPrefix(uid),
+  keys.turnsPrefix(uid),
+];
+
 /** What may be written without a lease: the first topology, and a new index. */
 export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): FleetWriter {
   return {
@@ -29,13 +36,24 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
     async createIndex(topologyVersion, entry: IndexEntry, routes: readonly ShardRoute[], epoch = 0) {
       await scripts.run(
         'index-create',
-        [keys.topology, keys.indexes, keys.routing(entry.uid), keys.audit, keys.deletions, keys.doubt(entry.uid)],
+        [
+          keys.topology,
+          keys.indexes,
+          keys.routing(entry.uid),
+          keys.audit,
+          keys.deletions,
+          keys.doubt(entry.uid),
+          keys.sightings(entry.uid),
+          keys.taskMarks(entry.uid),
+          keys.repairs(entry.uid),
+        ],
         [
           topologyVersion,
           entry.uid,
           JSON.stringify({ v: RECORD_VERSION, ...entry }),
           auditMaxEntries,
           epoch,
+          ...prefixesOf(entry.uid),
           ...routes.map(routeText),
         ],
       );
@@ -62,8 +80,9 @@ export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): Fl
           keys.settings(uid),
           keys.taskMarks(uid),
           keys.doubt(uid),
+          keys.repairs(uid),
         ],
-        [uid, auditMaxEntries, keys.movePrefix, ownMs, keys.tombstonesPrefix(uid)],
+        [uid, auditMaxEntries, keys.movePrefix, ownMs, ...prefixesOf(uid)],
       );
       if (!('refused' in reply)) return parseDeletion(uid, reply.values[1] ?? '');
       if (reply.refused === 'missing') return null;

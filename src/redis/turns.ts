@@ -114,7 +114,7 @@ export function createTurns(options: TurnsOptions): Turns {
       let ended = 0;
       for (let from = 0; from < shards; from += SHARDS_PER_LOOK) {
         const to = Math.min(shards, from + SHARDS_PER_LOOK) - 1;
-        const [, ...held] = await scripts.run('turns-held', [`${keys.turnsPrefix}${index}:`], [from, to]);
+        const [, ...held] = await scripts.run('turns-held', [keys.turnsPrefix(index)], [from, to]);
         for (const shard of held) ended += await endDead(index, Number(shard));
       }
       return ended;

@@ -5,6 +5,7 @@ import { held, settled, settling, stable, tracking } from '../../src/phases/rout
 import type { Acknowledged, Deletion, MoveReply, MoveState } from '../../src/ports.ts';
 import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
 import { keys, rebalanceScope } from '../../src/redis/keys.ts';
+import { createRepairLists } from '../../src/redis/repairs.ts';
 import { AUDIT_MAX, ENTRY, HISTORY_MAX, RUN_CHANGE_MS, type World, makeWorld } from '../support/records-world.ts';
 import { withRedis } from '../support/redis.ts';
 import { untilTrue } from '../support/until.ts';
@@ -498,6 +499,45 @@ describe('deleting an index', () => {
     await world.fleet.toldDeletion(deletion, deletion.nodes);
     await expect(world.fleet.createIndex(1, entry, routes, deletion.epoch - 1)).rejects.toThrow('deleted since');
     await expect(world.fleet.createIndex(1, entry, routes)).rejects.toThrow('deleted since');
+  });
+
+  it('takes along what is kept of it elsewhere, and one of its name inherits nothing that came in between', async () => {
+    const { connection, scripts, fleet } = world;
+    const routes = [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 }] as const;
+    const entry = { ...ENTRY, uid: 'kept', shards: 1 };
+    await fleet.createIndex(1, entry, routes);
+    const lists = createRepairLists({ redis: connection, scripts });
+    const turn = keys.turns('kept', 0);
+    /** As its owners, routers, planner and reconcilers leave it. */
+    const leave = async (): Promise<void> => {
+      await lists.add('kept', 0, ['1', '2'], ['n1', 'n9']);
+      await lists.add('kept', 7, 'shard', ['n2']);
+      await connection.zadd(keys.tombstones('kept', 0), 5, 'gone');
+      await connection.hset(keys.doubt('kept'), 'doubt:0', 5, 'lost:0', 5);
+      await connection.hset(
+        keys.sightings('kept'),
+        'n1',
+        '{"v":1,"created":"then","uid":1,"enqueuedAt":"","lost":"all"}',
+      );
+      await connection.hset(keys.taskMarks('kept'), 'n1', '{"created":"then","uid":1}');
+      await connection.hset(turn, 'next', 3, '3', '{"registration":"r","owners":["n1"],"try":"t"}', 'ids:3', '["1"]');
+      await connection.hset(keys.turnClaims('kept', 0), '1', '3');
+      await connection.zadd(keys.turnOrder('kept', 0), 3, '3');
+    };
+    const found = async (): Promise<string[]> =>
+      (await connection.keys('{miroir}:*'))
+        .filter((key) => /:kept(?::|$)/.test(key) && !key.startsWith('{miroir}:routing:'))
+        .sort();
+    await leave();
+    const deletion = await deleted('kept');
+    expect(await found()).toEqual([turn]);
+    expect(await connection.hgetall(turn)).toEqual({ next: '3' });
+    await leave();
+    await fleet.toldDeletion(deletion, deletion.nodes);
+    await fleet.createIndex(1, entry, routes, deletion.epoch);
+    expect(await found()).toEqual([keys.doubt('kept'), turn].sort());
+    expect(Object.keys(await connection.hgetall(keys.doubt('kept')))).toEqual(['settled:0']);
+    expect(await lists.sizes('kept')).toEqual([]);
   });
 
   it('waits, as a creation does, until the planner has taken up the run of Redis', async () => {

@@ -6,12 +6,13 @@
 -- KEYS[1] index registry, KEYS[2] routing table, KEYS[3] audit stream, KEYS[4] set of unfinished moves
 -- KEYS[5] deletions by index, KEYS[6] sightings of the index: one of that name that comes after it is another one
 -- KEYS[7] topology hash, KEYS[8] settings, KEYS[9] how far the nodes' task lists of it were looked at
--- KEYS[10] what is in doubt in the index
+-- KEYS[10] what is in doubt in the index, KEYS[11] set of its repair lists
 -- ARGV[1] index uid, ARGV[2] audit length, ARGV[3] prefix of moves, ARGV[4] time of the one who deletes (ms),
--- ARGV[5] prefix of the index's tombstones (all of one hash slot)
+-- ARGV[5..7] prefixes of the index's repair lists, tombstones and turns (all of one hash slot)
 -- Returns {'ok', deletion JSON} or {'refused', 'missing' | 'conflict' | 'broadcast', move}
 -- @include clock
 -- @include run
+-- @include forget-index
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return { 'refused', 'missing', '' }
 end
@@ -39,10 +40,9 @@ for i = 1, #fields, 2 do
   end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[6], KEYS[9], KEYS[10])
+forget_index({ KEYS[6], KEYS[9], KEYS[10] }, KEYS[11], { ARGV[5], ARGV[6], ARGV[7] }, #routes)
 for _, field in ipairs(routes) do
   redis.call('HDEL', KEYS[2], field)
-  redis.call('DEL', ARGV[5] .. string.sub(field, 3))
 end
 local version = redis.call('HGET', KEYS[8], 'version')
 redis.call('DEL', KEYS[8])
