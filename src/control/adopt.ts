@@ -101,10 +101,10 @@ async function adopt(
   found: Survey,
   lease: Lease,
 ): Promise<EventOutcome | null> {
-  const { clock, adoptions } = parts;
+  const { clock, passes, adoptions } = parts;
   const { entry, home, others, adoption } = found;
   const reach = (state: AdoptionState): Promise<void> => adoptions.write(lease, uid, { ...adoption, state });
-  const stamp: StampParts = { clock, tag: adoptionTag(uid, lease.fence), signal, stepDocs, onProgress };
+  const stamp: StampParts = { clock, passes, tag: adoptionTag(uid, lease.fence), signal, stepDocs, onProgress };
 
   if (adoption.state === 'begun') {
     await reach('begun');
@@ -159,7 +159,7 @@ async function prepare({ clock, signal }: StampParts, holder: Holder, uid: strin
 }
 
 /** Every shard belongs to home: that is where its documents are. */
-async function register({ records, fleet }: AdoptParts, { entry, home }: Survey): Promise<void> {
+async function register({ records, fleet }: AdoptParts, { entry, home, epoch }: Survey): Promise<void> {
   const owners = [home.node.id];
   const routes = Array.from(
     { length: entry.shards },
@@ -170,14 +170,21 @@ async function register({ records, fleet }: AdoptParts, { entry, home }: Survey)
     if (await isAtHome(records, entry.uid, home.node.id)) return;
     try {
       const { version } = await records.topology();
-      // One of this name that was deleted has left its epoch.
-      const epoch = (await records.table(entry.uid))?.epoch ?? 0;
       return await fleet.createIndex(version, entry, routes, epoch);
     } catch (error) {
-      if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
+      if (!(error instanceof ConflictError)) throw error;
+      if (((await records.table(entry.uid))?.epoch ?? 0) !== epoch) throw deletedSince(entry.uid);
+      if (attempt === TRIES) throw error;
     }
   }
 }
+
+const deletedSince = (uid: string): ConflictError =>
+  new ConflictError(`index ${uid} was created and deleted since its documents were read`, {
+    field: 'index_uid',
+    remedy: 'see what its nodes have now, then run `miroir index adopt` again',
+    details: { index: uid },
+  });
 
 /** What was written directly since the last look. While shards move, a write past the routers is nobody's to make. */
 async function lookAgain({ records }: AdoptParts, stamp: StampParts, { entry, home }: Survey): Promise<void> {

@@ -178,6 +178,41 @@ describe('taking over an index of one node', () => {
     for (const text of texts.values()) expect(text).toMatch(/"title".*"_miroir_slot"/);
   });
 
+  it('stamps by Redis’ time, whatever the clock of the process says', async () => {
+    await add('n1', some(0, 5));
+    const clock = { ...control.clock, now: () => control.clock.now() + 3_600_000 };
+    const beforeMs = await control.passes.nowMs();
+    await adoptIndex({ ...control, clock }, wishOf());
+    const afterMs = await control.passes.nowMs();
+    for (const text of (await textsOn(fleet.client('n1'))).values()) {
+      const stamp = Number(/"_miroir_updated_at":(\d+)/.exec(text)?.[1]);
+      expect(stamp).toBeGreaterThanOrEqual(beforeMs);
+      expect(stamp).toBeLessThanOrEqual(afterMs);
+    }
+  });
+
+  it('registers nothing when an index of that name was created and deleted while documents were read', async () => {
+    await add('n1', some(0, 5));
+    const { redis } = fleet.base;
+    const racing: typeof control.clientUnder = (node, signal) => {
+      const client = control.clientUnder(node, signal);
+      const merge = client.mergeDocuments.bind(client);
+      client.mergeDocuments = async (...args) => {
+        await redis.hincrby(keys.routing('movies'), 'epoch', 2);
+        return merge(...args);
+      };
+      return client;
+    };
+    expect(await refusal(adoptIndex({ ...control, clientUnder: racing }, wishOf()))).toMatchObject({
+      code: 'miroir_conflict',
+      field: 'index_uid',
+      message: expect.stringContaining('created and deleted since'),
+    });
+    expect(await fleet.base.records.index('movies')).toBeNull();
+    await adopt();
+    expect(await fleet.base.records.index('movies')).not.toBeNull();
+  });
+
   it('goes on after a kill in the middle, with the same shard count only', async () => {
     await add('n1', some(0, 50));
     const stop = new AbortController();

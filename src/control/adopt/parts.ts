@@ -1,11 +1,13 @@
 /** What taking an index over works with, and what was asked for. */
 import type { TopologyNode } from '../../core/topology.ts';
-import type { Adoptions, Lease, NodeClient, TaskMarks } from '../../ports.ts';
+import type { Adoptions, Lease, NodeClient, Passes, TaskMarks } from '../../ports.ts';
 import type { ControlParts } from '../parts.ts';
 
 export interface AdoptParts extends ControlParts {
   readonly adoptions: Adoptions;
   readonly marks: TaskMarks;
+  /** Redis' time, which documents are stamped by. */
+  readonly passes: Pick<Passes, 'nowMs'>;
   /** A node's client whose calls end with the signal. */
   clientUnder(this: void, node: TopologyNode, signal: AbortSignal): NodeClient;
   /** The lease of the index's adoption. Throws `ConflictError` while another process has it. */

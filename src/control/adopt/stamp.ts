@@ -1,13 +1,15 @@
 /**
  * Gives documents our fields, in steps that a node takes as one task each: partial updates of nothing but these fields,
  * which leave the rest as it is and a document that was deleted meanwhile deleted. Safe to repeat and beside other
- * writers: the fields follow from the primary key, and a document that is replaced without them is found again.
+ * writers: the fields follow from the primary key, and a document that is replaced without them is found again. When it was
+ * written nobody knows; it counts as written when it is stamped, by Redis' clock, which routers stamp by as well (decision
+ * 0017): a clock of ours that is ahead would let it win over what clients write after it.
  */
 import { locateKey } from '../../core/hashing.ts';
 import { scalarText, splitKeyed } from '../../core/json-text.ts';
 import type { IndexEntry } from '../../core/routing.ts';
 import { ConflictError } from '../../errors.ts';
-import type { Clock, NodeClient } from '../../ports.ts';
+import type { Clock, NodeClient, Passes } from '../../ports.ts';
 import { UNSPLIT_FILTER } from '../../routing/fields.ts';
 import { stampOf } from '../../routing/split.ts';
 import { applied } from '../node-tasks.ts';
@@ -25,6 +27,7 @@ export const AGAIN = 'run `miroir index adopt` again: it goes on where it was';
 
 export interface StampParts {
   readonly clock: Clock;
+  readonly passes: Pick<Passes, 'nowMs'>;
   readonly tag: string;
   readonly signal: AbortSignal;
   readonly stepDocs?: number | undefined;
@@ -33,7 +36,7 @@ export interface StampParts {
 
 /** Until no document is without our fields. Returns how many got them. */
 export async function stampDocuments(parts: StampParts, client: NodeClient, entry: IndexEntry): Promise<number> {
-  const { clock, tag, signal, stepDocs: limit = STEP_DOCS, onProgress } = parts;
+  const { clock, passes, tag, signal, stepDocs: limit = STEP_DOCS, onProgress } = parts;
   const { uid, primaryKey } = entry;
   const wait = { clock, withinMs: TASK_MS, again: AGAIN, signal };
   let stamped = 0;
@@ -48,15 +51,14 @@ export async function stampDocuments(parts: StampParts, client: NodeClient, entr
     inVain = total < fewest ? 0 : inVain + 1;
     fewest = Math.min(fewest, total);
     if (inVain >= STEPS_IN_VAIN) throw stillWritten(client.node.id, uid, total);
-    const stamps = stampsOf(documents.toString('utf8'), entry, clock);
+    const stamps = stampsOf(documents.toString('utf8'), entry, await passes.nowMs());
     await applied(client, await client.mergeDocuments(uid, primaryKey, `[${stamps.join(',')}]`, tag), wait);
     stamped += stamps.length;
   }
 }
 
 /** Each id as the node gives it out, with our fields. */
-function stampsOf(text: string, { primaryKey, shards }: IndexEntry, clock: Clock): string[] {
-  const updatedAtMs = Math.trunc(clock.now());
+function stampsOf(text: string, { primaryKey, shards }: IndexEntry, updatedAtMs: number): string[] {
   const name = JSON.stringify(primaryKey);
   return splitKeyed(text, primaryKey).flatMap(({ field }) => {
     if (field === undefined) return [];

@@ -40,6 +40,8 @@ export interface Holder {
 
 export interface Survey {
   readonly topology: Topology;
+  /** That the name had before any document was read: one of this name that is deleted since has taken them along. */
+  readonly epoch: number;
   readonly entry: IndexEntry;
   readonly adoption: Adoption;
   /** Of a run that was cut off. */
@@ -53,6 +55,7 @@ export interface Survey {
 export async function survey(parts: AdoptParts, wish: AdoptWish): Promise<Survey> {
   const { records } = parts;
   const { uid, keep, signal } = wish;
+  const epoch = (await records.table(uid))?.epoch ?? 0;
   const before = await parts.adoptions.read(uid);
   assertSame(wish, before);
   const { shards = before?.shards ?? SHARDS, replicationFactor = before?.replicationFactor ?? 1 } = wish;
@@ -76,7 +79,7 @@ export async function survey(parts: AdoptParts, wish: AdoptWish): Promise<Survey
   const { groups: chosen } = entry;
   const state = before?.state ?? 'begun';
   const adoption = { state, primaryKey, shards, replicationFactor, groups: chosen, home: home.node.id };
-  return { topology, entry, before, home, others, adoption: { ...adoption, keep: keep ?? before?.keep ?? null } };
+  return { topology, epoch, entry, before, home, others, adoption: { ...adoption, keep: keep ?? before?.keep ?? null } };
 }
 
 /** Documents carry what the first run gave them, so a later one goes on with it. */
