@@ -50,6 +50,8 @@ export interface PhaseContext {
   readonly repairs: RepairLists;
   /** What the settings of the index shall be. */
   readonly desired: Pick<SettingsRecords, 'read'>;
+  /** Notes that a node has the settings of this version, unless they are being changed. */
+  settingsReached(this: void, node: string, version: number): Promise<void>;
   /** An embedder's key by its name. Throws `InvalidInputError` where this process has none. */
   keyOf(this: void, reference: string): string;
   /** A node's client under this lease. Throws `NodeUnknownError` when the topology has no such node. */

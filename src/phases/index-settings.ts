@@ -1,20 +1,21 @@
-/** Settings of the index on both nodes of a move: compared, and given to a target that serves nothing of the index yet. */
+/** Settings of the index on both nodes of a move: compared, and given to a target that serves nothing yet, or was away. */
 import { settingsLacking } from '../core/settings-change.ts';
 import { withKeys, withoutSecrets, withReferences } from '../core/settings-secrets.ts';
 import type { Settings } from '../core/settings-text.ts';
+import { findNode } from '../core/topology.ts';
 import { MoveWaitingError, PreflightError } from '../errors.ts';
-import type { NodeClient } from '../ports.ts';
+import type { NodeClient, SettingsRecord } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
 import { sendWrite } from './late-writes.ts';
 
 export const settingsChange = (index: string): MoveWaitingError =>
   new MoveWaitingError(`settings: those of ${index} are being changed`, 250);
 
-/** What the settings shall be. While they are being changed nodes are not equal yet, and nothing is sent to the target. */
-async function desiredOf({ desired, entry }: PhaseContext): Promise<Settings | null> {
+/** While settings are being changed nodes are not equal yet, and nothing is sent to the target. */
+async function recordOf({ desired, entry }: PhaseContext): Promise<SettingsRecord> {
   const record = await desired.read(entry.uid);
   if (record.broadcast !== null) throw settingsChange(entry.uid);
-  return record.desired?.settings ?? null;
+  return record;
 }
 
 /**
@@ -22,7 +23,7 @@ async function desiredOf({ desired, entry }: PhaseContext): Promise<Settings | n
  * after that until the shard has settled (move-start.lua, settings-propose.lua), and the settings are compared once more.
  */
 export async function assertNoBroadcast(context: PhaseContext): Promise<void> {
-  await desiredOf(context);
+  await recordOf(context);
 }
 
 /** Whether clients are served some shard of the index from there, so that its settings are theirs to change. */
@@ -31,10 +32,15 @@ async function serves({ records, entry }: PhaseContext, { node }: NodeClient): P
   return table?.shards.some(({ owners, readers }) => [...owners, ...readers].includes(node.id)) ?? false;
 }
 
-/** What the target has to have: what is desired, or what the source has while nobody has said. */
-async function wantedOf(context: PhaseContext, source: NodeClient): Promise<Settings> {
-  // What a node shows of a secret is no secret.
-  return (await desiredOf(context)) ?? withReferences(await source.settings(context.entry.uid));
+/**
+ * Whether the target may be given the settings. What it holds and serves nobody is left over from a time when it owned
+ * shards: settings have passed it by since. So they have while it was away, where it is the last owner of some shard: what
+ * is desired by then is brought to it here, before its first document, and not by the next look for drift.
+ */
+async function isOurs(context: PhaseContext, { desired }: SettingsRecord, target: NodeClient): Promise<boolean> {
+  const state = findNode(context.topology, target.node.id)?.state;
+  if (desired !== null && (state === 'restoring' || state === 'joining')) return true;
+  return (await target.count(context.entry.uid)) === 0 || !(await serves(context, target));
 }
 
 /** Names of settings in which either has what the other has not. */
@@ -43,14 +49,28 @@ const differing = (wanted: Settings, found: Settings): string[] => {
   return Object.keys(settingsLacking(a, b));
 };
 
+/** Reads that ask for the present settings are answered by the node from now on. */
+async function noteReached(
+  context: PhaseContext,
+  { version, nodeVersions }: SettingsRecord,
+  id: string,
+): Promise<void> {
+  if ((nodeVersions[id] ?? version) !== version) await context.settingsReached(id, version);
+}
+
 /** Returns when the target has the settings. Throws `PreflightError` where the target's are not ours to change. */
 export async function equalizeSettings(context: PhaseContext, source: NodeClient, target: NodeClient): Promise<void> {
   const { uid } = context.entry;
-  const [wanted, found] = await Promise.all([wantedOf(context, source), target.settings(uid)]);
+  const record = await recordOf(context);
+  const { desired } = record;
+  // What a node shows of a secret is no secret.
+  const [wanted, found] = await Promise.all([
+    desired?.settings ?? source.settings(uid).then(withReferences),
+    target.settings(uid),
+  ]);
   const names = differing(wanted, found);
-  if (names.length === 0) return;
-  // What it holds and serves nobody is left over from a time when it owned shards: settings have passed it by since.
-  if ((await target.count(uid)) > 0 && (await serves(context, target))) {
+  if (names.length === 0) return noteReached(context, record, target.node.id);
+  if (!(await isOurs(context, record, target))) {
     throw new PreflightError(
       `settings of ${uid} differ between ${source.node.id} and ${target.node.id}: ${names.join(', ')}`,
       { remedy: 'make the settings equal on both nodes' },
@@ -60,7 +80,7 @@ export async function equalizeSettings(context: PhaseContext, source: NodeClient
   const sent = await sendWrite(context, target, () => target.updateSettings(uid, lacking));
   const task = await context.tasks(target).ended(sent);
   const left = differing(wanted, await target.settings(uid));
-  if (left.length === 0) return;
+  if (left.length === 0) return noteReached(context, record, target.node.id);
   throw new PreflightError(
     `${target.node.id} did not take the settings ${left.join(', ')} of ${uid}: ${task.error?.message ?? task.status}`,
     { remedy: 'set them by hand: a node shows no secrets of embedders, so those cannot be copied' },

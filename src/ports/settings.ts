@@ -44,7 +44,10 @@ export interface BroadcastEnd {
   readonly outcome: ClientTaskOutcome;
 }
 
-/** Every change but the operator's checks the fence of the lease `settings_broadcast:<index>`. */
+/**
+ * Every change but the operator's checks the fence of its lease: `settings_broadcast:<index>`, and of a stamp also that of a
+ * mover, which no broadcast is beside.
+ */
 export interface SettingsRecords {
   read(index: string): Promise<SettingsRecord>;
   list(indexes: readonly string[]): Promise<readonly SettingsRecord[]>;

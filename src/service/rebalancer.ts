@@ -60,6 +60,9 @@ function phaseWork(
       journal,
       repairs,
       desired: base.settings,
+      async settingsReached(node, version) {
+        await base.settings.stamp(lease, { index: move.index, node, version, present: version });
+      },
       keyOf,
       node(id) {
         const node = topology.nodes.find((one) => one.id === id);

@@ -298,6 +298,42 @@ describe('changes of settings and moves', () => {
   }, 40_000);
 });
 
+describe('a node that was away while settings changed, and still owns shards', () => {
+  it('gets what is desired with the first move into it, and serves reads that ask for that', async () => {
+    const { fleet } = scene;
+    const { records } = fleet.base;
+    await scene.index('away');
+    await scene.calls.ended(
+      await scene.calls.put(
+        'away',
+        Array.from({ length: 60 }, (_, id) => ({ id })),
+      ),
+    );
+    await scene.changed('away', { stopWords: ['before'] });
+    const become = async (state: 'failed' | 'restoring' | 'active'): Promise<void> => {
+      const { version, nodes } = await records.topology();
+      const node = nodes.find(({ id }) => id === 'n2')!;
+      await fleet.planWriter.commitTopology(version, [{ id: 'n2', node: { ...node, state } }], { why: 'a test' });
+    };
+    await become('failed');
+    expect(await scene.changed('away', { stopWords: ['meanwhile'] })).toMatchObject({ status: 'succeeded' });
+    expect((await scene.record('away')).nodeVersions).toMatchObject({ n1: 2, n2: 1 });
+    await become('restoring');
+    const shard = (await records.table('away'))?.shards.find(({ owners }) => owners.includes('n1'))?.shard ?? 0;
+    const worker = await fleet.startWorker();
+    const { id } = await fleet.orderMove({ index: 'away', target: 'n2', shard });
+    const move = await fleet.untilMove(id, ({ phase }) => phase === 'DualWriteStopped', 20_000);
+    expect((await fleet.client('n2').settings('away'))['stopWords']).toEqual(['meanwhile']);
+    expect((await scene.record('away')).nodeVersions).toMatchObject({ n1: 2, n2: 2 });
+    await become('active');
+    await fleet.moveQueue.promote(move);
+    await fleet.untilEnded(id, 20_000);
+    await worker.close();
+    fleet.workers.splice(0);
+    await untilTrue(async () => (await scene.search('away', 2)).status === 200);
+  }, 40_000);
+});
+
 describe('frozen writes and deletion', () => {
   it('an operator lets writes go on', async () => {
     await scene.index('frozen');
