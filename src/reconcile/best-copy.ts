@@ -90,21 +90,24 @@ function ofUnlisted(unlisted: readonly string[], lacking: readonly string[], cop
 
 /**
  * Every owner missed something that was acknowledged: a node that owned the shard then may be the only one that has it. It
- * has nothing of what came after it left, so a document that owners were given since stands.
+ * has nothing of what came after it left, so a document that owners were given since stands, and one that was deleted since
+ * stays deleted.
  */
 function withFormer(
   id: string,
   ownersText: string | null,
   missedUs: number,
   copies: Copies,
-  { former, missed }: Holders,
+  { former, missed, removedAtMs }: Holders,
 ): Verdict {
+  const removedMs = removedAtMs?.get(id) ?? -1;
   let text = ownersText;
   for (const [node, leftUs] of former) {
     if (leftUs < missedUs || missed.get(node)?.ids.has(id) === true) continue;
     const copy = copies.get(node);
     if (copy === undefined)
       return { leave: `every owner missed something of it, ${node} may have it and cannot be read now` };
+    if (copy !== null && writtenAtMs(copy) <= removedMs) continue;
     const isNewer = ownersText !== null && writtenAtMs(ownersText) * 1_000 > missedUs;
     if (copy !== null || !isNewer) text = copy === null ? null : newerOf(text, copy);
   }

@@ -265,6 +265,7 @@ describe('what an owner missed', () => {
     for (const write of [
       () => calls.put(UID, [{ id: 7, name: 'only on n1' }]),
       () => calls.put(UID, [{ id: 9, name: 'older' }]),
+      () => calls.put(UID, [{ id: 10, name: 'deleted after n1' }]),
       () => calls.remove(UID, [8]),
     ]) {
       await node(fleet, 'n2').fault({ match, do: 'drop-before', times: 1 });
@@ -276,6 +277,7 @@ describe('what an owner missed', () => {
     await untilTrue(
       async () => (await calls.put(UID, [{ id: 9, name: 'after n1' }])).headers['x-miroir-degraded'] === undefined,
     );
+    expect((await calls.remove(UID, [10])).status).toBe(202);
     await fleet.planner.handle('NodeRecovered', { node_id: 'n1' });
     await fleet.startWorker();
     const moves = async () => {
@@ -299,6 +301,7 @@ describe('what an owner missed', () => {
     expect(texts.get('7')).toContain('only on n1');
     expect(texts.get('9')).toContain('after n1');
     expect(texts.has('8')).toBe(false);
+    expect(texts.has('10')).toBe(false);
   }, 60_000);
 
   it('is not asked of a node that came back with less than it had', async () => {

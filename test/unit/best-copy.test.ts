@@ -97,6 +97,18 @@ describe('the best copy', () => {
     expect(best({ n1: doc(stamp(5)) }, { n1: unknownAt(10) }, left)).toEqual({ text: doc(stamp(5)) });
   });
 
+  it('is not on a node that owned the shard then, where the document was deleted after it was written there', () => {
+    const lists = { n1: at(10) };
+    const left: [string, string][] = [['n2', at(20)]];
+    const copies = { n1: null, n2: doc(stamp(9)) };
+    expect(best(copies, lists, left, { removedMs: stamp(30) })).toEqual({ text: null });
+    expect(best(copies, lists, left, { removedMs: stamp(9) })).toEqual({ text: null });
+    expect(best(copies, lists, left, { removedMs: stamp(8) })).toEqual({ text: doc(stamp(9)) });
+    // Written again after that.
+    const again = { n1: doc(stamp(40)), n2: doc(stamp(9)) };
+    expect(best(again, lists, left, { removedMs: stamp(30) })).toEqual({ text: doc(stamp(40)) });
+  });
+
   describe('where Redis has lost writes', () => {
     const loss = { lostMs: stamp(100) };
     const listed = { n1: null, n2: at(1) };

@@ -11,12 +11,13 @@ export type Step =
       readonly kind: 'send';
       /** Script call before it is sent: note the ids (R3), raise the count (R6), or look the ids up (R4). */
       readonly journal: 'append' | 'raise' | 'lookUp' | 'none';
-      /** Writes to one id go one after the other (R9). */
+      /** Writes to one id go one after the other (R9), and deletes leave tombstones. */
       readonly turn: boolean;
     };
 
 export function stepOf(route: ShardRoute, kind: PartKind): Step {
-  const turn = route.owners.length > 1 || route.staying === true;
+  // One that left may come back with its copy: what was deleted since has to have a tombstone, which the end of a turn keeps.
+  const turn = route.owners.length > 1 || route.staying === true || route.left !== undefined;
   switch (route.state) {
     case 'held':
       return { kind: 'wait', why: 'held' };

@@ -33,9 +33,10 @@ describe('stepOf', () => {
     expect(stepOf(route(state), 'filter')).toEqual(step);
   });
 
-  it('takes turns where there is more than one owner, or the source stays one', () => {
+  it('takes turns where there is more than one owner, the source stays one, or another may come back', () => {
     expect(stepOf(route('stable', { owners: ['n1', 'n2'] }), 'ids')).toMatchObject({ turn: true });
     expect(stepOf(route('tracking', { staying: true }), 'ids')).toMatchObject({ turn: true });
+    expect(stepOf(route('stable', { left: ['n2'] }), 'ids')).toMatchObject({ turn: true });
   });
 });
 
