@@ -27,6 +27,12 @@ export const DUTY_KEYS = {
     'ms',
     'between two looks for what nothing stands behind: two small requests for each node and index',
   ),
+  orphans_delete_leftovers: key(
+    flag,
+    false,
+    'boolean',
+    'on: documents left over on a node are deleted where every owner is seen to have them, or they were deleted later',
+  ),
   untagged_enabled: key(flag, true, 'boolean', 'off: writes that come to nodes past all routers are not looked for'),
   untagged_interval_ms: key(
     whole(1_000, 86_400_000),

@@ -1,8 +1,9 @@
 /**
  * The duty `orphans`: what no record stands behind any more. Jobs of moves that are over are taken out (a job is a nudge,
  * so nothing is lost with it). Documents on a node that neither owns their shard nor is being given it are counted and
- * told, not deleted: they are never read, a move clears them before it brings the shard there, and the copy of a node
- * that failed may be the only one that has some write.
+ * told: they are never read, a move clears them before it brings the shard there, and the copy of a node that failed may be
+ * the only one that has some write. Those of which that is sure not to be so are deleted where an operator has switched it
+ * on (`leftovers.ts`).
  */
 import { leftoverFilter, shardsAt } from '../core/belonging.ts';
 import { isWaitedFor, type TopologyNode } from '../core/topology.ts';
@@ -15,12 +16,14 @@ export interface OrphansOptions {
   readonly records: Pick<Records, 'topology' | 'indexes' | 'table' | 'unfinishedMoves'>;
   readonly strays: StrayJobs;
   readonly clientOf: (node: TopologyNode, run: DutyRun) => NodeClient;
+  /** Deletes those that nothing is lost with, and says how many; absent: they are told only. */
+  readonly deleteLeftovers?: ((index: string, run: DutyRun) => Promise<number>) | undefined;
   readonly observer: Pick<Observer, 'leftovers'>;
   readonly logger: Logger;
 }
 
 export function orphansDuty(options: OrphansOptions): Duty {
-  const { everyMs, isOn, records, strays, clientOf, observer, logger } = options;
+  const { everyMs, isOn, records, strays, clientOf, deleteLeftovers, observer, logger } = options;
 
   /** Null where the node does not answer, or does not know our fields. */
   const leftoversOn = async (node: TopologyNode, index: string, run: DutyRun): Promise<number | null> => {
@@ -64,7 +67,10 @@ export function orphansDuty(options: OrphansOptions): Duty {
           'documents of shards that the node neither owns nor is being given; nobody reads them',
         );
       }
-      return { jobsRemoved, leftovers };
+      const deleted = leftovers === 0 ? 0 : ((await deleteLeftovers?.(index, run)) ?? 0);
+      if (deleted > 0)
+        logger.info({ index, documents: deleted }, 'left over documents that all owners have were deleted');
+      return { jobsRemoved, leftovers, deleted };
     },
   };
 }

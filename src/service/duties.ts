@@ -2,10 +2,12 @@
 import type { Duty, Leases } from '../ports.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { deletionsDuty } from '../reconcile/deletions.ts';
+import { deleteLeftovers } from '../reconcile/leftovers.ts';
 import { orphansDuty } from '../reconcile/orphans.ts';
 import { repairListsDuty } from '../reconcile/repair-lists.ts';
 import { settingsDuties } from '../reconcile/settings.ts';
 import { untaggedDuty } from '../reconcile/untagged.ts';
+import { rebalanceScope } from '../redis/keys.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
@@ -29,6 +31,9 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     everyMs: parts.config.orphansIntervalMs,
     isOn: parts.config.orphansEnabled,
     strays: createStrayJobs(parts.connection, parts.records),
+    deleteLeftovers: parts.config.orphansDeleteLeftovers
+      ? (index, run) => deleteLeftovers({ ...parts, moversScope: rebalanceScope }, index, run)
+      : undefined,
     clientOf: (node, { lease }) => parts.nodes.client(node, lease),
   }),
   untaggedDuty({
