@@ -1,7 +1,7 @@
 /** `miroir index adopt` */
 import type { Command } from 'commander';
-import { adoptIndex, surveyAdoption } from '../control/adopt.ts';
-import type { AdoptionReport, AdoptProgress, AdoptWish } from '../control/adopt.ts';
+import { adoptIndex, isAdopted, stampPastRouters, surveyAdoption, surveyPastRouters } from '../control/adopt.ts';
+import type { AdoptionReport, AdoptProgress, AdoptWish, PastRouters } from '../control/adopt.ts';
 import { planView } from '../control/plan-view.ts';
 import { globalsOf, untilInterrupted, withControl } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -50,6 +50,14 @@ export function addAdoptCommand(index: Command): void {
 }
 
 async function look(command: Command, wish: AdoptWish): Promise<void> {
+  const past = await withControl(command, async (control) =>
+    (await isAdopted(control, wish.uid)) ? surveyPastRouters(control, wish) : null,
+  );
+  if (past !== null) {
+    showPast(command, past, 'would get our fields');
+    say('the index is registered; nothing was written; do it with --yes');
+    return;
+  }
   const report = await withControl(command, (control) => surveyAdoption(control, wish));
   print(globalsOf(command).output, report, () => nodesText(report));
   notes(report);
@@ -58,6 +66,10 @@ async function look(command: Command, wish: AdoptWish): Promise<void> {
 
 async function take(command: Command, wish: AdoptWish): Promise<void> {
   await withControl(command, async (control) => {
+    if (await isAdopted(control, wish.uid)) {
+      showPast(command, await stampPastRouters(control, { ...wish, onProgress: progressLines() }), 'got our fields');
+      return;
+    }
     const { report, outcome } = await adoptIndex(control, { ...wish, onProgress: progressLines() });
     notes(report);
     if (outcome === null) say('registered; no planner has answered yet, it is planned when one runs');
@@ -79,6 +91,15 @@ async function take(command: Command, wish: AdoptWish): Promise<void> {
       ),
     );
   });
+}
+
+function showPast(command: Command, past: readonly PastRouters[], owned: string): void {
+  print(globalsOf(command).output, past, () =>
+    tableText(
+      ['node', `of its shards: ${owned}`, 'of other shards: left', 'such as'],
+      past.map((one) => [one.node, one.owned, one.others, one.listed.join(', ') || null]),
+    ),
+  );
 }
 
 const nodesText = ({ nodes, primaryKey, home }: AdoptionReport): string =>

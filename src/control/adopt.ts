@@ -16,6 +16,7 @@ import { applied } from './node-tasks.ts';
 import { sendEvent } from './nodes.ts';
 import { differingSettings } from '../core/settings-text.ts';
 
+export { isAdopted, type PastRouters, stampPastRouters, surveyPastRouters } from './adopt/registered.ts';
 export type { AdoptParts, AdoptProgress, AdoptWish, HeldAdoption } from './adopt/parts.ts';
 
 /** A node may come or go while the index is registered. */
@@ -101,10 +102,10 @@ async function adopt(
   found: Survey,
   lease: Lease,
 ): Promise<EventOutcome | null> {
-  const { clock, passes, adoptions } = parts;
+  const { clock, redisNowMs, adoptions } = parts;
   const { entry, home, others, adoption } = found;
   const reach = (state: AdoptionState): Promise<void> => adoptions.write(lease, uid, { ...adoption, state });
-  const stamp: StampParts = { clock, passes, tag: adoptionTag(uid, lease.fence), signal, stepDocs, onProgress };
+  const stamp: StampParts = { clock, redisNowMs, tag: adoptionTag(uid, lease.fence), signal, stepDocs, onProgress };
 
   if (adoption.state === 'begun') {
     await reach('begun');

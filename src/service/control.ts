@@ -51,7 +51,17 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     clientUnder: (node, signal) => nodes.client(node, openPermit(REQUEST_MS, signal)),
     adoptions: createAdoptions(base),
     marks: createTaskMarks(base),
-    holdAdoption: (index) => holdAdoption(base, index),
+    redisNowMs: () => passes.nowMs(),
+    holdAdoption: (index) =>
+      hold(base, adoptionScope(index), (holder) => ({
+        what: `index ${index} is being taken over by ${holder}`,
+        remedy: 'wait until that run has ended; one that was killed gives way by itself within half a minute',
+      })),
+    holdMoves: (index) =>
+      hold(base, rebalanceScope(index), (holder) => ({
+        what: `shards of index ${index} are being moved by ${holder}`,
+        remedy: 'wait until its moves have ended: `miroir status`',
+      })),
     holderOf: (index) => scopeHolder(rebalanceScope(index)),
     scopeHolder,
     redisHealth: createRedisHealth(redis),
@@ -77,14 +87,19 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
 }
 
 /** Resolves when acting is allowed: after a run that was killed that takes as long as its lease. */
-async function holdAdoption(base: Base, index: string): Promise<HeldAdoption> {
+async function hold(
+  base: Base,
+  scope: string,
+  busy: (holder: string) => { readonly what: string; readonly remedy: string },
+): Promise<HeldAdoption> {
   const { watch, leases } = openLeases(base);
   try {
-    const answer = await leases.acquire(adoptionScope(index));
+    const answer = await leases.acquire(scope);
     if ('busy' in answer) {
-      throw new ConflictError(`index ${index} is being taken over by ${answer.busy.holder}`, {
+      const { what, remedy } = busy(answer.busy.holder);
+      throw new ConflictError(what, {
         field: 'index_uid',
-        remedy: 'wait until that run has ended; one that was killed gives way by itself within half a minute',
+        remedy,
         details: { holder: answer.busy.holder, remainingMs: answer.busy.remainingMs },
       });
     }

@@ -2,7 +2,13 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { adoptIndex, surveyAdoption, type AdoptWish } from '../../src/control/adopt.ts';
+import {
+  adoptIndex,
+  stampPastRouters,
+  surveyAdoption,
+  surveyPastRouters,
+  type AdoptWish,
+} from '../../src/control/adopt.ts';
 import { canonicalDocument } from '../../src/core/canonical.ts';
 import { locateKey } from '../../src/core/hashing.ts';
 import { isMiroirError } from '../../src/errors.ts';
@@ -181,9 +187,9 @@ describe('taking over an index of one node', () => {
   it('stamps by Redis’ time, whatever the clock of the process says', async () => {
     await add('n1', some(0, 5));
     const clock = { ...control.clock, now: () => control.clock.now() + 3_600_000 };
-    const beforeMs = await control.passes.nowMs();
+    const beforeMs = await control.redisNowMs();
     await adoptIndex({ ...control, clock }, wishOf());
-    const afterMs = await control.passes.nowMs();
+    const afterMs = await control.redisNowMs();
     for (const text of (await textsOn(fleet.client('n1'))).values()) {
       const stamp = Number(/"_miroir_updated_at":(\d+)/.exec(text)?.[1]);
       expect(stamp).toBeGreaterThanOrEqual(beforeMs);
@@ -198,7 +204,7 @@ describe('taking over an index of one node', () => {
       const client = control.clientUnder(node, signal);
       const merge = client.mergeDocuments.bind(client);
       client.mergeDocuments = async (...args) => {
-        await redis.hincrby(keys.routing('movies'), 'epoch', 2);
+        await redis.hset(keys.routing('movies'), 'v', 1, 'epoch', 2);
         return merge(...args);
       };
       return client;
@@ -262,6 +268,67 @@ describe('a run that was cut off behind registering', () => {
     },
     60_000,
   );
+});
+
+describe('documents that came to a node past the routers, of an index that is registered', () => {
+  /** Spread over three nodes; and where a new document belongs, and does not. */
+  async function spread() {
+    running.push(await startRebalancer(fleet.config));
+    await add('n1', some(0, 40));
+    await adopt();
+    await untilSpread();
+    const table = await fleet.base.records.table('movies');
+    const ownerOf = (id: string): string => table?.shards[locateKey(id, 8).shard]?.owners[0] ?? '';
+    const ids = Array.from({ length: 40 }, (_, at) => String(1_000 + at));
+    const own = ids.filter((id) => ownerOf(id) === 'n1').slice(0, 5);
+    const foreign = ids.filter((id) => ownerOf(id) !== 'n1').slice(0, 3);
+    await untilTrue(async () => (await control.holderOf('movies')) === null);
+    await add(
+      'n1',
+      [...own, ...foreign].map((id) => `{"id":${id},"title":"direct ${id}","real":1.0}`),
+    );
+    return { own, foreign };
+  }
+  const onlyUid: AdoptWish = { uid: 'movies', signal: NEVER };
+
+  it('get our fields where their node owns them, and are read; others are listed and stay', async () => {
+    const { own, foreign } = await spread();
+    const mine = { node: 'n1', owned: 5, others: 3, listed: foreign };
+    expect(await surveyPastRouters(control, onlyUid)).toContainEqual(mine);
+    expect((await searched()).filter((title) => title.startsWith('direct'))).toEqual([]);
+    expect(await stampPastRouters(control, { ...onlyUid, stepDocs: 2 })).toContainEqual(mine);
+    expect((await searched()).filter((title) => title.startsWith('direct'))).toEqual(own.map((id) => `direct ${id}`));
+    const texts = await textsOn(fleet.client('n1'));
+    for (const id of own) expect(texts.get(id)).toMatch(/(?=.*"real":1\.0).*"_miroir_slot"/);
+    for (const id of foreign) expect(texts.get(id)).not.toContain('_miroir');
+    const again = await miroir(['index', 'adopt', 'movies', '--yes', '-o', 'json']);
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.out)).toContainEqual({ ...mine, owned: 0 });
+    const looked = await miroir(['index', 'adopt', 'movies']);
+    expect(looked).toMatchObject({ code: 0, talk: expect.stringContaining('nothing was written') });
+    expect(looked.out).toContain(foreign.join(', '));
+  }, 60_000);
+
+  it('stay as they are while a mover acts or the index has moves; what is fixed cannot be chosen', async () => {
+    await spread();
+    const mover = await control.holdMoves('movies');
+    expect(await refusal(stampPastRouters(control, onlyUid))).toMatchObject({
+      code: 'miroir_conflict',
+      field: 'index_uid',
+    });
+    await mover.release(true);
+    expect(await refusal(stampPastRouters(control, wishOf()))).toMatchObject({
+      code: 'miroir_invalid_input',
+      field: 'shards',
+    });
+    await running.splice(0)[0]?.close();
+    await fleet.send('NodeDraining', { node_id: 'n2' });
+    expect(await refusal(stampPastRouters(control, onlyUid))).toMatchObject({
+      code: 'miroir_conflict',
+      message: expect.stringContaining('has moves'),
+    });
+    expect(await fleet.client('n1').count('movies', '_miroir_slot NOT EXISTS')).toBe(8);
+  }, 60_000);
 });
 
 interface Ended {

@@ -10,10 +10,17 @@ export async function* pagesOf(
   client: NodeClient,
   index: string,
   fields?: readonly string[],
+  filter?: string,
 ): AsyncGenerator<string, void> {
   let limit = PAGE_DOCS;
   for (let offset = 0; ;) {
-    const asked = { offset, limit, maxBytes: PAGE_BYTES, ...(fields === undefined ? {} : { fields }) };
+    const asked = {
+      offset,
+      limit,
+      maxBytes: PAGE_BYTES,
+      ...(fields === undefined ? {} : { fields }),
+      ...(filter === undefined ? {} : { filter }),
+    };
     try {
       const { total, documents } = await client.page(index, asked);
       yield documents.toString('utf8');

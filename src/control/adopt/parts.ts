@@ -1,17 +1,19 @@
 /** What taking an index over works with, and what was asked for. */
 import type { TopologyNode } from '../../core/topology.ts';
-import type { Adoptions, Lease, NodeClient, Passes, TaskMarks } from '../../ports.ts';
+import type { Adoptions, Lease, NodeClient, TaskMarks } from '../../ports.ts';
 import type { ControlParts } from '../parts.ts';
 
 export interface AdoptParts extends ControlParts {
   readonly adoptions: Adoptions;
   readonly marks: TaskMarks;
   /** Redis' time, which documents are stamped by. */
-  readonly passes: Pick<Passes, 'nowMs'>;
+  redisNowMs(this: void): Promise<number>;
   /** A node's client whose calls end with the signal. */
   clientUnder(this: void, node: TopologyNode, signal: AbortSignal): NodeClient;
   /** The lease of the index's adoption. Throws `ConflictError` while another process has it. */
   holdAdoption(this: void, index: string): Promise<HeldAdoption>;
+  /** The lease under which movers act on the index. Throws `ConflictError` while one of them has it. */
+  holdMoves(this: void, index: string): Promise<HeldAdoption>;
 }
 
 export interface HeldAdoption {

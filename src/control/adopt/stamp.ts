@@ -9,7 +9,7 @@ import { locateKey } from '../../core/hashing.ts';
 import { scalarText, splitKeyed } from '../../core/json-text.ts';
 import type { IndexEntry } from '../../core/routing.ts';
 import { ConflictError } from '../../errors.ts';
-import type { Clock, NodeClient, Passes } from '../../ports.ts';
+import type { Clock, NodeClient } from '../../ports.ts';
 import { UNSPLIT_FILTER } from '../../routing/fields.ts';
 import { stampOf } from '../../routing/split.ts';
 import { applied } from '../node-tasks.ts';
@@ -27,44 +27,70 @@ export const AGAIN = 'run `miroir index adopt` again: it goes on where it was';
 
 export interface StampParts {
   readonly clock: Clock;
-  readonly passes: Pick<Passes, 'nowMs'>;
+  redisNowMs(this: void): Promise<number>;
   readonly tag: string;
   readonly signal: AbortSignal;
   readonly stepDocs?: number | undefined;
   readonly onProgress?: ((progress: AdoptProgress) => void) | undefined;
 }
 
-/** Until no document is without our fields. Returns how many got them. */
-export async function stampDocuments(parts: StampParts, client: NodeClient, entry: IndexEntry): Promise<number> {
-  const { clock, passes, tag, signal, stepDocs: limit = STEP_DOCS, onProgress } = parts;
+/** Whose documents are stamped, and what is told of the others, which stay as they are. */
+export interface StampChoice {
+  owns(this: void, shard: number): boolean;
+  passedBy(this: void, ids: readonly string[]): void;
+}
+const ALL: StampChoice = { owns: () => true, passedBy: () => undefined };
+
+/** Until no document that is chosen is without our fields. Returns how many got them. */
+export async function stampDocuments(
+  parts: StampParts,
+  client: NodeClient,
+  entry: IndexEntry,
+  choice: StampChoice = ALL,
+): Promise<number> {
+  const { clock, redisNowMs, tag, signal, stepDocs: limit = STEP_DOCS, onProgress } = parts;
   const { uid, primaryKey } = entry;
   const wait = { clock, withinMs: TASK_MS, again: AGAIN, signal };
   let stamped = 0;
+  let passed = 0;
   let fewest = Infinity;
   let inVain = 0;
   for (;;) {
     signal.throwIfAborted();
-    const asked = { filter: UNSPLIT_FILTER, fields: [primaryKey], limit, maxBytes: limit * ID_BYTES };
-    const { total, documents } = await client.page(uid, asked);
+    const asked = { filter: UNSPLIT_FILTER, fields: [primaryKey], offset: passed, limit, maxBytes: limit * ID_BYTES };
+    const { total: all, documents } = await client.page(uid, asked);
+    const total = Math.max(0, all - passed);
     onProgress?.({ node: client.node.id, what: 'stamped', documents: stamped, left: total });
     if (total === 0) return stamped;
+    const { stamps, others } = stampsOf(documents.toString('utf8'), entry, await redisNowMs(), choice);
+    choice.passedBy(others);
+    passed += others.length;
+    if (stamps.length === 0) continue;
     inVain = total < fewest ? 0 : inVain + 1;
     fewest = Math.min(fewest, total);
     if (inVain >= STEPS_IN_VAIN) throw stillWritten(client.node.id, uid, total);
-    const stamps = stampsOf(documents.toString('utf8'), entry, await passes.nowMs());
     await applied(client, await client.mergeDocuments(uid, primaryKey, `[${stamps.join(',')}]`, tag), wait);
     stamped += stamps.length;
   }
 }
 
-/** Each id as the node gives it out, with our fields. */
-function stampsOf(text: string, { primaryKey, shards }: IndexEntry, updatedAtMs: number): string[] {
+/** Each id as the node gives it out, with our fields; and those that are not chosen, as texts. */
+function stampsOf(
+  text: string,
+  { primaryKey, shards }: IndexEntry,
+  updatedAtMs: number,
+  { owns }: StampChoice,
+): { readonly stamps: readonly string[]; readonly others: readonly string[] } {
   const name = JSON.stringify(primaryKey);
-  return splitKeyed(text, primaryKey).flatMap(({ field }) => {
-    if (field === undefined) return [];
-    const { shard, slot } = locateKey(scalarText(text, field.start, field.end), shards);
-    return [`{${name}:${text.slice(field.start, field.end)}${stampOf(shard, slot, updatedAtMs)}`];
-  });
+  const [stamps, others]: [string[], string[]] = [[], []];
+  for (const { field } of splitKeyed(text, primaryKey)) {
+    if (field === undefined) continue;
+    const id = scalarText(text, field.start, field.end);
+    const { shard, slot } = locateKey(id, shards);
+    if (owns(shard)) stamps.push(`{${name}:${text.slice(field.start, field.end)}${stampOf(shard, slot, updatedAtMs)}`);
+    else others.push(id);
+  }
+  return { stamps, others };
 }
 
 export const stillWritten = (node: string, index: string, documents: number): ConflictError =>

@@ -79,7 +79,15 @@ export async function survey(parts: AdoptParts, wish: AdoptWish): Promise<Survey
   const { groups: chosen } = entry;
   const state = before?.state ?? 'begun';
   const adoption = { state, primaryKey, shards, replicationFactor, groups: chosen, home: home.node.id };
-  return { topology, epoch, entry, before, home, others, adoption: { ...adoption, keep: keep ?? before?.keep ?? null } };
+  return {
+    topology,
+    epoch,
+    entry,
+    before,
+    home,
+    others,
+    adoption: { ...adoption, keep: keep ?? before?.keep ?? null },
+  };
 }
 
 /** Documents carry what the first run gave them, so a later one goes on with it. */
@@ -103,7 +111,7 @@ async function assertFree({ records }: AdoptParts, uid: string, before: Adoption
   if (before === null && (await records.index(uid)) !== null) {
     throw new IndexConflictError(`index ${uid} is registered already`, {
       field: 'index_uid',
-      remedy: 'nothing is left to take over; see `miroir index show` and `miroir doctor`',
+      remedy: 'nothing is left to take over but what came past the routers: `miroir index adopt` without other options',
     });
   }
   const move = (await records.unfinishedMoves()).find(({ index }) => index === uid);
