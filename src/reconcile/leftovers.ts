@@ -23,7 +23,7 @@ import type { DutyRun, Leases, Permit, Records, RepairLists, Tombstones } from '
 import { type CopiesParts, type OpenOwner, openOwners, readCopies } from './copies.ts';
 
 export interface LeftoversParts extends CopiesParts {
-  readonly records: Pick<Records, 'topology' | 'index' | 'table' | 'unfinishedMoves'>;
+  readonly records: CopiesParts['records'] & Pick<Records, 'topology' | 'index' | 'table' | 'unfinishedMoves'>;
   readonly repairs: Pick<RepairLists, 'scores' | 'sizes'>;
   readonly tombstones: Pick<Tombstones, 'known'>;
   readonly leases: Leases;

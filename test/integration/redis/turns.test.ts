@@ -413,7 +413,7 @@ describe('a repair list', () => {
   });
 
   it('leaves in doubt what a delete by filter took that was under way while its shard was settled', async () => {
-    const tombstones = createTombstones({ redis: world.connection, scripts: world.scripts });
+    const tombstones = createTombstones(world);
     const stampMs = Date.now() - 1_000;
     const wanted = request('r1', 'shard');
     const token = tokenOf(await turns.take(wanted, null));
