@@ -116,6 +116,24 @@ export class GroupUnknownError extends MiroirError {
   readonly retryable = false;
 }
 
+/** A replica group with this number is there with other nodes, or in a state that what is asked does not fit. Nothing was changed. */
+export class GroupConflictError extends MiroirError {
+  readonly code = 'miroir_group_conflict';
+  readonly retryable = false;
+}
+
+/** A replica group is not as far as what is asked needs: not every copy is there and compared, or there is no group to copy from. Wait, and look at `miroir group status`. */
+export class GroupNotReadyError extends MiroirError {
+  readonly code = 'miroir_group_not_ready';
+  readonly retryable = true;
+}
+
+/** A replica group is not draining, or still owns shards, so it cannot be removed. Drain it first. */
+export class GroupNotDrainedError extends MiroirError {
+  readonly code = 'miroir_group_not_drained';
+  readonly retryable = false;
+}
+
 /** What is asked would leave a shard without a copy or below its replication factor. Add a node first. */
 export class LastReplicaError extends MiroirError {
   readonly code = 'miroir_last_replica';

@@ -8,6 +8,7 @@ export type * from './ports/client-tasks.ts';
 export type * from './ports/clock.ts';
 export type * from './ports/duties.ts';
 export type * from './ports/failpoint.ts';
+export type * from './ports/group-checks.ts';
 export type * from './ports/journal.ts';
 export type * from './ports/lease.ts';
 export type * from './ports/nodes.ts';

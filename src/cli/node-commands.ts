@@ -11,7 +11,7 @@ import { print, say, tableText, type OutputFormat } from './output.ts';
 import { planText } from './plan-text.ts';
 import { duration, whole } from './values.ts';
 
-interface WaitFlags {
+export interface WaitFlags {
   readonly wait?: true;
   readonly timeout?: number;
   readonly until: FollowChoice['until'];
@@ -31,7 +31,7 @@ interface FailFlags extends WaitFlags {
 /** How long the planner has to answer an event. */
 const ANSWER_MS = 30_000;
 
-const withWait = (command: Command): Command =>
+export const withWait = (command: Command): Command =>
   command
     .option('-w, --wait', 'follow the plan to its end; Ctrl-C detaches, the work goes on')
     .option('--timeout <duration>', 'stop waiting after this (30s, 10m, 2h); exit code 4', duration)
@@ -103,7 +103,7 @@ export function addNodeCommands(program: Command): void {
           ['node', 'group', 'state', 'shards', 'in', 'out', 'grace', 'url', 'note'],
           nodes.map((one) => [
             one.id,
-            one.group,
+            groupText(one),
             stateText(one),
             one.shards,
             one.movesIn,
@@ -117,6 +117,10 @@ export function addNodeCommands(program: Command): void {
     });
 }
 
+/** A node's replica group, with the group's state unless it is active. */
+export const groupText = ({ group, groupState }: Pick<NodeView, 'group' | 'groupState'>): string =>
+  groupState === 'active' ? String(group) : `${group} (${groupState})`;
+
 /** A node's state; for one that has failed also until when it may come back, for one that is back what it has lost. */
 export function stateText({ state, repairAtMs, lost }: Pick<NodeView, 'state' | 'repairAtMs' | 'lost'>): string {
   const repair = repairAtMs === null ? '' : `, repair begins at ${new Date(repairAtMs).toISOString()}`;
@@ -124,7 +128,7 @@ export function stateText({ state, repairAtMs, lost }: Pick<NodeView, 'state' | 
 }
 
 /** Sends the event, says what was planned, and follows when asked to. */
-async function planned(command: Command, flags: WaitFlags, name: string, data: object): Promise<void> {
+export async function planned(command: Command, flags: WaitFlags, name: string, data: object): Promise<void> {
   const { output } = globalsOf(command);
   process.exitCode = await withControl(command, async (control): Promise<ExitCode> => {
     const timeoutMs = flags.timeout ?? ANSWER_MS;

@@ -6,6 +6,7 @@ import { addConfigCommands } from './config-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { addEventCommands } from './event-commands.ts';
 import { errorText, EXIT, exitCodeOf } from './exit-codes.ts';
+import { addGroupCommands } from './group-commands.ts';
 import { addIndexCommands } from './index-commands.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addMoveCommands } from './move-commands.ts';
@@ -54,6 +55,7 @@ function buildProgram(): Command {
   addProcessCommands(program);
   addIndexCommands(program);
   addNodeCommands(program);
+  addGroupCommands(program);
   addMoveCommands(program);
   addEventCommands(program);
   addSettingsCommands(program);

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import pc from 'picocolors';
 import { status, type MoveView, type Status, type StatusParts } from '../control/status.ts';
 import { globalsOf, untilInterrupted, withControl } from './context.ts';
-import { stateText } from './node-commands.ts';
+import { groupText, stateText } from './node-commands.ts';
 import { print, say, tableText, type OutputFormat } from './output.ts';
 
 const EVERY_MS = 1_000;
@@ -62,7 +62,7 @@ function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, mov
       ['node', 'group', 'state', 'shards', 'in', 'out', 'grace'],
       nodes.map((node) => [
         node.id,
-        node.group,
+        groupText(node),
         stateText(node),
         node.shards,
         node.movesIn,

@@ -15,6 +15,24 @@ export const DUTY_KEYS = {
     'ms',
     'how often deletions of indexes are looked at that some node was not told of: none is one read',
   ),
+  group_checks_enabled: key(
+    flag,
+    true,
+    'boolean',
+    'off: a replica group that was added is not compared, and so never read',
+  ),
+  group_checks_interval_ms: key(
+    whole(100, 3_600_000),
+    5_000,
+    'ms',
+    'how often groups are looked for that have all their copies: none is one read',
+  ),
+  group_auto_activate: key(
+    flag,
+    true,
+    'boolean',
+    'a replica group is read as soon as it is equal; off: when `miroir group activate` says so',
+  ),
   orphans_enabled: key(
     flag,
     true,

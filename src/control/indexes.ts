@@ -1,11 +1,14 @@
 /** Creating and showing indexes. */
 import pLimit from 'p-limit';
 import { indexUidSchema } from '../core/events.ts';
+import { mayHoldShards, servingGroups } from '../core/groups.ts';
+import type { PlannerIndex } from '../core/plan.ts';
 import { initialRoutes, ownersOfGroup } from '../core/placement.ts';
 import { findNode, groupsOf, isWaitedFor, type Topology } from '../core/topology.ts';
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import {
   ConflictError,
+  GroupNotReadyError,
   GroupUnknownError,
   IndexConflictError,
   IndexUnknownError,
@@ -120,7 +123,7 @@ export function assertIndex({ uid, shards, replicationFactor }: Omit<NewIndex, '
 }
 
 export function entryOf(wanted: NewIndex, topology: Topology): IndexEntry {
-  const known = groupsOf(topology);
+  const known = groupsOf(topology).filter((group) => mayHoldShards(topology, group));
   const { uid, primaryKey, shards, replicationFactor, groups = known } = wanted;
   if (known.length === 0) {
     throw new InvalidInputError('there are no nodes yet', {
@@ -140,6 +143,13 @@ export function entryOf(wanted: NewIndex, topology: Topology): IndexEntry {
     throw new InvalidInputError(`replica group ${group} has ${nodes} nodes for ${replicationFactor} copies`, {
       field: 'replication_factor',
       remedy: 'lower it, or add nodes to the group first',
+    });
+  }
+  const serving = servingGroups(topology);
+  if (!groups.some((group) => serving.includes(group))) {
+    throw new GroupNotReadyError(`of replica groups ${groups.join(', ')} none is active: nobody could read the index`, {
+      field: 'replica_group',
+      remedy: `give one of ${serving.join(', ')} as well`,
     });
   }
   return { uid, primaryKey, shards, replicationFactor, groups: [...new Set(groups)].sort((a, b) => a - b) };
@@ -197,6 +207,17 @@ async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, th
       details: { node: id },
     });
   }
+}
+
+/** Every index with its table. */
+export async function allIndexes({ records }: Pick<ControlParts, 'records'>): Promise<PlannerIndex[]> {
+  const indexes: PlannerIndex[] = [];
+  for (const entry of await records.indexes()) {
+    const table = await records.table(entry.uid);
+    // One that is just being deleted has none.
+    if (table !== null) indexes.push({ entry, table });
+  }
+  return indexes;
 }
 
 export interface IndexView extends IndexEntry {

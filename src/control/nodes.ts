@@ -1,5 +1,6 @@
 /** Nodes of a fleet: the first ones, what each holds, and taking one out. */
 import { nodeIdSchema, nodeUrlSchema } from '../core/events.ts';
+import { groupStateOf, type GroupState } from '../core/groups.ts';
 import { isSwitched } from '../core/move.ts';
 import type { NodeState, TopologyNode } from '../core/topology.ts';
 import { ConflictError, InvalidInputError, NodeConflictError } from '../errors.ts';
@@ -47,6 +48,7 @@ export async function initFleet(parts: ControlParts, nodes: readonly FirstNode[]
 export interface NodeView {
   readonly id: string;
   readonly group: number;
+  readonly groupState: GroupState;
   readonly state: NodeState;
   /** Failed: until then (ms) its copies are not restored elsewhere, since it may come back; null otherwise. */
   readonly repairAtMs: number | null;
@@ -73,7 +75,7 @@ function noteOf({ seen }: TopologyNode): string | null {
 }
 
 export async function listNodes({ records }: ControlParts): Promise<NodeView[]> {
-  const { nodes } = await records.topology();
+  const topology = await records.topology();
   const moves = await records.unfinishedMoves();
   const shards = new Map<string, number>();
   const lost = new Map<string, string>();
@@ -84,12 +86,13 @@ export async function listNodes({ records }: ControlParts): Promise<NodeView[]> 
     for (const { owners } of table?.shards ?? []) for (const id of owners) shards.set(id, (shards.get(id) ?? 0) + 1);
   }
   const open = moves.filter(({ phase }) => !isSwitched(phase));
-  return [...nodes]
+  return [...topology.nodes]
     .sort((a, b) => a.group - b.group || (a.id < b.id ? -1 : 1))
     .map((node) => ({ ...node, note: noteOf(node) }))
     .map(({ id, group, state, url, note, repairAtMs = null }) => ({
       id,
       group,
+      groupState: groupStateOf(topology, group),
       state,
       repairAtMs,
       lost: lost.get(id) ?? null,

@@ -2,6 +2,7 @@
 import type { Outcome, Phase } from '../core/move.ts';
 import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
 import type { MoveState, Passes, PlanRecord, RepairLists } from '../ports.ts';
+import { allIndexes } from './indexes.ts';
 import { listNodes, type NodeView } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
 import { progressOf, type PlanProgress } from './progress.ts';
@@ -97,16 +98,6 @@ export async function status(parts: StatusParts): Promise<Status> {
     missed: await missedOf(parts),
     frozen: frozenOf(indexes),
   };
-}
-
-async function allIndexes({ records }: ControlParts): Promise<PlannerIndex[]> {
-  const indexes: PlannerIndex[] = [];
-  for (const entry of await records.indexes()) {
-    const table = await records.table(entry.uid);
-    // One that is just being deleted has none.
-    if (table !== null) indexes.push({ entry, table });
-  }
-  return indexes;
 }
 
 async function missedOf({ records, repairs }: StatusParts): Promise<readonly MissedView[]> {

@@ -14,6 +14,7 @@ import {
   NodeUnknownError,
 } from '../errors.ts';
 import type { TopologyEvent } from './events.ts';
+import { groupStateOf, mayHoldShards } from './groups.ts';
 import { repairBegun } from './repair.ts';
 import { withoutTrouble } from './seen.ts';
 import {
@@ -93,10 +94,21 @@ function groupForNew(topology: Topology, event: TopologyEvent): number {
   if (groups.length > 0 && !groups.includes(group)) {
     throw new GroupUnknownError(`NodeAdded: there is no replica group ${group}`, {
       field: 'replica_group',
-      remedy: `send one of ${groups.join(', ')}`,
+      remedy: `send one of ${groups.join(', ')}, or add the group with its nodes: \`miroir group add\``,
     });
   }
+  assertTakesNodes(topology, group);
   return group;
+}
+
+/** A group that is drained, or gone, comes back as a whole. */
+function assertTakesNodes(topology: Topology, group: number): void {
+  if (mayHoldShards(topology, group)) return;
+  throw new InvalidInputError(`NodeAdded: replica group ${group} is ${groupStateOf(topology, group)}`, {
+    field: 'replica_group',
+    remedy: 'add the group again first: `miroir group add`',
+    details: { group },
+  });
 }
 
 /** Two names for one server would let a move clear as leftovers what it is about to copy. */
@@ -148,6 +160,7 @@ function addKnown(topology: Topology, node: TopologyNode, event: TopologyEvent):
   if (node.state === 'removed') assertUrlFree(topology, node.id, node.url);
   const { apiKeyRef = node.apiKeyRef } = event;
   const state = node.state === 'draining' || node.state === 'removed' ? 'joining' : node.state;
+  if (state !== node.state) assertTakesNodes(topology, node.group);
   // Another name for the key is a change of its own: reporting it as repeated would drop a rotated key silently.
   if (state === node.state && apiKeyRef === node.apiKeyRef) return repeated(topology);
   return changed(topology, { ...node, ...(apiKeyRef === undefined ? {} : { apiKeyRef }), state });

@@ -43,7 +43,7 @@ export const indexUidSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,400}$/, 'give 1 to 400 letters, digits, dashes or underscores');
 
-const apiKeyRefSchema = z
+export const apiKeyRefSchema = z
   .string()
   .regex(
     /^[A-Za-z0-9_-]{1,64}$/,
@@ -66,15 +66,16 @@ export const nodeUrlSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+export const groupSchema = z
+  .number('give the number of a replica group')
+  .int('give a whole number')
+  .min(0, 'give a number from 0')
+  .max(0xffff_ffff, 'give a number below 2^32');
+
 const fields = {
   v: z.number().optional(),
   node_id: nodeIdSchema,
-  replica_group: z
-    .number('give the number of a replica group')
-    .int('give a whole number')
-    .min(0, 'give a number from 0')
-    .max(0xffff_ffff, 'give a number below 2^32')
-    .optional(),
+  replica_group: groupSchema.optional(),
   index_uid: z.union([z.literal(EVERY_INDEX), indexUidSchema], 'give the uid of an index, or * for all').optional(),
 };
 const onNode = z.strictObject(fields);

@@ -3,6 +3,7 @@
  * by move, and names the first place where the promise is broken. Tests run them over random histories.
  */
 import { InvariantError } from '../errors.ts';
+import { mayHoldShards } from './groups.ts';
 import { isSwitched, type Move, type PlannedMove } from './move.ts';
 import type { Plan, PlannerInput } from './plan.ts';
 import { assignShard } from './placement.ts';
@@ -118,6 +119,7 @@ const judgesEveryPendingMove: Predicate = ({ indexes, pending = [] }, plan) => {
 
 /** The owners that placement wants in a group, by the slow and plain way. */
 function wantedOwners({ topology, indexes }: PlannerInput, { index, shard, group }: Wanted): string[] {
+  if (!mayHoldShards(topology, group)) return [];
   const replicationFactor = indexes.find(({ entry }) => entry.uid === index)?.entry.replicationFactor ?? 0;
   const nodes = topology.nodes.filter((node) => node.group === group && mayOwn(node.state)).map(({ id }) => id);
   return assignShard({ shard, nodes, replicationFactor });

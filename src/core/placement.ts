@@ -2,6 +2,7 @@
  * Which nodes own a shard: rendezvous hashing, separately in each replica group. The order of the nodes never matters,
  * and a node that joins or leaves changes only the shards that it wins or loses.
  */
+import { mayHoldShards, readersAmong } from './groups.ts';
 import { rendezvousScore } from './hashing.ts';
 import { rankNodes, type NodeRanking } from './ranking.ts';
 import type { IndexEntry, ShardRoute } from './routing.ts';
@@ -29,10 +30,12 @@ export function assignShard({
 
 /** The nodes of a replica group that may be given shards, by id. */
 export const ownersOfGroup = (topology: Topology, group: number): string[] =>
-  topology.nodes
-    .filter((node) => node.group === group && mayOwn(node.state))
-    .map((node) => node.id)
-    .sort();
+  mayHoldShards(topology, group)
+    ? topology.nodes
+        .filter((node) => node.group === group && mayOwn(node.state))
+        .map((node) => node.id)
+        .sort()
+    : [];
 
 /** The owners that a shard should have, by replica group, each list best first. */
 export function desiredOwners(index: IndexEntry, topology: Topology, shard: number): Map<number, string[]> {
@@ -71,11 +74,14 @@ export function desiredPlacement(indexes: readonly IndexEntry[], topology: Topol
   };
 }
 
-/** The routing table of a new index: every shard stable, owned and read where placement puts it, at epoch 1. */
+/**
+ * The routing table of a new index: every shard stable, owned where placement puts it and read there in groups that are
+ * active, at epoch 1.
+ */
 export function initialRoutes(index: IndexEntry, topology: Topology): ShardRoute[] {
   const placement = desiredPlacement([index], topology);
   return Array.from({ length: index.shards }, (_, shard) => {
     const owners = index.groups.flatMap((group) => placement.owners(index, shard, group));
-    return { shard, state: 'stable', owners, readers: owners, epoch: 1 };
+    return { shard, state: 'stable', owners, readers: readersAmong(topology, owners, owners), epoch: 1 };
   });
 }

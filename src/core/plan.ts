@@ -61,6 +61,7 @@ export function planId({ topology, indexes, pending = [], after }: PlannerInput)
   const canonical = {
     version: topology.version,
     nodes: topology.nodes.map(({ id, group, state }) => [id, group, state].join(' ')).sort(),
+    groups: topology.groups?.map(({ id, state }) => [id, state].join(' ')).sort(),
     indexes: indexes
       .map(({ entry, table }) =>
         [

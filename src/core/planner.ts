@@ -6,6 +6,7 @@
  * moves may be under way. Cost: the ranking of placement.ts, then about 1 µs per shard.
  */
 import { InvariantError } from '../errors.ts';
+import { groupStateOf, mayHoldShards } from './groups.ts';
 import { MOVE_REASONS, isSwitched, phaseIndex, type Move, type MoveReason, type PlannedMove } from './move.ts';
 import { desiredPlacement, type DesiredPlacement } from './placement.ts';
 import {
@@ -26,6 +27,7 @@ export * from './plan.ts';
 
 /** What one run of `planMoves` knows and collects. */
 interface Planning {
+  readonly topology: Topology;
   readonly nodes: ReadonlyMap<string, TopologyNode>;
   readonly placement: DesiredPlacement;
   readonly moves: PlanMove[];
@@ -51,8 +53,21 @@ const isLost = (state: NodeState | undefined): boolean =>
 const reasonToLeave = (state: NodeState | undefined): MoveReason =>
   isLost(state) ? 'restore' : state === 'draining' ? 'drain' : 'balance';
 
+/** Why a shard is brought where nobody leaves: what is lost goes first, a group that is not read yet can wait. */
+const reasonToJoin = ({ topology }: Planning, group: number): MoveReason =>
+  groupStateOf(topology, group) === 'active' ? 'restore' : 'balance';
+
 /** Which healthy owner is read first. A draining node comes last: it has its own shards to hand over. */
 const SOURCE_ORDER: readonly NodeState[] = ['active', 'healthy', 'degraded', 'joining', 'draining'];
+
+/**
+ * A group reads its own nodes first and then those of others, but for one that does not serve: what it has was not
+ * compared yet, so groups that serve are read, one shard from this and the next from that.
+ */
+function groupRank(topology: Topology, source: number, group: number): number {
+  if (groupStateOf(topology, source) !== 'active') return 2;
+  return source === group || groupStateOf(topology, group) !== 'active' ? 0 : 1;
+}
 
 /**
  * The owner to read: the one that leaves when it is healthy (its copy is of no other use), else the best of the same
@@ -66,7 +81,7 @@ function chooseSource(planning: Planning, shard: ShardPlan, group: number, retir
   if (retires !== null && healthy.includes(retires)) return retires;
   const rank = (id: string): number => {
     const node = planning.nodes.get(id)!;
-    return (node.group === group ? 0 : SOURCE_ORDER.length) + SOURCE_ORDER.indexOf(node.state);
+    return groupRank(planning.topology, node.group, group) * SOURCE_ORDER.length + SOURCE_ORDER.indexOf(node.state);
   };
   const lowest = Math.min(...healthy.map(rank));
   const equals = healthy.filter((id) => rank(id) === lowest).sort();
@@ -170,7 +185,7 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
   const absent = absentFrom(route, planning.nodes, group, arrivals.length - leavers.length);
   return arrivals.map((target, i) => {
     const retires = leavers[i] ?? null;
-    const reason = retires === null ? 'restore' : reasonToLeave(planning.nodes.get(retires)?.state);
+    const reason = retires === null ? reasonToJoin(planning, group) : reasonToLeave(planning.nodes.get(retires)?.state);
     // Of copies that are just missing the last ones wait: the best candidates take those that nobody brings back.
     const gone = retires === null ? absent[arrivals.length - 1 - i] : planning.nodes.get(retires);
     return { group, target, retires, reason, awaited: isAwaited(gone) ? gone : undefined };
@@ -180,7 +195,9 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
 /** Turns the shard's wishes into moves, one after the other, the most urgent first. */
 function planShard(planning: Planning, id: string, tag: string, shard: ShardPlan): void {
   const { entry, route } = shard;
-  const wishes = entry.groups.flatMap((group) => wishesOf(planning, shard, group));
+  // What a group that is drained holds leaves with the group, and nobody takes its place.
+  const groups = entry.groups.filter((group) => mayHoldShards(planning.topology, group));
+  const wishes = groups.flatMap((group) => wishesOf(planning, shard, group));
   if (wishes.length > 1) wishes.sort((a, b) => urgency(a.reason) - urgency(b.reason) || a.group - b.group);
   let step = 0;
   for (const { group, target, retires, reason, awaited } of wishes) {
@@ -235,6 +252,7 @@ export function planMoves(input: PlannerInput): Plan {
   const indexes = [...input.indexes].sort(byUid);
   const id = planId(input);
   const planning: Planning = {
+    topology,
     nodes: new Map(topology.nodes.map((node) => [node.id, node])),
     placement: desiredPlacement(
       indexes.map(({ entry }) => entry),

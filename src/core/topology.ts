@@ -1,4 +1,5 @@
 /** The topology: which nodes there are, in which group and state. Names and states are those of the original miroir. */
+import type { TopologyGroup } from './groups.ts';
 import type { NodeSeen } from './seen.ts';
 
 export const NODE_STATES = [
@@ -34,6 +35,8 @@ export interface Topology {
   /** Raised by one with every change. 0 = nothing there yet. */
   readonly version: number;
   readonly nodes: readonly TopologyNode[];
+  /** Replica groups that were added or are drained; one without a record is active. */
+  readonly groups?: readonly TopologyGroup[];
 }
 
 const SELF = new Set<NodeState>(['active', 'failed', 'degraded', 'joining', 'draining', 'restoring']);

@@ -39,7 +39,10 @@ export async function revert(context: PhaseContext, read: RouteRead): Promise<bo
   const since = new Date(move.switchedAtMs ?? 0).toISOString();
   const lost = [...new Set([move.target, ...read.route.owners])];
   const error = `reverted to ${move.retires}: writes since ${since} are lost; a copy is left on ${lost.join(', ')}`;
-  accepted(await writer.end(move, 'reverted', { route: reverted(read, move.retires), error }), 'the way back');
+  accepted(
+    await writer.end(move, 'reverted', { route: reverted(read, move.retires, topology), error }),
+    'the way back',
+  );
   log.error({ owner: move.retires, lost, since }, 'the move is taken back: writes since then are lost');
   return true;
 }

@@ -1,5 +1,7 @@
 /** How a move changes its shard's route, state by state. */
+import { readersAmong } from '../core/groups.ts';
 import { oldReaders, type ShardRoute } from '../core/routing.ts';
+import type { Topology } from '../core/topology.ts';
 import { InvariantError, MoveWaitingError } from '../errors.ts';
 import type { MoveAccepted, MoveReply, MoveState, RouteChange, RouteRead } from '../ports.ts';
 
@@ -52,27 +54,41 @@ export const settling = (read: RouteRead, move: MoveState): RouteChange => ({
 });
 
 /** Every old owner is lost: the new owners are read, but for the slots of what has not been carried over. */
-export const withholding = (read: RouteRead, move: MoveState, slots: readonly number[]): RouteChange => ({
+export const withholding = (
+  read: RouteRead,
+  move: MoveState,
+  topology: Topology,
+  slots: readonly number[],
+): RouteChange => ({
   expected: read,
   route: {
     ...withMove(read.route, move, 'settling'),
-    readers: read.route.owners,
+    readers: readersAmong(topology, read.route.owners, read.route.readers),
     withheld: { slots, from: oldReaders(read.route) },
   },
 });
 
-export const settled = (read: RouteRead, move: MoveState): RouteChange => ({
+/** Readers change over to the new owners, as far as these are in groups that are read. */
+export const settled = (read: RouteRead, move: MoveState, topology: Topology): RouteChange => ({
   expected: read,
-  route: { ...withMove(read.route, move, 'settled'), readers: read.route.owners },
+  route: {
+    ...withMove(read.route, move, 'settled'),
+    readers: readersAmong(topology, read.route.owners, read.route.readers),
+  },
 });
 
 /**
  * The copy that was kept owns the shard again, alone: the target may have left the owners when it failed, and whoever else
  * is among them is lost, too, with what it has; it comes back to the shard as any node does.
  */
-export const reverted = (read: RouteRead, kept: string): RouteChange => ({
+export const reverted = (read: RouteRead, kept: string, topology: Topology): RouteChange => ({
   expected: read,
-  route: { shard: read.route.shard, state: 'stable', owners: [kept], readers: [kept] },
+  route: {
+    shard: read.route.shard,
+    state: 'stable',
+    owners: [kept],
+    readers: readersAmong(topology, [kept], read.route.readers),
+  },
 });
 
 export const stable = (read: RouteRead): RouteChange => ({

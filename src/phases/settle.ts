@@ -240,7 +240,7 @@ async function report(context: PhaseContext, source: NodeClient | null, told: re
  * carried over, and readers change to them. The retiring copy is kept (OldReplicaDeleted).
  */
 async function settleWithoutTarget(context: PhaseContext, read: RouteRead): Promise<void> {
-  const { move, writer, loads, log } = context;
+  const { move, records, writer, loads, log } = context;
   loads.of(move.target).release(move.id);
   log.warn(
     { failed: move.target, owners: read.route.owners },
@@ -248,7 +248,7 @@ async function settleWithoutTarget(context: PhaseContext, read: RouteRead): Prom
   );
   const reply = await writer.advance(move, {
     to: 'DualWriteStopped',
-    route: settled(read, move),
+    route: settled(read, move, await records.topology()),
     releasePlaces: true,
     fields: { switchEpoch: read.route.epoch },
     what: 'DualWriteStopped',
@@ -258,7 +258,7 @@ async function settleWithoutTarget(context: PhaseContext, read: RouteRead): Prom
 
 /** The documents that wait are carried over, and what both sides had accepted is applied: then readers may change over. */
 export async function settle(context: PhaseContext, target: NodeClient, settling: Settling): Promise<void> {
-  const { move, writer, entry, observer, topology, loads, log } = context;
+  const { move, records, writer, entry, observer, topology, loads, log } = context;
   const { read, passed } = settling;
   if (!read.route.owners.includes(move.target)) return settleWithoutTarget(context, read);
   loads.of(move.target).release(move.id);
@@ -285,7 +285,8 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
   await assertTargetIntact(context, target);
   const reply = await writer.advance(move, {
     to: 'DualWriteStopped',
-    route: settled(read, move),
+    // As it is now: meanwhile a group may have become active, or be drained.
+    route: settled(read, move, await records.topology()),
     releasePlaces: true,
     fields: { retiresFloor: retiring, switchEpoch: move.switchEpoch ?? read.route.epoch },
     what: 'DualWriteStopped',

@@ -16,13 +16,13 @@ import { settleWrites } from './watermark.ts';
  * only have become more than it has to be.
  */
 export async function withhold(context: PhaseContext, read: RouteRead, ids: readonly string[]): Promise<void> {
-  const { move, entry, writer, log } = context;
+  const { move, entry, topology, writer, log } = context;
   if (read.route.withheld !== undefined) return;
   // Who is read has applied what clients were told is done (I7); what comes after tells its task by the new owners (I11).
   await settleWrites(context, context.node(move.target));
   const slots = [...new Set(ids.map((id) => locateKey(id, entry.shards).slot))].sort((a, b) => a - b);
   const reply = await writer.advance(move, {
-    route: withholding(read, move, slots),
+    route: withholding(read, move, topology, slots),
     // Whose write is late is told by the epoch of the switch, and this raises the shard's.
     fields: { switchEpoch: read.route.epoch },
     what: 'readers without what is lost',

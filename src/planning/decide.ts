@@ -82,14 +82,18 @@ const whyOf = ({ type, nodeId, index }: TopologyEvent): string =>
   `${type} ${nodeId}${index === undefined ? '' : ` for ${index}`}`;
 
 /** Its URL is within the allowed origins, its key is here, and it answers. */
-async function assertAnswers({ nodes, permit }: PlanningParts, node: TopologyNode): Promise<void> {
+export async function assertAnswers(
+  { nodes, permit }: PlanningParts,
+  node: TopologyNode,
+  field = 'url',
+): Promise<void> {
   nodes.assertAllowed(node);
   try {
     await nodes.client(node, permit).version();
   } catch (error) {
     if (!(error instanceof NodeUnreachableError)) throw error;
     throw new NodeUnreachableError(error.message, {
-      field: 'url',
+      field,
       remedy: `start the node, or correct its url, then send the event again`,
       details: error.details,
       cause: error,

@@ -5,6 +5,7 @@ import type { Topology } from '../core/topology.ts';
 import { InvariantError } from '../errors.ts';
 import type {
   Clock,
+  GroupChecks,
   Logger,
   MoveQueue,
   MoveState,
@@ -13,6 +14,7 @@ import type {
   Permit,
   PlanWriter,
   Records,
+  RepairLists,
   Runs,
   Turns,
 } from '../ports.ts';
@@ -25,8 +27,13 @@ export interface PlanningParts {
   readonly observations: Pick<Observations, 'read'>;
   readonly runs: Runs;
   readonly turns: Pick<Turns, 'endAllDead'>;
+  readonly repairs: Pick<RepairLists, 'sizes'>;
+  readonly groupChecks: Pick<GroupChecks, 'read'>;
   readonly clock: Clock;
-  readonly config: Pick<Config, 'graceMs' | 'nodeFailedAfterMs' | 'nodeFlapQuietMs' | 'repairDelayMs'>;
+  readonly config: Pick<
+    Config,
+    'graceMs' | 'groupAutoActivate' | 'nodeFailedAfterMs' | 'nodeFlapQuietMs' | 'repairDelayMs'
+  >;
   readonly logger: Logger;
   /** The lease under which this planner acts; requests to nodes are bounded by it. */
   readonly permit: Permit;

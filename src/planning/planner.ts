@@ -1,4 +1,5 @@
 /** The planner: one process at a time turns events into plans, and keeps what was planned going. */
+import { isGroupEvent } from '../core/group-events.ts';
 import type { PlannedMove } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
 import { repairBegun } from '../core/repair.ts';
@@ -9,6 +10,7 @@ import type { EventOutcome, Planner } from '../ports.ts';
 import { Arrivals } from './arrivals.ts';
 import { decide } from './decide.ts';
 import { Failures } from './failures.ts';
+import { Groups } from './groups.ts';
 import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { takeUpRun } from './new-run.ts';
@@ -42,6 +44,7 @@ class LeadingPlanner implements Planner {
   readonly #parts: PlanningParts;
   readonly #serial = createSerial();
   readonly #failures: Failures;
+  readonly #groups: Groups;
   readonly #health: Health;
   /** Moves to look at every second: they wait for another of their shard, or have just been planned. */
   #behind: ReadonlySet<string> = new Set();
@@ -51,12 +54,13 @@ class LeadingPlanner implements Planner {
   constructor(parts: PlanningParts) {
     this.#parts = parts;
     this.#failures = new Failures(parts);
+    this.#groups = new Groups(parts, (why) => this.#replan([EVERY_INDEX], why));
     this.#health = new Health(parts);
     this.#arrivals = new Arrivals(parts);
   }
 
   handle(name: string, data: unknown): Promise<EventOutcome> {
-    return this.#serial(() => this.#handle(name, data));
+    return this.#serial(() => (isGroupEvent(name) ? this.#groups.handle(name, data) : this.#handle(name, data)));
   }
 
   async sweep(): Promise<void> {
@@ -70,6 +74,7 @@ class LeadingPlanner implements Planner {
       this.#each([
         () => takeUpRun(this.#parts),
         () => this.#catchUp(),
+        () => this.#groups.keep(true),
         () => endHolds(this.#parts),
         () => this.#closePlans(),
         async () => {
@@ -91,6 +96,7 @@ class LeadingPlanner implements Planner {
         () => this.#heedObservers(),
         () => this.#beginRepairs(),
         () => this.#closePlans(),
+        () => this.#groups.keep(false),
         async () => {
           if (this.#behind.size > 0) this.#behind = await giveJobs(this.#parts, this.#behind);
         },
@@ -257,7 +263,9 @@ class LeadingPlanner implements Planner {
         this.#mayReplan(index),
       );
       // A move that failed is not tried again until an event asks.
-      const failed = new Set(ended.filter(({ outcome }) => outcome === 'failed').map(moveOf));
+      const failures = ended.filter(({ outcome }) => outcome === 'failed');
+      await this.#groups.noteFailed(failures);
+      const failed = new Set(failures.map(moveOf));
       if (outdated.length > 0) await this.#replan(outdated, `again after ${id}`, (move) => !failed.has(moveOf(move)));
       await writer.closePlan(id);
       logger.info({ plan: id, moves, why }, 'plan done');

@@ -1,4 +1,5 @@
 /** What Redis keeps for us: reading it, and changing it under a fence. */
+import type { TopologyGroup } from '../core/groups.ts';
 import type { Move, Outcome, Phase } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
 import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
@@ -235,8 +236,14 @@ export interface PlanWriter {
   commitTopology(
     version: number,
     changes: readonly { readonly id: string; readonly node: TopologyNode | null }[],
-    about: { readonly why: string; readonly plan?: string },
+    about: { readonly why: string; readonly plan?: string; readonly groups?: readonly TopologyGroup[] },
   ): Promise<void>;
+  /** The index has shards in the replica group from now on, or has none there any more. */
+  assignGroup(index: string, group: number, isMember: boolean): Promise<void>;
+  /** Which shards of the group were compared is of no use any more. */
+  forgetCompared(group: number): Promise<void>;
+  /** Changes who is read, each shard by a compare on its route. Returns how many shards changed. */
+  setReaders(index: string, changes: readonly RouteChange[]): Promise<number>;
   /**
    * Takes nodes that have failed out of shards, each by a compare on its route: one that changed meanwhile stays as it
    * is. `nodes`: who leaves. Returns how many shards changed.

@@ -1,6 +1,7 @@
 /** One event's job: planned, refused for good with a text that its sender can read, or put back for later. */
 import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
 import { NODE_REMOVED, TOPOLOGY_EVENTS } from '../core/events.ts';
+import { GROUP_EVENTS } from '../core/group-events.ts';
 import {
   ConflictError,
   LeaseLostError,
@@ -27,7 +28,7 @@ const AGAIN_MS = 1_000;
 /** An event that a newer version wrote waits for a newer planner. */
 const TOO_NEW_MS = 10_000;
 /** Names that may become a metric's label: anybody may put a job of any name here. */
-const TYPES: ReadonlySet<string> = new Set([...TOPOLOGY_EVENTS, NODE_REMOVED]);
+const TYPES: ReadonlySet<string> = new Set([...TOPOLOGY_EVENTS, ...GROUP_EVENTS, NODE_REMOVED]);
 
 /** Ours to get over, not the sender's to correct. */
 const isTrouble = (error: unknown): boolean =>

@@ -6,6 +6,7 @@ import { Queue, type ConnectionOptions } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
 import { systemClock } from '../clock.ts';
 import { NODE_REMOVED, parseTopologyEvent, toWire, type TopologyEvent } from '../core/events.ts';
+import { groupEventToWire, isGroupEvent, parseGroupEvent } from '../core/group-events.ts';
 import { QueueFullError, RedisUnreachableError, TimeoutError } from '../errors.ts';
 import type { Clock, EventOutcome, Failpoint } from '../ports.ts';
 import { addJobs, NO_FAILPOINT, queueFault } from './add.ts';
@@ -55,7 +56,7 @@ export interface Producer {
   nodeFailed(node: NodeRef & { readonly repairNow?: true }): Promise<SentEvent>;
   nodeRecovered(node: NodeRef): Promise<SentEvent>;
   send(event: TopologyEvent): Promise<SentEvent>;
-  /** An event as `name` and `data` of its job, in either form. */
+  /** An event as `name` and `data` of its job, in either form; also those about replica groups. */
   sendRaw(name: string, data: unknown): Promise<SentEvent>;
   /** Takes a drained node out of the topology. */
   removeNode(nodeId: string): Promise<SentEvent>;
@@ -138,7 +139,9 @@ class QueueProducer implements Producer {
   }
 
   async sendRaw(name: string, data: unknown): Promise<SentEvent> {
-    const wire = toWire(parseTopologyEvent(name, data));
+    const wire = isGroupEvent(name)
+      ? groupEventToWire(parseGroupEvent(name, data))
+      : toWire(parseTopologyEvent(name, data));
     return this.#inTurn(() => this.#add(wire.name, wire.data));
   }
 

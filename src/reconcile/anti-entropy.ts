@@ -9,19 +9,23 @@ import { InvariantError } from '../errors.ts';
 import type { Duty, DutyResult, DutyRun, Observer, Passes, Records, ShardLook as Look, Tombstones } from '../ports.ts';
 import { type Compared, ShardLook, type ShardLookParts } from './shard-look.ts';
 
-export interface AntiEntropyParts extends ShardLookParts {
+export interface CompareParts extends ShardLookParts {
   readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route' | 'sightings'>;
   readonly tombstones: Tombstones;
-  readonly passes: Passes;
-  readonly observer: Pick<Observer, 'compared'>;
-  readonly isOn: boolean;
+  readonly passes: Pick<Passes, 'nowMs'>;
   /** From the start of one pass to that of the next. */
   readonly intervalMs: number;
-  readonly shardsPerPass: number;
   readonly pageDocs: number;
   readonly pageBytes: number;
   readonly isRepaired: boolean;
   readonly isExpiring: boolean;
+}
+
+export interface AntiEntropyParts extends CompareParts {
+  readonly passes: Passes;
+  readonly observer: Pick<Observer, 'compared'>;
+  readonly isOn: boolean;
+  readonly shardsPerPass: number;
 }
 
 const NAME = 'anti-entropy';
@@ -70,12 +74,21 @@ export function antiEntropyDuty(parts: AntiEntropyParts): Duty {
   return { name: NAME, everyMs: Math.min(ROUND_MS, intervalMs), isSlow: true, isPatient: true, isOn, tasks, run };
 }
 
-/** What came of it, or why the shard is not compared now. */
-async function compare(parts: AntiEntropyParts, task: string, { lease, signal }: DutyRun): Promise<Compared | string> {
-  const { records, tombstones, passes, isExpiring, intervalMs } = parts;
+async function compare(parts: CompareParts, task: string, run: DutyRun): Promise<Compared | string> {
   const at = task.lastIndexOf('/');
   const [uid, shard] = [task.slice(0, at), Number(task.slice(at + 1))];
   if (at < 1 || !Number.isInteger(shard)) throw new InvariantError(`${task} names no shard`);
+  return compareReplicas(parts, uid, shard, run);
+}
+
+/** What came of it, or why the shard is not compared now. */
+export async function compareReplicas(
+  parts: CompareParts,
+  uid: string,
+  shard: number,
+  { lease, signal }: DutyRun,
+): Promise<Compared | string> {
+  const { records, tombstones, passes, isExpiring, intervalMs } = parts;
   const [entry, topology] = await Promise.all([records.index(uid), records.topology()]);
   if (entry === null || shard >= entry.shards) return 'gone';
   const { route } = await records.route(uid, shard);

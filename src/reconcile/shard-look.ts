@@ -48,6 +48,8 @@ export interface Compared {
   readonly repaired: number;
   /** Documents that differ and stay so. */
   readonly left: number;
+  /** Of these those that were being written all the time. */
+  readonly changing: number;
 }
 
 /** What every write of ours says: who listens to changes need not hear of it. */
@@ -70,7 +72,7 @@ export class ShardLook {
   readonly #shard: ShardToCompare;
   /** The first of those that were left, and why: there may be as many as the shard has documents. */
   readonly #some = new Map<string, string>();
-  readonly #tally = { documents: 0, mismatches: 0, repaired: 0, left: 0 };
+  readonly #tally = { documents: 0, mismatches: 0, repaired: 0, left: 0, changing: 0 };
 
   constructor(parts: ShardLookParts, shard: ShardToCompare) {
     this.#parts = parts;
@@ -241,6 +243,7 @@ export class ShardLook {
   #leave(id: string, why: string | null): boolean {
     if (why === null) return false;
     this.#tally.left += 1;
+    if (why === CHANGED) this.#tally.changing += 1;
     if (this.#some.size < IDS_TOLD) this.#some.set(id, why);
     return true;
   }

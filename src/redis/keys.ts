@@ -85,6 +85,8 @@ export const keys = {
   passes: `${PREFIX}:anti-entropy:passes`,
   /** Places for anti-entropy's requests to a node, by their end (ms). */
   readingPlaces: (node: string): string => `${PREFIX}:anti-entropy:places:${node}`,
+  /** Hash `<index>/<shard>` → owners of a shard that were compared for a replica group that is to be read. */
+  groupCompared: (group: number): string => `${PREFIX}:group:${group}:compared`,
   audit: `${PREFIX}:audit`,
 } as const;
 

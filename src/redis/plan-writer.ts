@@ -1,5 +1,6 @@
 /** Changing topology, registry and plans. Topology and plans change under the planner's fence only. */
 import type { Redis } from 'ioredis';
+import type { TopologyGroup } from '../core/groups.ts';
 import type { Plan } from '../core/planner.ts';
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { TopologyNode } from '../core/topology.ts';
@@ -17,7 +18,7 @@ const MOVES_PER_SCRIPT = 500;
 /** Shards that a node leaves by one script, each a change of the table that routers are told of. */
 const SHARDS_PER_SCRIPT = 200;
 
-const nodeText = (node: TopologyNode): string => JSON.stringify({ v: RECORD_VERSION, ...node });
+const recordText = (record: TopologyNode | TopologyGroup): string => JSON.stringify({ v: RECORD_VERSION, ...record });
 
 /** What is kept of an index by shard, and goes with it. */
 const prefixesOf = (uid: string): string[] => [
@@ -30,7 +31,7 @@ const prefixesOf = (uid: string): string[] => [
 export function createFleetWriter(scripts: Scripts, auditMaxEntries: number): FleetWriter {
   return {
     async initTopology(nodes) {
-      const args = nodes.flatMap((node) => [node.id, nodeText(node)]);
+      const args = nodes.flatMap((node) => [node.id, recordText(node)]);
       await scripts.run('topology-init', [keys.topology, keys.audit], [auditMaxEntries, ...args]);
     },
     async createIndex(topologyVersion, entry: IndexEntry, routes: readonly ShardRoute[], epoch = 0) {
@@ -115,13 +116,41 @@ export function createPlanWriter(options: {
     await trim(keys.plansEnded, [planId], [keys.plan(planId), keys.planMoves(planId)]);
   };
   return {
-    async commitTopology(version, changes, { why, plan }) {
-      const args = changes.flatMap(({ id, node }) => [id, node === null ? '' : nodeText(node)]);
+    async commitTopology(version, changes, { why, plan, groups = [] }) {
+      const args = [
+        ...changes.flatMap(({ id, node }) => [`node:${id}`, node === null ? '' : recordText(node)]),
+        ...groups.flatMap((group) => [`group:${group.id}`, recordText(group)]),
+      ];
       await scripts.run(
         'topology-commit',
         [leaseKey, keys.topology, keys.audit],
         [lease.fence, version, auditMaxEntries, why, plan ?? '', ...args],
       );
+    },
+    async assignGroup(index, group, isMember) {
+      await scripts.run(
+        'index-group',
+        [leaseKey, keys.indexes, keys.audit],
+        [lease.fence, index, group, isMember ? '1' : '0', auditMaxEntries],
+      );
+    },
+    async forgetCompared(group) {
+      await scripts.run('compared-forget', [leaseKey, keys.groupCompared(group)], [lease.fence]);
+    },
+    async setReaders(index, changes) {
+      let changed = 0;
+      for (let at = 0; at < changes.length; at += SHARDS_PER_SCRIPT) {
+        const args = changes
+          .slice(at, at + SHARDS_PER_SCRIPT)
+          .flatMap(({ expected, route }) => [route.shard, expected.text, routeBody(route)]);
+        const [, count] = await scripts.run(
+          'readers-set',
+          [leaseKey, keys.routing(index), keys.audit],
+          [lease.fence, auditMaxEntries, index, ...args],
+        );
+        changed += Number(count);
+      }
+      return changed;
     },
     async leave(index, changes) {
       let changed = 0;

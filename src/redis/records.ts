@@ -1,5 +1,6 @@
 /** Reading the records: topology, index registry, routing tables, moves, plans. Nothing here changes anything. */
 import type { Redis } from 'ioredis';
+import type { TopologyGroup } from '../core/groups.ts';
 import type { MoveReason, Outcome, Phase } from '../core/move.ts';
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { Sighting } from '../core/sightings.ts';
@@ -171,7 +172,14 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       const nodes = Object.entries(fields)
         .filter(([name]) => name.startsWith('node:'))
         .map(([name, text]) => versioned(text, name) as TopologyNode);
-      return { version: Number(fields['version'] ?? '0'), nodes: nodes.sort((a, b) => (a.id < b.id ? -1 : 1)) };
+      const groups = Object.entries(fields)
+        .filter(([name]) => name.startsWith('group:'))
+        .map(([name, text]) => versioned(text, name) as TopologyGroup);
+      return {
+        version: Number(fields['version'] ?? '0'),
+        nodes: nodes.sort((a, b) => (a.id < b.id ? -1 : 1)),
+        ...(groups.length === 0 ? {} : { groups: groups.sort((a, b) => a.id - b.id) }),
+      };
     },
     async indexes() {
       const entries = await redis.hgetall(keys.indexes);

@@ -2,28 +2,47 @@
 import { intervalSecsOf } from '../config/schedule.ts';
 import { InvariantError } from '../errors.ts';
 import type { Duty } from '../ports.ts';
-import { antiEntropyDuty } from '../reconcile/anti-entropy.ts';
+import { type CompareParts, antiEntropyDuty } from '../reconcile/anti-entropy.ts';
+import { groupsDuty } from '../reconcile/groups.ts';
 import { PacedReads } from '../reconcile/paced-reads.ts';
 import { createReadingPlaces } from '../redis/passes.ts';
 import type { TurnTaker } from '../routing/api.ts';
 import type { Base } from './base.ts';
 
-export function openAntiEntropy(parts: Base & { readonly router: TurnTaker }): Duty {
+type OpenParts = Base & { readonly router: TurnTaker };
+
+/** What comparing needs. `percent`: of one core of a node. */
+function comparing(parts: OpenParts, percent: number): Omit<CompareParts, keyof OpenParts> {
   const { config, scripts, clock, timings } = parts;
   const intervalSecs = intervalSecsOf(config.antiEntropySchedule);
   if (intervalSecs === null) throw new InvariantError('the schedule was checked with the configuration');
   const most = config.antiEntropyMaxReadConcurrency;
   const places = createReadingPlaces({ scripts, clock, most });
-  const percent = config.antiEntropyNodePercent;
-  return antiEntropyDuty({
-    ...parts,
+  return {
     reads: new PacedReads({ places, clock, percent, most, keepMs: timings.residueMs }),
-    isOn: config.antiEntropyEnabled,
     intervalMs: intervalSecs * 1_000,
-    shardsPerPass: config.antiEntropyShardsPerPass,
     pageDocs: config.antiEntropyFingerprintBatchSize,
     pageBytes: config.windowBytes,
     isRepaired: config.antiEntropyAutoRepair,
     isExpiring: config.antiEntropyTtlEnabled,
-  });
+  };
 }
+
+export const openAntiEntropy = (parts: OpenParts): Duty =>
+  antiEntropyDuty({
+    ...parts,
+    ...comparing(parts, parts.config.antiEntropyNodePercent),
+    isOn: parts.config.antiEntropyEnabled,
+    shardsPerPass: parts.config.antiEntropyShardsPerPass,
+  });
+
+/** Of one core: an operator waits for the end of it, and it happens once. */
+const GROUP_PERCENT = 50;
+
+export const openGroupChecks = (parts: OpenParts): Duty =>
+  groupsDuty({
+    ...parts,
+    ...comparing(parts, GROUP_PERCENT),
+    isOn: parts.config.groupChecksEnabled,
+    everyMs: parts.config.groupChecksIntervalMs,
+  });

@@ -9,6 +9,7 @@ import type { Registry } from '../ports.ts';
 import { assertSafeRedis, connect, untilReady } from '../redis/connection.ts';
 import { PLANNER_SCOPE } from '../redis/keys.ts';
 import { watchLeases } from '../redis/lease-watch.ts';
+import { createGroupChecks } from '../redis/group-checks.ts';
 import { createLeases } from '../redis/lease.ts';
 import { createObservations } from '../redis/observations.ts';
 import { createPasses } from '../redis/passes.ts';
@@ -63,6 +64,7 @@ export async function openBase(
   const repairs = createRepairLists({ redis, scripts });
   const tombstones = createTombstones({ scripts });
   const passes = createPasses({ redis, scripts });
+  const groupChecks = createGroupChecks({ redis, scripts });
   const holder = `${hostname()}/${process.pid}`;
   return {
     config,
@@ -81,6 +83,7 @@ export async function openBase(
     repairs,
     tombstones,
     passes,
+    groupChecks,
     holder,
     clock: systemClock,
   };

@@ -2,6 +2,7 @@
 import type { Config } from '../config.ts';
 import type { AdoptParts, HeldAdoption } from '../control/adopt.ts';
 import type { DoctorParts } from '../control/doctor/parts.ts';
+import type { GroupParts } from '../control/groups.ts';
 import type { StatusParts } from '../control/status.ts';
 import { ConflictError } from '../errors.ts';
 import { openPermit } from '../nodes/open-permit.ts';
@@ -15,7 +16,7 @@ import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
 import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
-export interface Control extends DoctorParts, StatusParts, AdoptParts {
+export interface Control extends DoctorParts, StatusParts, AdoptParts, GroupParts {
   readonly config: Config;
   readonly producer: Producer;
   /** `host/pid` of the process that holds the index's lease now, for people; null when nobody does. */
@@ -43,6 +44,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     passes,
     observations: base.observations,
     judging: { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs },
+    groupChecks: base.groupChecks,
     settings: base.settings,
     fleet: createFleetWriter(scripts, config.auditMaxEntries),
     producer,

@@ -11,7 +11,7 @@ import { rebalanceScope } from '../redis/keys.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import type { Router, TurnTaker } from '../routing/api.ts';
-import { openAntiEntropy } from './anti-entropy.ts';
+import { openAntiEntropy, openGroupChecks } from './anti-entropy.ts';
 import type { Base } from './base.ts';
 import { openSettings } from './settings.ts';
 
@@ -57,6 +57,7 @@ export const openDuties = (parts: DutyParts): readonly Duty[] => [
     everyMs: parts.config.repairListsIntervalMs,
   }),
   openAntiEntropy(parts),
+  openGroupChecks(parts),
   ...settings(parts),
 ];
 

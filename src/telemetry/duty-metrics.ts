@@ -1,7 +1,14 @@
 /** The metrics of the reconcilers' duties and of settings, a part of the table. */
+import { GROUP_STATES } from '../core/groups.ts';
 import { type MetricDefinition, NONE, PHASE_BUCKETS } from './metric-definition.ts';
 
 export const DUTY_METRICS = {
+  groupState: {
+    name: 'miroir_replica_group_state',
+    type: 'gauge',
+    help: '1 for the state that the replica group is in, else 0; from the records',
+    labels: { replica_group: null, state: GROUP_STATES },
+  },
   leftoverDocuments: {
     name: 'miroir_leftover_documents',
     type: 'gauge',

@@ -1,8 +1,9 @@
 /** What the engine tells, as metrics. Gauges that come from records are set from them before each scrape. */
+import { GROUP_STATES, groupStateOf } from '../core/groups.ts';
 import { BROADCAST_PHASES } from '../core/settings-broadcast.ts';
 import { PHASES } from '../core/move.ts';
 import { judgeNodes, type JudgeOptions } from '../core/observations.ts';
-import { NODE_STATES } from '../core/topology.ts';
+import { groupsOf, NODE_STATES } from '../core/topology.ts';
 import type {
   Observations,
   Observer,
@@ -170,6 +171,12 @@ export async function setNodeGauges(
     metrics.nodeHealthy.set({ node_id: id }, state === 'degraded' || state === 'failed' ? 0 : 1);
     metrics.nodeFlapping.set({ node_id: id }, seen?.flapping ? 1 : 0);
     for (const one of NODE_STATES) metrics.nodeState.set({ node_id: id, state: one }, one === state ? 1 : 0);
+  }
+  metrics.groupState.reset();
+  for (const group of groupsOf(topology)) {
+    const state = groupStateOf(topology, group);
+    const labels = { replica_group: String(group) };
+    for (const one of GROUP_STATES) metrics.groupState.set({ ...labels, state: one }, one === state ? 1 : 0);
   }
   const { brake, observers } = judgeNodes(topology, await observations.read(), options);
   metrics.healBrake.set(brake === null ? 0 : 1);

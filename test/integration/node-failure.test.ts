@@ -180,11 +180,13 @@ describe('observers', () => {
   it('that see too much of the fleet down are not believed, which is said once', async () => {
     const fleet = await makeFleet(3);
     const { logger, lines } = said();
-    const { records, observations, clock, config, nodes, turns } = fleet.base;
+    const { records, observations, clock, config, nodes, turns, repairs, groupChecks } = fleet.base;
     const health = new Health({
       records,
       observations,
       turns,
+      repairs,
+      groupChecks,
       nodes,
       clock,
       config,

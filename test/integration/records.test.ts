@@ -209,7 +209,7 @@ describe('move-end', () => {
       await world.writer.advance(move, { route: settling(await world.route(shard), move), what: 'settling' });
       await world.writer.advance(move, {
         to: 'DualWriteStopped',
-        route: settled(await world.route(shard), move),
+        route: settled(await world.route(shard), move, { version: 1, nodes: [] }),
         releasePlaces: true,
         what: 'x',
       });

@@ -71,7 +71,8 @@ export class HandMover {
 
   async settled(): Promise<void> {
     const move = await this.#move();
-    await this.#advance({ route: routes.settled(await this.route(), move), what: 'settled' });
+    const topology = await this.#fleet.base.records.topology();
+    await this.#advance({ route: routes.settled(await this.route(), move, topology), what: 'settled' });
   }
 
   /** Until every live router has acknowledged what the shard is now. */

@@ -2,6 +2,7 @@
 import pLimit from 'p-limit';
 import { locateKey } from '../../core/hashing.ts';
 import { fieldSpan, scalarText, splitKeyed } from '../../core/json-text.ts';
+import { groupStateOf } from '../../core/groups.ts';
 import type { IndexEntry } from '../../core/routing.ts';
 import type { Topology, TopologyNode } from '../../core/topology.ts';
 import {
@@ -71,7 +72,7 @@ export async function survey(parts: AdoptParts, wish: AdoptWish): Promise<Survey
   const candidates = filled.length > 0 ? filled : holders;
   const home = homeOf(candidates, wish.home ?? before?.home, uid);
   const entry = { ...unkeyed, primaryKey };
-  assertHome(home.node, entry);
+  assertHome(home.node, entry, topology);
   const others = candidates.filter((holder) => holder !== home);
   assertKeep([home, ...others], keep);
   assertSettings(home, others);
@@ -214,11 +215,19 @@ function homeOf(holders: readonly Holder[], wanted: string | undefined, uid: str
   });
 }
 
-function assertHome({ id, state, group }: TopologyNode, { groups }: IndexEntry): void {
+function assertHome({ id, state, group }: TopologyNode, { groups }: IndexEntry, topology: Topology): void {
   if (!HOME_STATES.includes(state)) {
     throw new InvalidInputError(`node ${id} is ${state}`, {
       field: 'home',
       remedy: 'bring it back to work first, or give another node with --home',
+    });
+  }
+  const groupState = groupStateOf(topology, group);
+  if (groupState !== 'active') {
+    // Home is read until moves have brought its shards elsewhere.
+    throw new InvalidInputError(`node ${id} is in replica group ${group}, which is ${groupState}`, {
+      field: 'home',
+      remedy: 'wait until the group is active, or give a node of an active group with --home',
     });
   }
   if (groups.includes(group)) return;

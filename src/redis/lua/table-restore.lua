@@ -66,6 +66,19 @@ local function others(route, owners, move)
   end
   return out
 end
+-- Of the owners those that are read: of replica groups that are active, as those without a record are. Where there is none
+-- (or a node is not known any more) all are.
+local function readers(owners)
+  local out = {}
+  for _, id in ipairs(owners) do
+    local node = redis.call('HGET', prefix .. ':topology', 'node:' .. id)
+    local group = node and redis.call('HGET', prefix .. ':topology', 'group:' .. string.format('%.0f', cjson.decode(node).group))
+    if not group or cjson.decode(group).state == 'active' then
+      out[#out + 1] = id
+    end
+  end
+  return #out > 0 and out or owners
+end
 local out = { 'ok' }
 local function freeze(shard, route, owners)
   local key = route.moveId and prefix .. ':move:' .. route.moveId
@@ -77,7 +90,7 @@ local function freeze(shard, route, owners)
   -- An empty table would be written as an object.
   local named = #rest > 0 and ',"others":' .. cjson.encode(rest) or ''
   redis.call('HSET', KEYS[2], 's:' .. shard, '{"epoch":' .. epoch .. ',"state":"stable","owners":' .. list ..
-    ',"readers":' .. list .. ',"frozen":true' .. named .. '}')
+    ',"readers":' .. cjson.encode(readers(owners)) .. ',"frozen":true' .. named .. '}')
   if move then
     end_lost(prefix, route.moveId, move, 'redis_lost_writes: the shard is on ' .. table.concat(owners, ', ') ..
       '; what clients wrote may also be on ' .. table.concat(rest, ', ') .. ' only')

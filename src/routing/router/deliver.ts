@@ -173,7 +173,7 @@ export class Delivery {
     if (accepted.size === 0) return { kind: 'unknown', why };
     if (!holds || !isOurs) return { kind: 'again' };
     const groupOf = (node: string): number => snapshot.nodes.get(node)?.group ?? -1;
-    const { isReached, shortGroups } = verdictOf(route.owners, new Set(accepted.keys()), groupOf);
+    const { isReached, shortGroups } = verdictOf(route, new Set(accepted.keys()), groupOf);
     if (isReached) return { kind: 'written', accepted, stampMs, shortGroups, passed };
     if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer, isPartial: true };
     return { kind: 'no quorum', why };

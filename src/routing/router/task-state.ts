@@ -28,7 +28,7 @@ export interface SeenShard {
   readonly isAcknowledged: boolean;
 }
 
-/** A copy that the write failed on, while another owner of the shard has it (R10). */
+/** A copy that the write failed on, while another owner of the shard has it (R10); or one that has it alone, unread. */
 export interface Missed {
   readonly node: string;
   readonly taskUid: number;
@@ -71,12 +71,29 @@ const isGone = ({ type }: ClientTaskRecord, { task }: SeenPart): boolean =>
 export const hasOldReaders = ({ state, left }: Pick<SeenShard, 'state' | 'left'>): boolean =>
   state === 'settled' || left !== undefined;
 
+/**
+ * Whether a copy says what becomes of the write: not one that nobody reads, since its replica group is being brought in or
+ * drained, nor one without the write on a node that has left the shard.
+ */
+function decides(node: string, standing: Standing, shard: SeenShard | undefined): boolean {
+  if (shard === undefined || shard.state === 'settling') return true;
+  if (!shard.owners.includes(node)) return standing === 'applied';
+  return shard.readers.includes(node);
+}
+
 /** Whether a shard whose owners have applied the write is read from these owners only, by whoever reads. */
 function isReadable(nodes: ReadonlySet<string>, shard: SeenShard): boolean {
   if (shard.state === 'settling') return shard.readers.every((reader) => nodes.has(reader));
   // Old owners may still be read by a router that has not acknowledged; the write may have gone to the new ones only.
   return !hasOldReaders(shard) || shard.isAcknowledged;
 }
+
+const missedOf = ({ node, taskUid, stampMs }: ClientTaskPart, shard: number): Missed => ({
+  node,
+  taskUid,
+  shard,
+  ...(stampMs === undefined ? {} : { stampMs }),
+});
 
 export function taskState(
   record: ClientTaskRecord,
@@ -93,12 +110,17 @@ export function taskState(
     const view = shardOf(shard);
     const copies = seen.filter(({ part }) => part.shards.includes(shard));
     const standings = copies.map((copy) => standingOf(copy, view));
+    const deciding = standings.filter((standing, at) => decides(copies[at]?.part.node ?? '', standing, view));
     if (standings.includes('open')) isOpen = true;
-    else if (!standings.includes('applied')) isFailed = true;
-    else {
-      copies.forEach(({ part: { node, taskUid, stampMs } }, at) => {
-        const sent = stampMs === undefined ? {} : { stampMs };
-        if (standings[at] === 'failed') missed.push({ node, taskUid, shard, ...sent });
+    else if (!(deciding.length === 0 ? standings : deciding).includes('applied')) {
+      isFailed = true;
+      // A copy that nobody reads yet has what the client is told failed: it is made like those that are read.
+      copies.forEach(({ part }, at) => {
+        if (standings[at] === 'applied') missed.push(missedOf(part, shard));
+      });
+    } else {
+      copies.forEach(({ part }, at) => {
+        if (standings[at] === 'failed') missed.push(missedOf(part, shard));
       });
       // An index that is gone is read from nowhere.
       if (view !== undefined && !isReadable(new Set(copies.map(({ part }) => part.node)), view)) isOpen = true;

@@ -51,8 +51,8 @@ describe('sameOwners', () => {
 
 describe('a quorum', () => {
   const groups: Readonly<Record<string, number>> = { a1: 0, a2: 0, a3: 0, b1: 1, b2: 1 };
-  const verdict = (owners: string[], accepted: string[]) =>
-    verdictOf(owners, new Set(accepted), (node) => groups[node] ?? -1);
+  const verdict = (owners: string[], accepted: string[], readers = owners) =>
+    verdictOf({ owners, readers }, new Set(accepted), (node) => groups[node] ?? -1);
 
   it('is a majority of the owners that the epoch names', () => {
     expect([1, 2, 3, 4, 5].map(quorumOf)).toEqual([1, 2, 2, 3, 3]);
@@ -64,5 +64,15 @@ describe('a quorum', () => {
     expect(verdict(['a1', 'a2', 'b1', 'b2'], ['b1', 'b2', 'a1'])).toEqual({ isReached: true, shortGroups: [0] });
     expect(verdict(['a1', 'a2', 'b1', 'b2'], ['b1', 'a1'])).toEqual({ isReached: false, shortGroups: [0, 1] });
     expect(verdict(['a1'], [])).toEqual({ isReached: false, shortGroups: [0] });
+  });
+
+  it('is neither made nor broken by a group that nobody reads the shard from', () => {
+    const unread = (accepted: string[]) => verdict(['a1', 'a2', 'b1', 'b2'], accepted, ['a1', 'a2']);
+    expect(unread(['b1', 'b2', 'a1'])).toEqual({ isReached: false, shortGroups: [0] });
+    expect(unread(['a1', 'a2'])).toEqual({ isReached: true, shortGroups: [] });
+    // While a shard settles its old owners are read: their group counts.
+    expect(verdict(['a2'], ['a2'], ['a1'])).toEqual({ isReached: true, shortGroups: [] });
+    // All owners of the group that was read are lost.
+    expect(verdict(['b1'], ['b1'], ['a1'])).toEqual({ isReached: true, shortGroups: [] });
   });
 });

@@ -78,6 +78,19 @@ describe('a client’s task', () => {
     expect(seen({ on: { n1: 'failed', n2: 'failed' } }).outcome?.error).toMatchObject({ message: 'broken' });
   });
 
+  it('fails where only a copy that nobody reads has it, and that copy is made like the others', () => {
+    const on = { n1: 'failed', n4: 'succeeded' } as const;
+    const unread = seen({ on, readers: ['n1'] });
+    expect([unread.status, unread.missed]).toEqual(['failed', [{ node: 'n4', taskUid: 1, shard: 0 }]]);
+    expect(seen({ on: { n1: 'succeeded', n4: 'failed' }, readers: ['n1'] })).toMatchObject({
+      status: 'succeeded',
+      missed: [{ node: 'n4' }],
+    });
+    // The owner that was read has left the shard since: the other one is what is left of it.
+    expect(seen({ on, owners: ['n4'], readers: ['n1'] }).status).toBe('succeeded');
+    expect(seen({ on, state: 'settling', readers: ['n4'] }).status).toBe('succeeded');
+  });
+
   it('is not done while somebody may read a node that does not have it (I11)', () => {
     const on = { n2: 'succeeded' } as const;
     expect(seen({ on, state: 'settling', readers: ['n1'] }).status).toBe('processing');

@@ -1,0 +1,131 @@
+/** `miroir group …` */
+import { InvalidArgumentError, type Command } from 'commander';
+import { listGroups, showGroup, type GroupView } from '../control/groups.ts';
+import { globalsOf, withControl } from './context.ts';
+import { planned, withWait, type WaitFlags } from './node-commands.ts';
+import { print, tableText, type Cell } from './output.ts';
+import { whole } from './values.ts';
+
+interface NewNode {
+  readonly node_id: string;
+  readonly url: string;
+  readonly api_key_ref?: string;
+}
+
+interface AddFlags extends WaitFlags {
+  readonly node: readonly NewNode[];
+}
+
+/** `n4=http://host:7700`, or `n4=http://host:7700,key=NAME`; given once for each node. */
+function nodeOption(text: string, before: readonly NewNode[] = []): NewNode[] {
+  const [, id, url, key] = /^([^=]+)=([^,]+)(?:,key=(.+))?$/.exec(text) ?? [];
+  if (id === undefined || url === undefined)
+    throw new InvalidArgumentError('Give id=url: n4=http://127.0.0.1:7704, with ,key=<name> for its key.');
+  return [...before, { node_id: id, url, ...(key === undefined ? {} : { api_key_ref: key }) }];
+}
+
+const NONE: WaitFlags = { until: 'settled' };
+
+export function addGroupCommands(program: Command): void {
+  const group = program.command('group').description('add, activate, drain, remove and list replica groups');
+
+  withWait(
+    group
+      .command('add <group>')
+      .description('bring in a replica group: its nodes get a copy of every shard, and are read once these are equal'),
+  )
+    .requiredOption('--node <id=url>', 'a node of the group; once for each', nodeOption)
+    .addHelpText(
+      'after',
+      '\nExample:\n  miroir group add 1 --node n4=http://127.0.0.1:7704 --node n5=http://127.0.0.1:7705,key=EAST --wait',
+    )
+    .action(async (id: string, flags: AddFlags, command: Command) => {
+      await planned(command, flags, 'GroupAdded', { replica_group: whole(id), nodes: flags.node });
+    });
+
+  group
+    .command('list')
+    .description('replica groups with their phase and how far they are')
+    .action(async (_flags: object, command: Command) => {
+      const views = await withControl(command, listGroups);
+      print(globalsOf(command).output, views.map(wire), () => groupsText(views));
+    });
+
+  group
+    .command('status <group>')
+    .description('how far a replica group is')
+    .action(async (id: string, _flags: object, command: Command) => {
+      const view = await withControl(command, (control) => showGroup(control, whole(id)));
+      print(globalsOf(command).output, wire(view), () => groupsText([view]));
+    });
+
+  group
+    .command('activate <group>')
+    .description('have a replica group read that has every copy, compared and equal; it happens by itself by default')
+    .action(async (id: string, _flags: object, command: Command) => {
+      await planned(command, NONE, 'GroupActivated', { replica_group: whole(id) });
+    });
+
+  withWait(group.command('drain <group>').description('take a replica group out of service: nobody reads it any more'))
+    .addHelpText('after', '\nExample:\n  miroir group drain 0 && miroir group status 0 && miroir group remove 0')
+    .action(async (id: string, flags: WaitFlags, command: Command) => {
+      await planned(command, flags, 'GroupDraining', { replica_group: whole(id) });
+    });
+
+  group
+    .command('remove <group>')
+    .description('take out a replica group that is drained and owns nothing; its nodes keep what they have')
+    .option('--force', 'the first time drains it, the second time does not wait for the grace')
+    .action(async (id: string, flags: { readonly force?: true }, command: Command) => {
+      await planned(command, NONE, 'GroupRemoved', { replica_group: whole(id), force: flags.force === true });
+    });
+}
+
+const timeText = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+
+/** As the original names what it answers. */
+const wire = (view: GroupView): object => ({
+  group_id: view.group,
+  phase: view.phase,
+  nodes: view.nodes,
+  progress_percent: view.progressPercent,
+  shards: { ...view.shards, compared: view.compared, owned: view.owned },
+  started_at: view.startedAtMs,
+  since: view.sinceMs,
+  why: view.why,
+});
+
+/** Rows of a table of groups. */
+const groupsText = (views: readonly GroupView[]): string =>
+  tableText(
+    [
+      'group',
+      'phase',
+      'nodes',
+      'progress',
+      'shards',
+      'pending',
+      'syncing',
+      'complete',
+      'failed',
+      'compared',
+      'owned',
+      'started',
+      'note',
+    ],
+    views.map((view): Cell[] => [
+      view.group,
+      view.phase,
+      view.nodes.join(',') || null,
+      `${view.progressPercent}%`,
+      view.shards.total,
+      view.shards.pending,
+      view.shards.syncing,
+      view.shards.complete,
+      view.shards.failed,
+      view.compared,
+      view.owned,
+      timeText(view.startedAtMs),
+      view.why,
+    ]),
+  );
