@@ -88,6 +88,21 @@ describe('a table that is handed in while the planner restores', () => {
   });
 });
 
+it('a shard that is frozen is read from replica groups that are active, as before', async () => {
+  await world.connection.hset(keys.topology, {
+    'node:n2': JSON.stringify({ v: 1, id: 'n2', group: 1, url: 'http://n2:7700', state: 'active' }),
+    'group:1': JSON.stringify({ v: 1, id: 1, state: 'syncing', sinceMs: 1, startedAtMs: 1 }),
+  });
+  const table = await world.records.table('films');
+  if (table === null) throw new Error('no table');
+  const shards = table.shards.map((route) => ({ ...route, owners: ['n1', 'n2'] }));
+  await restarted();
+  await waitedLongEnough();
+  await registry.handIn({ ...table, epoch: table.epoch + 1, shards });
+  expect(await runs.restore('films')).toHaveLength(1);
+  expect((await world.records.table('films'))?.shards[0]).toMatchObject({ owners: ['n1', 'n2'], readers: ['n1'] });
+});
+
 describe('a table that is handed in late, when the run is taken up long since', () => {
   it('freezes no shard of another index that was switched in this run, and those that settle since before it', async () => {
     await settle(0);
