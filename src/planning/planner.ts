@@ -96,11 +96,11 @@ class LeadingPlanner implements Planner {
         () => this.#heedObservers(),
         () => this.#beginRepairs(),
         () => this.#closePlans(),
-        () => this.#groups.keep(false),
         async () => {
           if (this.#behind.size > 0) this.#behind = await giveJobs(this.#parts, this.#behind);
         },
         async () => this.#activateNodes(await records.topology()),
+        () => this.#groups.keep(false),
       ]),
     );
   }
@@ -264,7 +264,7 @@ class LeadingPlanner implements Planner {
       );
       // A move that failed is not tried again until an event asks.
       const failures = ended.filter(({ outcome }) => outcome === 'failed');
-      await this.#groups.noteFailed(failures);
+      if (failures.length > 0) await this.#groups.noteFailed(failures);
       const failed = new Set(failures.map(moveOf));
       if (outdated.length > 0) await this.#replan(outdated, `again after ${id}`, (move) => !failed.has(moveOf(move)));
       await writer.closePlan(id);
