@@ -1,7 +1,7 @@
 /** Nodes that join or are restored: one that waits for no shard any more is a full member. */
 import type { Topology, TopologyNode } from '../core/topology.ts';
 import { EVERY_INDEX, type PlanningParts } from './parts.ts';
-import { forgetSightings } from './sightings.ts';
+import { forgetBefore } from './sightings.ts';
 import { brings } from './sweep.ts';
 
 export class Arrivals {
@@ -21,14 +21,12 @@ export class Arrivals {
     const awaiting = await Promise.all(arriving.map(({ id }) => this.#isAwaited(id)));
     const arrived = arriving.filter((_, at) => awaiting[at] === false);
     if (arrived.length === 0) return null;
-    const ids = arrived.map(({ id }) => id).join(', ');
     const changes = arrived.map((node) => ({ id: node.id, node: { ...node, state: 'active' } satisfies TopologyNode }));
+    const arrivedIds = arrived.map((node) => node.id);
     // While they were on their way nobody looked; what was seen before that is no measure any more.
-    await forgetSightings(
-      this.#parts,
-      arrived.map((node) => node.id),
-    );
+    await forgetBefore(this.#parts, arrivedIds);
     const mayUnblock = arrived.some(({ state }) => state === 'restoring');
+    const ids = arrivedIds.join(', ');
     const why = `${ids} arrived`;
     await writer.commitTopology(topology.version, changes, { why, ...(mayUnblock ? { plan: EVERY_INDEX } : {}) });
     logger.info({ nodes: ids }, 'nodes are active');

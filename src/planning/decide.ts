@@ -20,7 +20,7 @@ import {
 } from '../errors.ts';
 import { inspectSources, type Source } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
-import { shardOnLost, sightReturned } from './sightings.ts';
+import { forgetBefore, shardOnLost, sightReturned } from './sightings.ts';
 
 export interface Decision {
   /** Null: repeated, the node stays as it is. */
@@ -75,6 +75,9 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
   // Clients' writes wait for a failed node to leave, and nodes may be slow to answer.
   if (event.type === 'NodeFailed') return { ...about, node, afterwards: look };
   await look();
+  // It serves what it has been brought by now, and is not failed once more for what it had lost before.
+  const isRestoring = findNode(fleet.topology, event.nodeId)?.state === 'restoring';
+  if (event.type === 'NodeDraining' && isRestoring) await forgetBefore(parts, [event.nodeId]);
   return { ...about, node };
 }
 

@@ -26,6 +26,7 @@ export interface PlanningParts {
   readonly nodes: Nodes;
   readonly observations: Pick<Observations, 'read'>;
   readonly runs: Runs;
+  readonly repairs: Pick<RepairLists, 'sizes' | 'scores' | 'clear'>;
   readonly turns: Pick<Turns, 'endAllDead'>;
   readonly repairs: Pick<RepairLists, 'sizes'>;
   readonly groupChecks: Pick<GroupChecks, 'read'>;

@@ -184,8 +184,32 @@ export async function sightReturned(parts: PlanningParts, node: TopologyNode): P
   }
 }
 
+/**
+ * Of nodes that have lost data nobody asks any more what they had when they left a shard: that they lack a document of it
+ * would look like a delete. To be called before their sightings go, which say so until then.
+ */
+async function forgetFormer({ records, repairs }: PlanningParts, arrived: readonly string[]): Promise<void> {
+  for (const { uid } of await records.indexes()) {
+    const seen = await records.sightings(uid);
+    const lost = arrived.filter((id) => seen.get(id)?.sighting.lost !== undefined);
+    if (lost.length === 0) continue;
+    const shards = (await records.table(uid))?.shards ?? [];
+    for (const { shard, owner } of await repairs.sizes(uid)) {
+      if (!lost.includes(owner) || shards[shard]?.owners.includes(owner) === true) continue;
+      const whole = (await repairs.scores(uid, shard, [owner], [])).get(owner)?.whole ?? null;
+      if (whole !== null) await repairs.clear(uid, shard, owner, new Map([['*', whole]]));
+    }
+  }
+}
+
+/** What they had before says nothing of nodes that are members from now on. */
+export async function forgetBefore(parts: PlanningParts, ids: readonly string[]): Promise<void> {
+  await forgetFormer(parts, ids);
+  await forgetSightings(parts, ids);
+}
+
 /** What was seen of nodes that are full members now was theirs before; also what is left of nodes that are gone. */
-export async function forgetSightings({ records, writer }: PlanningParts, arrived: readonly string[]): Promise<void> {
+async function forgetSightings({ records, writer }: PlanningParts, arrived: readonly string[]): Promise<void> {
   const { nodes } = await records.topology();
   const stays = (id: string): boolean =>
     !arrived.includes(id) && nodes.some((node) => node.id === id && node.state !== 'removed');

@@ -183,6 +183,7 @@ describe('observers', () => {
     const { records, observations, clock, config, nodes, turns, repairs, groupChecks } = fleet.base;
     const health = new Health({
       records,
+      repairs,
       observations,
       turns,
       repairs,

@@ -15,7 +15,7 @@ import {
   start,
   twiceOnThree,
 } from '../support/copies.ts';
-import type { TestFleet } from '../support/fleet.ts';
+import { someDocuments, startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { RouterCalls } from '../support/router-calls.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -77,6 +77,24 @@ describe('a node that is back with less than it had', () => {
     expect(await lostOf(running)).toBeNull();
   }, 120_000);
 
+  it('is drained before it is restored: it is not failed again for what it had lost', async () => {
+    const running = await begin(WAITS, 60);
+    await killAndReplace(running, 'n1', null);
+    await running.planner.handle('NodeFailed', { node_id: 'n1' });
+    await back(running, 'n1');
+    expect(await lostOf(running)).toBe('index docs: the index is gone');
+    await running.startWorker();
+    const owned = async (): Promise<boolean> =>
+      (await running.base.records.table('docs'))?.shards.some(({ owners }) => owners.includes('n1')) === true;
+    await untilTrue(owned, 30_000);
+    await running.planner.handle('NodeDraining', { node_id: 'n1' });
+    await running.planner.sweep();
+    await running.planner.sweep();
+    const { nodes } = await running.base.records.topology();
+    expect(nodes.find(({ id }) => id === 'n1')?.state).toBe('draining');
+    expect(await lostOf(running)).toBeNull();
+  }, 60_000);
+
   it('with older data: that is not built on, and what was deleted since stays deleted', async () => {
     const running = await begin(WAITS, 300);
     router = await RouterCalls.open(running.base);
@@ -137,6 +155,42 @@ describe('a node that is back with less than it had', () => {
     expect((await running.base.records.topology()).version).toBe(version);
     expect(await lostOf(running)).toBeNull();
   }, 60_000);
+});
+
+describe('a node that others have replaced before it is back', () => {
+  /** Shards that it left, of which it is still asked what it had. */
+  const asked = async ({ base }: TestFleet): Promise<number> => {
+    const shards = (await base.records.table('docs'))?.shards ?? [];
+    const lists = await base.repairs.sizes('docs');
+    return lists.filter(({ shard, owner }) => owner === 'n1' && shards[shard]?.owners.includes('n1') === false).length;
+  };
+
+  it.each(['its data', 'none'] as const)(
+    'with %s, is asked what it had of shards that it left as long as it has not lost that',
+    async (kind) => {
+      const running = await startTestFleet({ config: { repair_delay_ms: 0 } });
+      fleet = running;
+      await running.createIndex({ shards: 16, replicationFactor: 2, documents: someDocuments(60) });
+      await running.planner.sweep();
+      if (kind === 'none') await killAndReplace(running, 'n1', null);
+      else await kill(running, 'n1');
+      await running.planner.handle('NodeFailed', { node_id: 'n1' });
+      const { url } = await running.startNode();
+      await running.planner.handle('NodeAdded', { node_id: 'n4', url, replica_group: 0 });
+      await running.startWorker();
+      await running.untilQuiet(60_000);
+      expect(await asked(running)).toBeGreaterThan(0);
+      await back(running, 'n1');
+      await running.untilQuiet(60_000);
+      await untilTrue(async () => {
+        await running.planner.tick();
+        return (await running.base.records.topology()).nodes.every(({ state }) => state === 'active');
+      });
+      expect((await asked(running)) > 0).toBe(kind === 'its data');
+      await expectEqualCopies(running);
+    },
+    120_000,
+  );
 });
 
 describe('nodes that die one after the other under writes', () => {

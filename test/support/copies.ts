@@ -1,12 +1,11 @@
 // Nodes that die and come back, and what their copies are then: for tests of repair.
-import { cp, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { DevNodeProcess } from '../../src/fleet/nodes.ts';
 import { openPermit } from '../../src/nodes/open-permit.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { MoveState, Planner } from '../../src/ports.ts';
 import { someDocuments, startTestFleet, type TestFleet } from './fleet.ts';
+import { backUp, replaceData } from './node-data.ts';
 import { switchesOf, type NodeSwitches } from './switches.ts';
 
 /** An index on two of three nodes, which have been looked at, as the planner's process does every `sweep_interval_ms`. */
@@ -47,7 +46,7 @@ export async function back(fleet: TestFleet, id: string): Promise<void> {
 /** Its data as of now, to come back to; lies in a folder that the caller removes. */
 export async function backup(fleet: TestFleet, id: string): Promise<string> {
   const { dir } = processOf(fleet, id);
-  await cp(dir, `${dir}-older`, { recursive: true });
+  await backUp(dir, `${dir}-older`);
   return `${dir}-older`;
 }
 
@@ -55,8 +54,7 @@ export async function backup(fleet: TestFleet, id: string): Promise<string> {
 export async function killAndReplace(fleet: TestFleet, id: string, data: string | null): Promise<void> {
   const { dir } = processOf(fleet, id);
   await kill(fleet, id);
-  for (const name of await readdir(dir)) await rm(join(dir, name), { recursive: true });
-  if (data !== null) await cp(data, dir, { recursive: true });
+  await replaceData(dir, data);
 }
 
 /** A planner that takes over: it has nothing but the records. */
