@@ -8,6 +8,11 @@ export interface BareShard {
   readonly documents: number;
 }
 
+/** URLs of both nodes. */
+export interface BareCopy extends BareShard {
+  readonly target: string;
+}
+
 const SHARDS_AT_A_TIME = 4;
 const WINDOWS_IN_FLIGHT = 4;
 const WINDOW_DOCS = 1_000;
@@ -66,15 +71,10 @@ async function inParallel<T>(limit: number, items: readonly T[], work: (item: T)
 }
 
 /** Seconds that the copy takes. The window's width comes from the shard's size, as ours does. */
-export async function bareLoop(
-  index: string,
-  shards: readonly BareShard[],
-  target: string,
-  headers: Headers = {},
-): Promise<number> {
+export async function bareLoop(index: string, shards: readonly BareCopy[], headers: Headers = {}): Promise<number> {
   const dispatcher = new Agent({ connections: 32, pipelining: 1 });
   const startedMs = performance.now();
-  await inParallel(SHARDS_AT_A_TIME, shards, async ({ shard, source, documents }) => {
+  await inParallel(SHARDS_AT_A_TIME, shards, async ({ shard, source, target, documents }) => {
     const windows = Math.max(1, Math.ceil(documents / (WINDOW_DOCS * 0.95)));
     const width = Math.ceil(65_536 / windows);
     const starts = Array.from({ length: windows }, (_, at) => at * width);

@@ -1,5 +1,5 @@
 // npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory|
-//   anti-entropy] [--pairs N] [--docs N]
+//   anti-entropy|repair|rest] [--pairs N] [--docs N]
 //   [--rate N] [--seconds N] [--set key=value …] [--nodes URL,URL,URL,URL [--api-key-env NAME]] (real nodes, for move)
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
@@ -64,6 +64,8 @@ const BENCHES = {
       config,
     }),
   'anti-entropy': async () => (await import('./anti-entropy.ts')).benchAntiEntropy(docs(1_000_000), config),
+  repair: async () => (await import('./repair.ts')).benchRepair(docs(1_000_000), config),
+  rest: async () => (await import('./rest.ts')).benchRest({ documents: docs(20_000), seconds: seconds(600), config }),
   'gateway-memory': async () =>
     (await import('./gateway-memory.ts')).benchGatewayMemory({ perS: perS(200), seconds: seconds(600), config }),
 } as const;

@@ -134,7 +134,13 @@ export async function benchMove({
     const rows: { ours: number; bare: number; unverified: number; bulk: number; moved: number; owed: number }[] = [];
     for (let pair = 1; pair <= pairs; pair += 1) {
       const ours = await ourMoves(stage, false);
-      const bare = await onFreshTarget(stage, (url) => bareLoop(entry.uid, ours.shards, url, stage.headers));
+      const bare = await onFreshTarget(stage, (target) =>
+        bareLoop(
+          entry.uid,
+          ours.shards.map((shard) => ({ ...shard, target })),
+          stage.headers,
+        ),
+      );
       const unverified = (await ourMoves(stage, true)).seconds;
       const bulk = await bulkLoad(stage, ours.shards);
       const owed = ours.shards.reduce((sum, shard) => sum + shard.documents, 0);

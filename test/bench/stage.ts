@@ -4,7 +4,7 @@ import { initialRoutes } from '../../src/core/placement.ts';
 import type { IndexEntry } from '../../src/core/routing.ts';
 import type { TopologyNode } from '../../src/core/topology.ts';
 import type { Child } from '../../src/fleet/child.ts';
-import { startDevNode } from '../../src/fleet/nodes.ts';
+import { type DevNodeOptions, startDevNode } from '../../src/fleet/nodes.ts';
 import { spawnWorker } from '../../src/fleet/processes.ts';
 import { startRedis } from '../../src/fleet/redis.ts';
 import { openPermit } from '../../src/nodes/open-permit.ts';
@@ -60,9 +60,9 @@ export class Stage {
   }
 
   /** A given node is taken in its order, and only if it has no index of this name. */
-  async startNode(id: string, price = REAL_PRICE): Promise<NodeHandle> {
+  async startNode(id: string, options: Omit<DevNodeOptions, 'id'> = REAL_PRICE): Promise<NodeHandle> {
     if (this.#given !== null) return this.#takeGiven(id, this.#given);
-    const node = await startDevNode({ id, ...price });
+    const node = await startDevNode({ id, ...options });
     this.nodes.set(id, node);
     return node;
   }
