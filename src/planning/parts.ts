@@ -28,7 +28,6 @@ export interface PlanningParts {
   readonly runs: Runs;
   readonly repairs: Pick<RepairLists, 'sizes' | 'scores' | 'clear'>;
   readonly turns: Pick<Turns, 'endAllDead'>;
-  readonly repairs: Pick<RepairLists, 'sizes'>;
   readonly groupChecks: Pick<GroupChecks, 'read'>;
   readonly clock: Clock;
   readonly config: Pick<

@@ -37,6 +37,7 @@ const { values } = parseArgs({
     rf: { type: 'string' },
     troubles: { type: 'string' },
     calls: { type: 'string' },
+    deaths: { type: 'boolean' },
     still: { type: 'boolean' },
     output: { type: 'string', short: 'o' },
   },

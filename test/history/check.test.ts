@@ -164,6 +164,26 @@ describe('a clean history', () => {
     expect(faultsOf(judged(plainHistory(), ended({ n1: 'k3=c/d' }), { isExcepted }))).toEqual({ lost: 1 });
   });
 
+  it('takes the word of reads from before and after a copy had missed something', () => {
+    const script = plainHistory();
+    for (const at of [50, 60, 70]) script.read('k1', 'k1=a/a', at, at + 1);
+    const between =
+      (least: number, most: number): NonNullable<CheckOptions['isExcepted']> =>
+      (_key, fromMs, toMs) =>
+        fromMs <= most && toMs >= least;
+    for (const [least, most] of [
+      [45, 65],
+      [55, 75],
+    ] as const) {
+      const isExcepted = between(least, most);
+      const verdict = judged(script, ended({ n1: PLAIN }), { isExcepted });
+      expect(faultsOf(verdict)).toEqual({ stale: 1 });
+      const judge = new Judge(script.recorder.history, { readsInOrder: false, isExcepted });
+      expect(faultsOf(judge.look())).toEqual({ stale: 1 });
+    }
+    expect(faultsOf(judged(script, ended({ n1: PLAIN }), { isExcepted: between(45, 75) }))).toEqual({});
+  });
+
   it('excuses a value that came back only where its write may have been sent twice', () => {
     const script = new Script();
     script.put('k1', 'slow', 0, 900, 950);

@@ -18,10 +18,10 @@ export interface CheckOptions {
   /** Default: a write is never sent again. */
   readonly sentAgainAfterMs?: number;
   /**
-   * Documents of which some copy is known to have missed a write: a read may meet that copy, so reads of them prove nothing.
-   * Owners at the end are looked at all the same.
+   * Reads of a document while some copy of it is known to have missed a write: they may meet that copy, so they prove
+   * nothing. Owners at the end are looked at all the same.
    */
-  readonly isExcepted?: (key: string) => boolean;
+  readonly isExcepted?: (key: string, fromMs: number, toMs: number) => boolean;
   /** For one document; more is `undecided`. Default: by the number of its operations. */
   readonly stepsMax?: number;
 }
@@ -69,7 +69,7 @@ export class Judge {
     for (const call of answered) {
       this.#findDoubled(call);
       for (const [key, read] of readsOf(call)) {
-        if (this.#isExcepted(key)) continue;
+        if (this.#isExcepted(key, read)) continue;
         let timeline = timelines.get(key);
         if (timeline === undefined) {
           timeline = new Timeline(this.#registers.of(key));
@@ -97,7 +97,7 @@ export class Judge {
     for (let from = 0; from < registers.length; from += KEYS_AT_A_TIME) {
       const some = new Map(registers.slice(from, from + KEYS_AT_A_TIME).map((register) => [register.key, register]));
       for (const call of reads) {
-        for (const [key, read] of readsOf(call)) if (!this.#isExcepted(key)) some.get(key)?.reads.push(read);
+        for (const [key, read] of readsOf(call)) if (!this.#isExcepted(key, read)) some.get(key)?.reads.push(read);
       }
       for (const register of some.values()) {
         const timeline = new Timeline(register, end.idleAtMs);
@@ -111,8 +111,8 @@ export class Judge {
     return this.#findings.verdict(this.#history);
   }
 
-  #isExcepted(key: string): boolean {
-    return this.#options.isExcepted?.(key) === true;
+  #isExcepted(key: string, { startMs, endMs }: KeyRead): boolean {
+    return this.#options.isExcepted?.(key, startMs, endMs) === true;
   }
 
   #enter(): void {

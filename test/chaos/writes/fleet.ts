@@ -26,6 +26,8 @@ const NODES = 5;
 /** Known from the start; the others come by events. */
 const NODES_AT_FIRST = 4;
 const MOVERS = 2;
+/** How long lost copies wait for the return of their node. */
+export const REPAIR_DELAY_MS = 5_000;
 const GATEWAYS = 3;
 const START_MS = 30_000;
 const REQUEST_MS = 2_000;
@@ -49,10 +51,26 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   MIROIR_LOG_LEVEL: 'debug',
   MIROIR_NEW_INDEX_SHARDS: String(SHARDS),
   // Nodes come back within seconds here; who stays away longer is replaced.
-  MIROIR_REPAIR_DELAY_MS: '5000',
+  MIROIR_REPAIR_DELAY_MS: String(REPAIR_DELAY_MS),
   MIROIR_ANTI_ENTROPY_SCHEDULE: 'every 20s',
   MIROIR_ANTI_ENTROPY_NODE_PERCENT: '10',
 };
+
+/** Where nodes die for long: longer than any other strike keeps one silent, and then there is no time to lose. */
+const DEATHS_ENVIRONMENT: Readonly<Record<string, string>> = {
+  MIROIR_NODE_FAILED_AFTER_MS: '5000',
+  MIROIR_HEALTH_PROBE_INTERVAL_MS: '1000',
+  MIROIR_HEALTH_PROBE_TIMEOUT_MS: '1000',
+  MIROIR_NODE_FLAP_QUIET_MS: '3000',
+};
+
+export interface WriteFleetOptions {
+  /** Where processes write what they say. */
+  readonly folder: string;
+  readonly replicationFactor: number;
+  /** Nodes die for so long that they fail: there is one more reconciler, and failures are seen soon. */
+  readonly hasDeaths: boolean;
+}
 
 /** A process behind its own way to Redis. */
 export interface Cuttable {
@@ -74,25 +92,28 @@ export class WriteFleet {
   readonly movers: Cuttable[] = [];
   readonly planners: Supervised[] = [];
   readonly reconcilers: Supervised[] = [];
-  readonly #folder: string;
+  readonly #options: WriteFleetOptions;
   readonly #environment: Readonly<Record<string, string>>;
+  #down: DevNodeProcess | null = null;
 
   private constructor(
     parts: Pick<WriteFleet, 'redis' | 'nodes' | 'client' | 'base' | 'producer'>,
-    folder: string,
-    replicationFactor: number,
+    options: WriteFleetOptions,
   ) {
     this.redis = parts.redis;
     this.nodes = parts.nodes;
     this.client = parts.client;
     this.base = parts.base;
     this.producer = parts.producer;
-    this.#folder = folder;
-    this.#environment = { ...ENVIRONMENT, MIROIR_NEW_INDEX_REPLICATION_FACTOR: String(replicationFactor) };
+    this.#options = options;
+    this.#environment = {
+      ...ENVIRONMENT,
+      ...(options.hasDeaths ? DEATHS_ENVIRONMENT : {}),
+      MIROIR_NEW_INDEX_REPLICATION_FACTOR: String(options.replicationFactor),
+    };
   }
 
-  /** `folder`: where processes write what they say. */
-  static async start(folder: string, replicationFactor: number): Promise<WriteFleet> {
+  static async start(options: WriteFleetOptions): Promise<WriteFleet> {
     const redis = await startRedis({ aof: 'always' });
     const nodes = await Promise.all(
       Array.from({ length: NODES }, (_, at) =>
@@ -108,7 +129,7 @@ export class WriteFleet {
     await untilTrue(() => client.status === 'ready');
     const base = await openBase(loadConfig({ MIROIR_REDIS_URL: redis.url, MIROIR_LOG_LEVEL: 'silent' }), 'chaos');
     const producer = createProducer({ redis: redis.url });
-    const fleet = new WriteFleet({ redis, nodes, client, base, producer }, folder, replicationFactor);
+    const fleet = new WriteFleet({ redis, nodes, client, base, producer }, options);
     try {
       await fleet.#launch();
     } catch (error) {
@@ -125,6 +146,35 @@ export class WriteFleet {
   /** No move is unfinished and no plan is open. Throws while Redis is gone. */
   async isQuiet(): Promise<boolean> {
     return (await this.client.scard('{miroir}:moves')) + (await this.client.scard('{miroir}:plans')) === 0;
+  }
+
+  /** Whoever kills a node asks first: one is down at a time. What ends that; null: another one is. */
+  takeDown(node: DevNodeProcess): (() => void) | null {
+    if (this.#down !== null) return null;
+    this.#down = node;
+    return () => {
+      this.#down = null;
+    };
+  }
+
+  /**
+   * Every shard has all its copies on nodes that serve. What some of them missed was acknowledged to nobody, as long as a
+   * write needs all owners. Throws as above.
+   */
+  async isWhole(): Promise<boolean> {
+    const { records } = this.base;
+    const [{ nodes }, table] = await Promise.all([records.topology(), records.table(INDEX)]);
+    const away = new Set(nodes.filter(({ state }) => state === 'failed' || state === 'restoring').map(({ id }) => id));
+    return (table?.shards ?? []).every(
+      ({ owners }) => owners.filter((id) => !away.has(id)).length >= this.#options.replicationFactor,
+    );
+  }
+
+  /** No owner is known to have missed a write. Throws as above. */
+  async isLevel(): Promise<boolean> {
+    const { records, repairs } = this.base;
+    const [table, lists] = await Promise.all([records.table(INDEX), repairs.sizes(INDEX)]);
+    return !lists.some(({ shard, owner }) => table?.shards[shard]?.owners.includes(owner) === true);
   }
 
   /** The mover that holds the index's lease. */
@@ -152,7 +202,8 @@ export class WriteFleet {
     const writer = createFleetWriter(this.base.scripts, 1_000);
     await writer.initTopology(first.map(({ id, url }) => ({ id, url, group: 0, state: 'active' })));
     this.planners.push(await this.#supervise('planner', 1, this.redis.url));
-    this.reconcilers.push(await this.#supervise('reconciler', 1, this.redis.url));
+    for (let at = 1; at <= (this.#options.hasDeaths ? 2 : 1); at += 1)
+      this.reconcilers.push(await this.#supervise('reconciler', at, this.redis.url));
     for (let at = 1; at <= MOVERS; at += 1) {
       const proxy = await startProxy(this.redis.port);
       this.movers.push({ proxy, process: await this.#supervise('rebalancer', at, proxiedUrl(proxy)) });
@@ -179,7 +230,7 @@ export class WriteFleet {
   #supervise(role: Role, at: number, redisUrl: string, more: Readonly<Record<string, string>> = {}) {
     const label = `${role} ${at}`;
     const env = { ...this.#environment, MIROIR_REDIS_URL: redisUrl, ...more };
-    const logFile = join(this.#folder, `${role}-${at}.log`);
+    const logFile = join(this.#options.folder, `${role}-${at}.log`);
     return Supervised.start({ role, label, env, failpoint: '', isBuilt: true, logFile });
   }
 }

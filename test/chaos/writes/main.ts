@@ -1,4 +1,5 @@
-// `npm run chaos -- --minutes N [--seed N] [--rf N|1,2] [--troubles all|none|NAME,…] [--still] [--calls N] [--keep] [-o json]`
+// `npm run chaos -- --minutes N [--seed N] [--rf N|1,2] [--troubles all|none|NAME,…] [--deaths] [--still] [--calls N]
+// [--keep] [-o json]`
 import { figureLines, figures, isRight, reportLines } from './report.ts';
 import { type WritesResult, runWrites } from './run.ts';
 import { TROUBLE_NAMES, type TroubleName } from './troubles.ts';
@@ -9,6 +10,7 @@ export interface WritesFlags {
   readonly rf?: string | undefined;
   readonly troubles?: string | undefined;
   readonly calls?: string | undefined;
+  readonly deaths?: boolean | undefined;
   readonly still?: boolean | undefined;
   readonly keep?: boolean | undefined;
   readonly output?: string | undefined;
@@ -28,7 +30,8 @@ function troublesOf(text: string): readonly TroubleName[] | null {
 /** `1,2`: half of the time with one copy of each shard, half with two. */
 export async function writesMain(flags: WritesFlags): Promise<number> {
   const seed = Number(flags.seed ?? Date.now() % 1_000_000);
-  const { minutes = '1', rf = '1', troubles: wanted = 'all', still = false, keep = false } = flags;
+  const { minutes = '1', deaths = false, troubles: wanted = 'all', still = false, keep = false } = flags;
+  const { rf = deaths ? '2' : '1' } = flags;
   const troubles = troublesOf(wanted);
   const factors = rf.split(',').map(Number);
   if (troubles === null || !(Number(minutes) > 0) || !factors.every((factor) => factor >= 1 && factor <= 3)) {
@@ -37,16 +40,21 @@ export async function writesMain(flags: WritesFlags): Promise<number> {
   }
   const isJson = flags.output === 'json';
   const say = (line: string): void => (isJson ? console.error(line) : console.log(line));
+  if (deaths && factors.includes(1)) {
+    console.error('--deaths needs --rf 2 or 3: with one copy a node without its data is a loss');
+    return USAGE;
+  }
   const results: WritesResult[] = [];
   for (const replicationFactor of factors) {
     const runMinutes = Number(minutes) / factors.length;
     const command =
       `npm run chaos -- --minutes ${runMinutes} --seed ${seed} --rf ${replicationFactor} --troubles ${wanted}` +
+      (deaths ? ' --deaths' : '') +
       (still ? ' --still' : '');
     say(command);
     const callsPerS = Number(flags.calls ?? CALLS_PER_S);
     const options = { seed, minutes: runMinutes, replicationFactor, troubles, callsPerS, keep, say };
-    const result = await runWrites({ ...options, hasMoves: !still });
+    const result = await runWrites({ ...options, hasMoves: !still, hasDeaths: deaths });
     results.push(result);
     for (const line of reportLines(result, command)) say(line);
   }

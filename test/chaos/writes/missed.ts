@@ -1,5 +1,6 @@
-// What owners are known to have missed: their repair lists, now and ever since the run began. The reconciler works them off
-// within seconds; until then a read may meet a copy that lacks what its list names.
+// What owners are known to have missed: their repair lists, now and ever since the run began, and when. The reconciler works
+// them off within seconds; until then a read may meet a copy that lacks what its list names. Lists of nodes that own the shard
+// no more say nothing of any read.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { shardForKey } from '../../../src/core/hashing.ts';
@@ -7,12 +8,22 @@ import { INDEX, SHARDS } from './fleet.ts';
 
 const LOOK_MS = 250;
 const WHOLE_SHARD = '*';
+/** From a write that an owner misses to its list, over a router's death; and from the last look that saw it listed. */
+const BEFORE_MS = 20_000;
+const AFTER_MS = 5_000;
+
+/** Recorder's clock. */
+interface Span {
+  readonly fromMs: number;
+  untilMs: number;
+}
 
 export class Missed {
   readonly #client: Redis;
   /** `<shard>:<node>` → ids, as of the last look. */
   #now = new Map<string, ReadonlySet<string>>();
-  readonly #ever = new Set<string>();
+  /** Id, or `<shard>:*` → when some owner's list named it, and some time around that. */
+  readonly #spans = new Map<string, Span[]>();
 
   constructor(client: Redis) {
     this.#client = client;
@@ -27,12 +38,25 @@ export class Missed {
   }
 
   async look(): Promise<void> {
+    const names = await this.#client.smembers(`{miroir}:repairs:${INDEX}`);
+    // All at one moment: a node that becomes an owner gets another list by the same script.
+    const asked = this.#client.multi().hgetall(`{miroir}:routing:${INDEX}`);
+    for (const name of names) asked.zrange(`{miroir}:repair:${INDEX}:${name}`, '0', '-1');
+    const replies = (await asked.exec()) ?? [];
+    const failure = replies.find(([error]) => error !== null)?.[0];
+    if (failure) throw failure;
+    const [routes, ...lists] = replies.map(([, reply]) => reply) as [Record<string, string>, ...string[][]];
     const now = new Map<string, ReadonlySet<string>>();
-    for (const name of await this.#client.smembers(`{miroir}:repairs:${INDEX}`)) {
-      const ids = await this.#client.zrange(`{miroir}:repair:${INDEX}:${name}`, '0', '-1');
+    for (const [at, name] of names.entries()) {
+      const [shard = '', node = ''] = name.split(':');
+      const { owners, readers } = JSON.parse(routes[`s:${shard}`] ?? '{"owners":[],"readers":[]}') as {
+        readonly owners: readonly string[];
+        readonly readers: readonly string[];
+      };
+      const ids = lists[at] ?? [];
+      if (![...owners, ...readers].includes(node)) continue;
       now.set(name, new Set(ids));
-      const [shard = ''] = name.split(':');
-      for (const id of ids) this.#ever.add(id === WHOLE_SHARD ? `${shard}:${WHOLE_SHARD}` : id);
+      for (const id of ids) this.#listed(id === WHOLE_SHARD ? `${shard}:${WHOLE_SHARD}` : id);
     }
     this.#now = now;
   }
@@ -43,12 +67,23 @@ export class Missed {
     return ids !== undefined && (ids.has(key) || ids.has(WHOLE_SHARD));
   }
 
-  /** Whether any list ever named it. */
-  wasListed(key: string): boolean {
-    return this.#ever.has(key) || this.#ever.has(`${shardForKey(key, SHARDS)}:${WHOLE_SHARD}`);
+  /** Whether some list named it about then. */
+  wasListed(key: string, fromMs: number, toMs: number): boolean {
+    return [key, `${shardForKey(key, SHARDS)}:${WHOLE_SHARD}`].some((name) =>
+      this.#spans.get(name)?.some((span) => span.fromMs <= toMs && span.untilMs >= fromMs),
+    );
   }
 
   get documents(): number {
-    return this.#ever.size;
+    return this.#spans.size;
+  }
+
+  #listed(name: string): void {
+    const atMs = performance.now();
+    const spans = this.#spans.get(name) ?? [];
+    this.#spans.set(name, spans);
+    const last = spans.at(-1);
+    if (last !== undefined && last.untilMs >= atMs - BEFORE_MS) last.untilMs = atMs + AFTER_MS;
+    else spans.push({ fromMs: atMs - BEFORE_MS, untilMs: atMs + AFTER_MS });
   }
 }

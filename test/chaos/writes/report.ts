@@ -1,5 +1,6 @@
 // What people and programs read of runs: counts, times, what was wrong, how to run it again.
 import { FAULTS, describeVerdict, isClean } from '../../history/verdict.ts';
+import { DEATH_KINDS } from './deaths.ts';
 import { quantiles } from './moves.ts';
 import type { WritesResult } from './run.ts';
 import { FAMILIES } from './troubles.ts';
@@ -18,6 +19,9 @@ export function figures(results: readonly WritesResult[]): Readonly<Record<strin
   const hold = quantiles(results.flatMap(({ moves }) => moves.holdMs));
   const settle = quantiles(results.flatMap(({ moves }) => moves.settleMs));
   const write = quantiles(results.flatMap(({ writeMs }) => writeMs));
+  const deaths = results.flatMap((one) => one.deaths);
+  const failed = quantiles(deaths.map(({ failedMs }) => failedMs));
+  const active = quantiles(deaths.map(({ activeMs }) => activeMs));
   return {
     seed: results[0]?.seed ?? 0,
     seconds: Math.round(sum(({ seconds }) => seconds)),
@@ -26,6 +30,9 @@ export function figures(results: readonly WritesResult[]): Readonly<Record<strin
     cancelled: sum(({ moves }) => moves.cancelled),
     holds_in_vain: sum(({ moves }) => moves.holdsInVain),
     ...sums(FAMILIES, ({ troubles }, family) => troubles[family]),
+    ...Object.fromEntries(
+      DEATH_KINDS.map((kind) => [`deaths_${kind}`, deaths.filter((one) => one.kind === kind).length]),
+    ),
     ...sums(FAULTS, ({ verdict }, kind) => verdict.counts[kind]),
     listed_for_repair: sum(({ missed }) => missed.documents),
     moves_awaiting_repair: sum(({ missed }) => missed.moves),
@@ -36,6 +43,10 @@ export function figures(results: readonly WritesResult[]): Readonly<Record<strin
     settle_ms_p50: settle.p50,
     settle_ms_p99: settle.p99,
     settle_ms_max: settle.max,
+    death_to_failed_ms_p50: Math.round(failed.p50),
+    death_to_failed_ms_max: Math.round(failed.max),
+    return_to_active_ms_p50: Math.round(active.p50),
+    return_to_active_ms_max: Math.round(active.max),
     write_ms_p50: round(write.p50),
     write_ms_p99: round(write.p99),
     write_ms_max: round(write.max),
@@ -56,4 +67,4 @@ export function reportLines(result: WritesResult, command: string): string[] {
 }
 
 export const figureLines = (results: readonly WritesResult[]): string[] =>
-  Object.entries(figures(results)).map(([name, value]) => `${name.padEnd(16)} ${value}`);
+  Object.entries(figures(results)).map(([name, value]) => `${name.padEnd(24)} ${value}`);

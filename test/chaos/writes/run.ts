@@ -15,6 +15,7 @@ import { FAULTS, describeVerdict, isClean } from '../../history/verdict.ts';
 import type { Verdict } from '../../history/verdict.ts';
 import { untilTrue } from '../../support/until.ts';
 import { type ClientsOptions, runClients } from './clients.ts';
+import { type Death, Deaths } from './deaths.ts';
 import { INDEX, SHARDS, WriteFleet } from './fleet.ts';
 import { Missed } from './missed.ts';
 import { type MoveFigures, moveFigures } from './moves.ts';
@@ -29,6 +30,8 @@ export interface WritesOptions {
   readonly troubles: readonly TroubleName[];
   /** Without it no node comes or goes. */
   readonly hasMoves: boolean;
+  /** Nodes die for so long that they fail, with and without their data. */
+  readonly hasDeaths: boolean;
   readonly callsPerS: number;
   /** Everything is kept although nothing was wrong. */
   readonly keep: boolean;
@@ -41,6 +44,7 @@ export interface WritesResult {
   readonly verdict: Verdict;
   readonly moves: MoveFigures;
   readonly troubles: Readonly<Record<Family, number>>;
+  readonly deaths: readonly Death[];
   /** From a write to its 202. */
   readonly writeMs: readonly number[];
   /** What was wrong beside the verdict. */
@@ -59,8 +63,10 @@ const SAY_MS = 10_000;
 /** For every move to end by itself, once nothing goes wrong any more. */
 const END_MS = 90_000;
 const IDLE_MS = 60_000;
+/** Where nodes die for long nothing is to begin anew for so long, or it is not over. */
+const CALM_MS = 3_000;
 const READY_MS = 20_000;
-/** A move waits for lists of missed writes to be worked off, which nothing does yet: with copies only. */
+/** A move waits for lists of missed writes to be worked off, which may take an owner that is away: with copies only. */
 const AWAITS_REPAIR = /: repair them first$/;
 /** A write that took longer may have been sent again: its router had to register anew first (R8). */
 const SENT_AGAIN_MS = 50;
@@ -78,6 +84,7 @@ export class WritesRun {
   readonly #judge: Judge;
   readonly #troubleMaker: TroubleMaker;
   readonly #unrest: Unrest;
+  readonly #deaths: Deaths;
   readonly #missed: Missed;
   /** With one copy of each shard there is no other that could have missed something. */
   readonly #hasCopies: boolean;
@@ -86,7 +93,7 @@ export class WritesRun {
   readonly #startedAtMs = performance.now();
 
   constructor(options: WritesOptions, folder: string, fleet: WriteFleet) {
-    const { seed, replicationFactor } = options;
+    const { seed, replicationFactor, hasDeaths } = options;
     this.#options = options;
     this.#folder = folder;
     this.#fleet = fleet;
@@ -96,19 +103,21 @@ export class WritesRun {
     this.#judge = new Judge(this.#recorder.history, {
       readsInOrder: false,
       sentAgainAfterMs: SENT_AGAIN_MS,
-      ...(this.#hasCopies && { isExcepted: (key) => this.#missed.wasListed(key) }),
+      ...(this.#hasCopies && { isExcepted: (...read) => this.#missed.wasListed(...read) }),
     });
-    this.#unrest = new Unrest(fleet, new Random(seed * 3 + 1), replicationFactor);
+    this.#unrest = new Unrest(fleet, new Random(seed * 3 + 1), { replicationFactor, hasDeaths });
+    this.#deaths = new Deaths({ fleet, random: new Random(seed * 3 + 3), folder });
     this.#troubleMaker = new TroubleMaker({
       fleet,
       random: new Random(seed * 3 + 2),
       names: options.troubles,
+      hasDeaths,
       logFile: join(folder, 'troubles.log'),
     });
   }
 
   async run(): Promise<WritesResult> {
-    const { minutes, hasMoves, seed, callsPerS } = this.#options;
+    const { minutes, hasMoves, hasDeaths, seed, callsPerS } = this.#options;
     const [calls, unrest, trouble] = [new AbortController(), new AbortController(), new AbortController()];
     const targets = this.#fleet.gateways.map(({ target }) => target);
     const clients: ClientsOptions = { targets, recorder: this.#recorder, seed, callsPerS, signal: calls.signal };
@@ -116,10 +125,13 @@ export class WritesRun {
     const moving = hasMoves ? this.#unrest.run(unrest.signal) : Promise.resolve();
     const noting = this.#hasCopies ? this.#missed.run(calls.signal) : Promise.resolve();
     const striking = this.#troubleMaker.run(trouble.signal);
+    const dying = hasDeaths ? this.#deaths.run(trouble.signal) : Promise.resolve();
     const untilMs = performance.now() + minutes * 60_000;
     await this.#look(untilMs);
     trouble.abort();
     await striking;
+    await dying;
+    if (this.#deaths.fault !== null) this.#faults.push(this.#deaths.fault);
     unrest.abort();
     await moving;
     await this.#try('the moves did not end', () => this.#untilEnded());
@@ -144,6 +156,10 @@ export class WritesRun {
         this.#options.say(`something is wrong, ending early: ${faultTexts(verdict)}`);
         return;
       }
+      if (this.#deaths.fault !== null) {
+        this.#options.say(`a node did not die or come back as it should, ending early: ${this.#deaths.fault}`);
+        return;
+      }
       if (performance.now() < sayAtMs) continue;
       sayAtMs += SAY_MS;
       const counts = Object.entries(this.#troubleMaker.counts).map(([family, count]) => `${family} ${count}`);
@@ -152,6 +168,7 @@ export class WritesRun {
           ? `calls ${this.#recorder.history.length}`
           : `acknowledged ${verdict.acknowledged}, refused ${verdict.refused}, unknown ${verdict.unknown}, reads ${verdict.reads}`;
       const seconds = ((performance.now() - this.#startedAtMs) / 1_000).toFixed(0);
+      if (this.#options.hasDeaths) counts.unshift(`deaths ${this.#deaths.done.length}`);
       this.#options.say(`${seconds} s: ${told}, events ${this.#unrest.events}, ${counts.join(', ')}`);
     }
   }
@@ -159,10 +176,18 @@ export class WritesRun {
   async #untilEnded(): Promise<void> {
     await untilTrue(() => this.#fleet.processes.every(({ isReady }) => isReady), READY_MS);
     const { records } = this.#fleet.base;
+    let overAtMs: number | null = null;
     await untilTrue(
       async () => {
         await this.#unrest.recover();
-        if (await this.#fleet.isQuiet().catch(() => false)) return true;
+        const isOver = await this.#fleet.isQuiet().catch(() => false);
+        if (this.#options.hasDeaths) {
+          // Who has just arrived is given more moves.
+          if (!isOver || !(await this.#fleet.isWhole()) || !(await this.#fleet.isLevel())) overAtMs = null;
+          else overAtMs ??= performance.now();
+          return overAtMs !== null && performance.now() > overAtMs + CALM_MS;
+        }
+        if (isOver) return true;
         const moves = await records.unfinishedMoves().catch(() => []);
         const waiting = moves.filter(({ waiting: one }) => one !== null && AWAITS_REPAIR.test(one.reason));
         const behind = moves.filter(({ waiting: one }) => waiting.some(({ id }) => one?.reason.includes(id)));
@@ -228,6 +253,7 @@ export class WritesRun {
       verdict,
       moves,
       troubles: this.#troubleMaker.counts,
+      deaths: this.#deaths.done,
       writeMs,
       faults: this.#faults,
       missed: { documents: this.#missed.documents, moves: this.#awaitRepair },
@@ -259,7 +285,7 @@ export class WritesRun {
 export async function runWrites(options: WritesOptions): Promise<WritesResult> {
   const folder = await mkdtemp(join(tmpdir(), 'miroir-writes-'));
   options.say(`evidence goes to ${folder}`);
-  const fleet = await WriteFleet.start(folder, options.replicationFactor);
+  const fleet = await WriteFleet.start({ ...options, folder });
   let isKept = true;
   try {
     const result = await new WritesRun(options, folder, fleet).run();

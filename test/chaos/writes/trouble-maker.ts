@@ -13,11 +13,15 @@ const AWAIT_MS = 3_000;
 const LOOK_MS = 2;
 /** Until what died is back and a successor works, mostly; sometimes the next strike comes before that. */
 const PAUSE_MS = [100, 1_500] as const;
+/** Where nodes die for long that is trouble enough. */
+const DEATHS_PAUSE_MS = [2_000, 12_000] as const;
 
 export interface TroubleMakerOptions {
   readonly fleet: WriteFleet;
   readonly random: Random;
   readonly names: readonly TroubleName[];
+  /** Beside nodes that die for long. */
+  readonly hasDeaths: boolean;
   /** Every strike as a line. */
   readonly logFile: string;
 }
@@ -32,7 +36,7 @@ export class TroubleMaker {
 
   /** Resolves when the signal came and everything that it struck runs again. */
   async run(signal: AbortSignal): Promise<void> {
-    const { names, random } = this.#options;
+    const { names, random, hasDeaths } = this.#options;
     if (names.length === 0) return;
     const weights = Object.fromEntries(names.map((name) => [name, TROUBLES[name].weight])) as Record<
       TroubleName,
@@ -40,7 +44,7 @@ export class TroubleMaker {
     >;
     while (!signal.aborted) {
       await this.#strike(random.weighted(weights), signal);
-      const [least, most] = PAUSE_MS;
+      const [least, most] = hasDeaths ? DEATHS_PAUSE_MS : PAUSE_MS;
       await sleep(least + random.next() * (most - least), undefined, { signal }).catch(() => undefined);
     }
   }

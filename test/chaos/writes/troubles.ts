@@ -95,6 +95,7 @@ const late =
 
 const moverProcess: Pick1 = async (fleet, random) => (await mover(fleet, random)).process;
 const planner: Pick1 = (fleet, random) => random.of(fleet.planners);
+const reconciler: Pick1 = (fleet, random) => random.of(fleet.reconcilers);
 
 export const TROUBLES = {
   'mover-kill': { family: 'kills', weight: 32, strike: kill(moverProcess) },
@@ -105,6 +106,8 @@ export const TROUBLES = {
   'gateway-freeze-short': { family: 'freezes', weight: 5, strike: freeze(gateway, 0.05, 0.6) },
   'gateway-freeze-long': { family: 'freezes', weight: 6, strike: freeze(gateway, 0.7, 2.5) },
   'planner-freeze': { family: 'freezes', weight: 1, strike: freeze(planner, 0.5, 3) },
+  'reconciler-kill': { family: 'kills', weight: 6, strike: kill(reconciler) },
+  'reconciler-freeze': { family: 'freezes', weight: 1, strike: freeze(reconciler, 0.5, 3) },
   'node-freeze': {
     family: 'freezes',
     weight: 4,
@@ -130,7 +133,9 @@ export const TROUBLES = {
     async strike(fleet, random) {
       const node = random.of(fleet.nodes);
       const awayMs = between(random, 0.1, 1) * TTL_MS;
-      await restarted(node, awayMs);
+      const release = fleet.takeDown(node);
+      if (release === null) throw new Error('another node is down');
+      await restarted(node, awayMs).finally(release);
       return `${node.id} away for ${awayMs.toFixed(0)} ms`;
     },
   },

@@ -1,14 +1,14 @@
 // Keeps shards moving: nodes come and are drained without end, now and then before the last event's moves are over.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DevNodeProcess } from '../../../src/fleet/nodes.ts';
 import type { Random } from '../../history/random.ts';
 import type { WriteFleet } from './fleet.ts';
+import { pause } from './pause.ts';
 
 /** The moves of one event end within this, or the next event comes all the same. */
 const QUIET_MS = 20_000;
 const LOOK_MS = 100;
 const RETRY_MS = 200;
-/** Part of the events that do not wait for the moves of the one before. */
+/** Part of the events that do not wait for the moves of the one before; none beside nodes that die for long. */
 const HASTY = 0.3;
 const HASTY_MS = 2_500;
 
@@ -18,26 +18,37 @@ export class Unrest {
   /** Nodes that may own shards. */
   readonly #members: Set<DevNodeProcess>;
   readonly #least: number;
+  readonly #hasDeaths: boolean;
   events = 0;
 
-  constructor(fleet: WriteFleet, random: Random, replicationFactor: number) {
+  constructor(
+    fleet: WriteFleet,
+    random: Random,
+    { replicationFactor, hasDeaths }: { readonly replicationFactor: number; readonly hasDeaths: boolean },
+  ) {
     this.#fleet = fleet;
     this.#random = random;
     this.#members = new Set(fleet.nodes.slice(0, -1));
-    this.#least = Math.max(2, replicationFactor + 1);
+    this.#hasDeaths = hasDeaths;
+    // Who dies leaves one that its copies can be restored on.
+    this.#least = Math.max(2, replicationFactor + (hasDeaths ? 2 : 1));
   }
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.recover();
       await this.#event(signal);
-      if (this.#random.next() < HASTY) await pause(this.#random.next() * HASTY_MS, signal);
+      if (!this.#hasDeaths && this.#random.next() < HASTY) await pause(this.#random.next() * HASTY_MS, signal);
       else await this.#quiet(signal);
     }
   }
 
-  /** What an operator does: a node that was away for so long that it counts as failed is sent for again. */
+  /**
+   * What an operator does: a node that was away for so long that it counts as failed is sent for again. Where nodes die for
+   * long nobody does: observers bring them back.
+   */
   async recover(): Promise<void> {
+    if (this.#hasDeaths) return;
     try {
       const { nodes } = await this.#fleet.base.records.topology();
       for (const { id: nodeId, state } of nodes)
@@ -77,8 +88,4 @@ export class Unrest {
       await pause(LOOK_MS, signal);
     }
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
