@@ -6,6 +6,8 @@ import { pause } from './pause.ts';
 
 /** The moves of one event end within this, or the next event comes all the same. */
 const QUIET_MS = 20_000;
+/** Beside nodes that die for long: what restores them is not to be cancelled for the next event. */
+const DEATHS_QUIET_MS = 60_000;
 const LOOK_MS = 100;
 const RETRY_MS = 200;
 /** Part of the events that do not wait for the moves of the one before; none beside nodes that die for long. */
@@ -80,7 +82,7 @@ export class Unrest {
   }
 
   async #quiet(signal: AbortSignal): Promise<void> {
-    const untilMs = performance.now() + QUIET_MS;
+    const untilMs = performance.now() + (this.#hasDeaths ? DEATHS_QUIET_MS : QUIET_MS);
     // The planner has to take the event first.
     await pause(500, signal);
     while (!signal.aborted && performance.now() < untilMs) {
