@@ -186,7 +186,6 @@ describe('observers', () => {
       repairs,
       observations,
       turns,
-      repairs,
       groupChecks,
       nodes,
       clock,
