@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Case, caseNamed, enumerate, sampleOrder } from './cases.ts';
-import { caseLine, howToRun, summary, table, writeBetweenMarkers } from './report.ts';
+import { caseLine, failedLine, provesRefusals, summary, table, writeBetweenMarkers } from './report.ts';
 import { type CaseResult, record, runCase } from './run.ts';
 import { Fleet } from './workload.ts';
 import { writesMain } from './writes/main.ts';
@@ -80,12 +80,6 @@ class Runner {
   }
 }
 
-/** Some write of a process that had been frozen for long must have been refused, or the cases show nothing. */
-function provesRefusals(results: readonly CaseResult[]): boolean {
-  const frozen = results.filter(({ case: one }) => one.kind === 'process' && one.action === 'stop-3');
-  return frozen.length === 0 || frozen.some(({ refused }) => refused > 0);
-}
-
 /** What an earlier run of the matrix wrote with --json: its cases that passed are not run again with --resume. */
 async function earlier(file: string | undefined): Promise<CaseResult[]> {
   if (values.resume !== true || file === undefined || !existsSync(file)) return [];
@@ -139,9 +133,9 @@ async function main(): Promise<number> {
   console.log(`\n${text}\n`);
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
   if (values.matrix === true && values.only === undefined) await writeBetweenMarkers(DOCS, text);
-  for (const one of failed) console.log(`failed: ${howToRun(one.case)}  (${one.evidence})`);
+  for (const one of failed) console.log(failedLine(one, seed));
   const proves = values.case !== undefined || provesRefusals(results);
-  if (!proves) console.log('failed: no write of a process frozen for 3 TTLs was refused');
+  if (!proves) console.log(`failed: no write of a process frozen for 3 TTLs was refused (--seed ${seed})`);
   const passed = results.filter(({ outcome }) => outcome === 'passed').length;
   console.log(`${passed} passed, ${failed.length + (proves ? 0 : 1)} failed`);
   return failed.length === 0 && proves ? 0 : 1;

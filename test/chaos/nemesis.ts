@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../src/errors.ts';
 import { untilTrue } from '../support/until.ts';
-import { type Action, type Case, type ProcessCase, phaseOf } from './cases.ts';
+import { type Action, type Case, type ProcessCase, isFencedWrite, phaseOf } from './cases.ts';
 import { strike } from './strikes.ts';
 import type { Role, Supervised } from './supervised.ts';
 import { type Fleet, INDEX, TTL_MS } from './workload.ts';
@@ -29,8 +29,6 @@ const AFTERMATH_MS = 600;
 /** The write of a woken process is refused within this time, or it never came. */
 const REFUSAL_MS = 5_000;
 const POLL_MS = 50;
-/** A frozen process tries exactly this write as soon as it wakes; whoever took over has made it void. */
-const FENCED_WRITE = /^\w+\/script:move-[a-z]+@before$/;
 
 /** There is work left to take over. */
 const IN_PHASE = /^\w/;
@@ -53,13 +51,16 @@ class Trap {
   readonly over: Promise<void>;
   readonly #case: ProcessCase;
   readonly #lease: () => Promise<LeaseSight>;
+  /** Whether there is somebody to take over. */
+  readonly #hasSuccessor: () => boolean;
   #off = false;
   #isDraining = false;
 
-  constructor(process: Supervised, one: ProcessCase, lease: () => Promise<LeaseSight>) {
+  constructor(process: Supervised, one: ProcessCase, lease: () => Promise<LeaseSight>, hasSuccessor: () => boolean) {
     this.process = process;
     this.#case = one;
     this.#lease = lease;
+    this.#hasSuccessor = hasSuccessor;
     this.over = this.#watch(process.pid);
   }
 
@@ -95,6 +96,9 @@ class Trap {
     const wasHolder = before.holder.endsWith(`/${pid}`);
     const linesBefore = process.lines.length;
     const refusedBefore = process.refusedFor('fence');
+    // On a busy machine the other one may still be starting: time for it to take over counts from then.
+    if (freezeMs > LONG_MS)
+      for (let ms = 0; !this.#hasSuccessor() && ms < START_MS; ms += LOOK_MS) await sleep(LOOK_MS);
     await sleep(freezeMs);
     const after = await this.#lease();
     process.kill('SIGCONT');
@@ -115,7 +119,7 @@ class Trap {
     if (freezeMs > LONG_MS && !this.#case.twice && IN_PHASE.test(this.#case.point) && !isVoid) {
       this.faults.push(`${frozen}, and nobody took over meanwhile`);
     }
-    if (isVoid && FENCED_WRITE.test(this.#case.point) && !isRefused()) {
+    if (isVoid && isFencedWrite(this.#case.point) && !isRefused()) {
       this.faults.push(`${frozen}, a successor had fence ${after.fence}, and its write was not refused`);
     }
   }
@@ -219,6 +223,8 @@ export class Nemesis {
       const [holder, state, fence] = await this.#fleet.client.hmget(`{miroir}:${scope}`, 'holder', 'state', 'fence');
       return { holder: state === 'held' ? (holder ?? '') : '', fence: fence ?? '' };
     };
-    this.#traps.push(new Trap(process, one, lease));
+    const hasSuccessor = (): boolean =>
+      this.#fleet.processes.some((other) => other !== process && other.role === one.role && other.isReady);
+    this.#traps.push(new Trap(process, one, lease, hasSuccessor));
   }
 }

@@ -1,6 +1,6 @@
 // What people read: one line per case, a table at the end, and the same table in the docs.
 import { readFile, writeFile } from 'node:fs/promises';
-import { type Case, columnOf, placeOf } from './cases.ts';
+import { type Case, columnOf, mustBeRefused, placeOf } from './cases.ts';
 import type { CaseResult } from './run.ts';
 
 const BEGIN = '<!-- chaos:begin -->';
@@ -26,12 +26,16 @@ const COLUMNS = [
   'late-arrival',
 ];
 
-export const howToRun = (one: Case): string => `npm run chaos -- --case '${one.name}'`;
+const howToRun = (one: Case): string => `npm run chaos -- --case '${one.name}'`;
 
 export function caseLine({ case: one, outcome, seconds, sentAgain, mishaps, refused }: CaseResult): string {
   const numbers = `${seconds.toFixed(1).padStart(5)} s  struck ${mishaps}  sent again ${sentAgain}  refused ${refused}`;
   return `${outcome.padEnd(11)} ${one.name.padEnd(NAME_WIDTH)} ${numbers}  ${howToRun(one)}`;
 }
+
+/** One line with all that is known when nothing but the end of the output is left. */
+export const failedLine = ({ case: one, faults, evidence }: CaseResult, seed: number): string =>
+  `failed: ${howToRun(one)} (--seed ${seed}, ${evidence}): ${faults.join('; ').replaceAll(/\s+/g, ' ')}`;
 
 /** Rows are places, columns what happens there; a cell is passed/tried and the longest time. */
 export function table(results: readonly CaseResult[]): string {
@@ -60,6 +64,12 @@ export function summary(results: readonly CaseResult[]): string {
     `${results.length} cases, ${sum(({ mishaps }) => mishaps)} mishaps, ${sum(({ sentAgain }) => sentAgain)} windows sent again, ` +
     `${sum(({ refused }) => refused)} refused writes, ${missed} not reached`
   );
+}
+
+/** Where a write must be refused, some must have been, or these cases show nothing: none froze a holder of the lease. */
+export function provesRefusals(results: readonly Pick<CaseResult, 'case' | 'outcome' | 'refused'>[]): boolean {
+  const frozen = results.filter(({ case: one, outcome }) => mustBeRefused(one) && outcome === 'passed');
+  return frozen.length === 0 || frozen.some(({ refused }) => refused > 0);
 }
 
 /** Puts the text between the markers of a file. */

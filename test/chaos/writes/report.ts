@@ -60,9 +60,12 @@ export function reportLines(result: WritesResult, command: string): string[] {
   for (const [message, count] of Object.entries(result.errors))
     lines.push(`said as an error ${count} times: ${message}`);
   if (isRight(result)) return lines;
-  lines.push('', describeVerdict(result.verdict), ...result.faults);
-  if (result.moves.failed > 0) lines.push(`${result.moves.failed} moves failed`);
-  lines.push('', `failed: ${command}`, `kept: ${result.evidence}`);
+  const verdict = describeVerdict(result.verdict);
+  const others = [...result.faults, ...(result.moves.failed > 0 ? [`${result.moves.failed} moves failed`] : [])];
+  lines.push('', verdict, ...others);
+  // One line with all that is known when nothing but the end of the output is left.
+  const all = [verdict.split('\n', 1)[0], ...others].join('; ').replaceAll(/\s+/g, ' ');
+  lines.push('', `failed: ${command}: ${all}`, `kept: ${result.evidence}`);
   return lines;
 }
 
