@@ -1,11 +1,9 @@
 // Child processes of the fleet: how they are started, watched and ended. Redis, nodes and workers share this file.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MiroirError } from '../errors.ts';
 import type { MiroirErrorOptions } from '../errors.ts';
 import type { DataFolder } from './folder.ts';
@@ -70,23 +68,6 @@ const LINE_CHARS_MAX = 4_000;
 const ERROR_LINES = 15;
 const STOP_DEADLINE_MS = 10_000;
 const PROBE_INTERVAL_MS = 10;
-
-const OWN_FILE = import.meta.url;
-const ROOT = new URL('../../', OWN_FILE);
-
-/**
- * How to run one of our own entries, named without its ending and relative to the project (`workers/planner`).
- * In a checkout this file is TypeScript, and so is the entry: it runs through tsx's loader, found from here so that
- * the working directory does not matter. Built, both are JavaScript and lie the same way to each other.
- */
-export function entryCommand(entry: string): Command {
-  const isSource = OWN_FILE.endsWith('.ts');
-  const file = fileURLToPath(new URL(`${entry}${isSource ? '.ts' : '.js'}`, ROOT));
-  if (!isSource) return { command: process.execPath, args: [file] };
-  // Why not import.meta.resolve: test runners that transform modules do not offer it.
-  const loader = pathToFileURL(createRequire(OWN_FILE).resolve('tsx')).href;
-  return { command: process.execPath, args: ['--import', loader, file] };
-}
 
 export function startChild(command: Command, options: ChildOptions): Promise<Child> {
   // Why detached: a Ctrl-C in the terminal goes to the whole foreground group. In a session of its own, a child ends

@@ -1,6 +1,7 @@
 // Development nodes as separate processes: a Meilisearch-compatible server each, with a folder to survive a restart.
-import { entryCommand, RestartableProcess, startChild, waitUntilReady } from './child.ts';
+import { RestartableProcess, startChild, waitUntilReady } from './child.ts';
 import type { Child } from './child.ts';
+import { entryCommand } from './entry.ts';
 import { openFolder } from './folder.ts';
 import type { DataFolder, FolderOptions } from './folder.ts';
 

@@ -1,6 +1,7 @@
 // Worker processes (`workers/<name>`), each started with the configuration that it is given and nothing else.
-import { entryCommand, startChild, waitUntilReady } from './child.ts';
+import { startChild, waitUntilReady } from './child.ts';
 import type { Child, ChildOptions } from './child.ts';
+import { entryCommand } from './entry.ts';
 
 export interface WorkerOptions extends Pick<ChildOptions, 'cwd' | 'tailLines' | 'onLine'> {
   /** Name for messages where several of a kind run: `rebalancer 2`. */

@@ -52,7 +52,7 @@ export function stepsWith(reports) {
       name: 'conformance-gateway',
       command: ['node', 'test/conformance/run.mjs', CONFORMANCE, 'gateway'],
       limitS: 330,
-      needs: 'test/conformance/gateway.ts',
+      needs: 'test/conformance/gateway.mjs',
       optionalFolder: CONFORMANCE,
       hasCountsLine: true,
       isBeside: true,

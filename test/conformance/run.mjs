@@ -9,6 +9,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { build } from '../support/build.mjs';
 import { writeForGateway } from './for-gateway.mjs';
 
 const here = import.meta.dirname;
@@ -19,14 +20,15 @@ if (folder === undefined || !['node', 'gateway'].includes(subject)) {
   process.exit(2);
 }
 
+build();
 const failures = subject === 'gateway' ? 'gateway-expected-failures.json' : 'expected-failures.json';
 const listed = JSON.parse(await readFile(path.join(here, failures), 'utf8'));
 const areasLeftOut = listed.flatMap(({ area }) => area ?? []);
 const ownAnswers = listed.filter(({ step }) => step !== undefined);
 const expected = new Set(listed.flatMap(({ scenario, step }) => (step === undefined ? (scenario ?? []) : [])));
-const program = subject === 'gateway' ? 'test/conformance/gateway.ts' : 'src/devnode/main.ts';
+const program = subject === 'gateway' ? 'test/conformance/gateway.mjs' : 'dist/src/devnode/main.js';
 const node = [
-  `"${process.execPath}" --import tsx ${program} --port {port} --dir {dir}`,
+  `"${process.execPath}" ${program} --port {port} --dir {dir}`,
   subject === 'gateway' ? '' : '[[--master-key {masterKey}]]',
   '[[--body-limit {payloadLimit}]] [[--batched-tasks {maxBatchedTasks}]]',
   '[[--queue {searchQueueSize} --per-core {searchesPerCore}]]',
@@ -55,18 +57,18 @@ for await (const line of createInterface({ input: replay.stdout })) {
   else {
     count.failed += 1;
     const reason = status === 'ok' ? `passes, but stands in ${failures}` : why;
-    console.log(`${name}: ${reason}`);
+    console.log(`failed: ${name}: ${reason}`);
   }
 }
 await rm(changed, { recursive: true });
 for (const name of expected) {
   if (seen.has(name)) continue;
   count.failed += 1;
-  console.log(`${name}: stands in ${failures}, but there is no such scenario`);
+  console.log(`failed: ${name}: stands in ${failures}, but there is no such scenario`);
 }
 if (seen.size === 0) {
   count.failed += 1;
-  console.log('no scenario was played');
+  console.log('failed: no scenario was played');
 }
 console.log(`${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`);
 process.exit(count.failed > 0 ? 1 : 0);

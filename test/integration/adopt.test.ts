@@ -16,11 +16,13 @@ import type { NodeClient } from '../../src/ports.ts';
 import { adoptionScope, keys } from '../../src/redis/keys.ts';
 import { withoutOurs } from '../../src/routing/search/own-fields.ts';
 import { type Control, type Running, openControl, startRebalancer } from '../../src/service.ts';
+import { entryCommand } from '../support/built-entry.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 import { RouterCalls } from '../support/router-calls.ts';
 import { untilTrue } from '../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+const CLI = entryCommand('src/cli/main');
 const NEVER = new AbortController().signal;
 const BIG = '14630868576586246730';
 
@@ -339,7 +341,7 @@ interface Ended {
 
 function miroir(args: readonly string[], failpoint = ''): Promise<Ended> {
   const { config, redis } = fleet;
-  const child = spawn(process.execPath, ['src/cli/bin.mjs', ...args], {
+  const child = spawn(CLI.command, [...CLI.args, ...args], {
     cwd: ROOT,
     env: {
       PATH: process.env['PATH'],

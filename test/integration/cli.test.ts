@@ -4,10 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { slotForKey, shardForKey } from '../../src/core/hashing.ts';
 import { type Running, startRebalancer } from '../../src/service.ts';
 import { createPasses } from '../../src/redis/passes.ts';
+import { entryCommand } from '../support/built-entry.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 import { untilTrue } from '../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+const CLI = entryCommand('src/cli/main');
 
 let fleet: PlanningFleet;
 let worker: Running | undefined;
@@ -36,7 +38,7 @@ interface Started {
 }
 
 function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
-  const child = spawn(process.execPath, ['src/cli/bin.mjs', ...args], {
+  const child = spawn(CLI.command, [...CLI.args, ...args], {
     cwd: ROOT,
     env: {
       PATH: process.env['PATH'],
@@ -215,7 +217,8 @@ describe('miroir', () => {
     expect(JSON.parse(sent.out)).toMatchObject({ change: 'repeated', plan: null });
   });
 
-  it.each([
+  // Beside each other: one of them waits ten seconds for a Redis.
+  it.concurrent.each([
     [['node', 'drain', 'n9'], {}, 1, 'error miroir_node_unknown: ', 'field: node_id'],
     [['node', 'add', 'n2', '--url', 'http://127.0.0.1:1'], {}, 6, 'error miroir_node_conflict: ', 'field: url'],
     [['node', 'add', 'n7', '--url', 'http://127.0.0.1:1'], {}, 7, 'error miroir_node_unreachable: ', 'field: url'],

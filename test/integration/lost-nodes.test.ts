@@ -8,6 +8,7 @@ import { Failures } from '../../src/planning/failures.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
 import { openControl } from '../../src/service.ts';
+import { entryCommand } from '../support/built-entry.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { TestRouter } from '../support/router.ts';
 import { isInGrace } from '../support/scene.ts';
@@ -47,7 +48,8 @@ async function miroir(
   fleet: TestFleet,
   ...args: string[]
 ): Promise<{ code: number | null; out: string; talk: string }> {
-  const child = spawn(process.execPath, ['src/cli/bin.mjs', ...args], {
+  const cli = entryCommand('src/cli/main');
+  const child = spawn(cli.command, [...cli.args, ...args], {
     cwd: join(import.meta.dirname, '../..'),
     env: { ...process.env, ...fleet.env },
   });

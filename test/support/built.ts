@@ -1,30 +1,21 @@
 // Workers as an installed package runs them: built code, without the loader that compiles sources, which costs memory
 // and time of its own.
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from '../../src/fleet/child.ts';
+import { build } from './build.mjs';
 import { untilTrue } from './until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const START_MS = 30_000;
 let isBuilt = false;
 
-function build(): void {
-  if (isBuilt) return;
-  const { status } = spawnSync(process.execPath, ['src/build.mjs'], {
-    cwd: ROOT,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  if (status !== 0) throw new Error(`the build failed (exit code ${status})`);
-  isBuilt = true;
-}
-
 export async function startBuiltWorker(
   name: string,
   env: Readonly<Record<string, string>>,
   onLine: (line: string) => void = () => undefined,
 ): Promise<Child> {
-  build();
+  if (!isBuilt) build();
+  isBuilt = true;
   const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('MIROIR_'));
   const command = { command: process.execPath, args: [`${ROOT}/dist/workers/${name}.js`] };
   return startChild(command, { name: `built ${name}`, env: { ...Object.fromEntries(inherited), ...env }, onLine });

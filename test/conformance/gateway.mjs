@@ -1,15 +1,27 @@
+// @ts-check
 // A gateway with its router and a Redis of its own in front of one development node, as one process that takes the
 // replay tool's flags. What it keeps stands in `--dir`, so that a restart goes on with it.
 import { readFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../../src/config.ts';
-import { createIndex } from '../../src/control/indexes.ts';
-import { startDevNode } from '../../src/devnode/index.ts';
-import { startRedis } from '../../src/fleet/redis.ts';
-import { closeBase, openBase } from '../../src/service/base.ts';
-import { openControl } from '../../src/service/control.ts';
-import { openGateway } from '../../src/service/gateway.ts';
+
+/** Built code, since one starts for every conversation. @param {string} name */
+const built = (name) => import(new URL(`../../dist/src/${name}.js`, import.meta.url).href);
+
+/** @type {typeof import('../../src/config.ts')} */
+const { loadConfig } = await built('config');
+/** @type {typeof import('../../src/control/indexes.ts')} */
+const { createIndex } = await built('control/indexes');
+/** @type {typeof import('../../src/devnode/index.ts')} */
+const { startDevNode } = await built('devnode/index');
+/** @type {typeof import('../../src/fleet/redis.ts')} */
+const { startRedis } = await built('fleet/redis');
+/** @type {typeof import('../../src/service/base.ts')} */
+const { closeBase, openBase } = await built('service/base');
+/** @type {typeof import('../../src/service/control.ts')} */
+const { openControl } = await built('service/control');
+/** @type {typeof import('../../src/service/gateway.ts')} */
+const { openGateway } = await built('service/gateway');
 
 const { values } = parseArgs({
   options: {
@@ -25,8 +37,8 @@ const { values } = parseArgs({
 });
 const { dir } = values;
 if (dir === undefined) throw new Error('give --dir, a folder for what Redis and the node keep');
-const number = (name: 'batched-tasks' | 'queue' | 'per-core', option: string): Record<string, number> =>
-  values[name] === undefined ? {} : { [option]: Number(values[name]) };
+/** @param {'batched-tasks' | 'queue' | 'per-core'} name @param {string} option @returns {Record<string, number>} */
+const number = (name, option) => (values[name] === undefined ? {} : { [option]: Number(values[name]) });
 
 await Promise.all(['redis', 'node'].map((name) => mkdir(join(dir, name), { recursive: true })));
 /** The fleet knows its node by address, so a restart takes the same port: one that the system gives to nobody itself. */
