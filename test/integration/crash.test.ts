@@ -1,8 +1,11 @@
 // The most telling cases of the kill matrix (test/chaos), by name: real processes, real signals, the same checker.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { Case } from '../chaos/cases.ts';
 import { type CaseResult, runCase } from '../chaos/run.ts';
 import { Fleet } from '../chaos/workload.ts';
+
+// A case has its own deadline, which says what has not ended; a busy machine needs much of it.
+vi.setConfig({ testTimeout: 120_000 });
 
 let fleet: Fleet | undefined;
 beforeAll(async () => {
