@@ -14,7 +14,7 @@ import {
   withoutSecrets,
   withReferences,
 } from '../../../src/core/settings-secrets.ts';
-import { byBytes, fingerprintOf, settingsText } from '../../../src/core/settings-text.ts';
+import { byBytes, differingSettings, fingerprintOf, settingsText } from '../../../src/core/settings-text.ts';
 
 describe('fingerprints', () => {
   it('of nothing is the original’s', async () => {
@@ -26,6 +26,15 @@ describe('fingerprints', () => {
     expect(await fingerprintOf({ d: null, a: { b: [1, 2], c: 1 } })).toBe(one);
     expect(await fingerprintOf({ d: null, a: { b: [2, 1], c: 1 } })).not.toBe(one);
     expect(settingsText({ b: undefined, a: 'x' })).toBe('{"a":"x","b":null}');
+  });
+
+  it('of two nodes differ in the settings that are named, not in one that is left out or null', () => {
+    const one = { stopWords: ['a'], synonyms: { a: ['b'] }, separatorTokens: null };
+    expect(differingSettings(one, { synonyms: { a: ['b'] }, stopWords: [], dictionary: ['x'] })).toEqual([
+      'dictionary',
+      'stopWords',
+    ]);
+    expect(differingSettings(one, { ...one })).toEqual([]);
   });
 
   it('sort keys by the bytes of UTF-8', () => {

@@ -3,6 +3,7 @@ import {
   isUnchanged,
   lookAt,
   lossOf,
+  lossSince,
   newestTask,
   sightingOf,
   type Asked,
@@ -63,6 +64,12 @@ describe('a look', () => {
     expect(asked.splice(0)).toEqual([[]]);
     expect(await look(node([], null), null)).toEqual({ created: null, uid: -1, enqueuedAt: '', seenAt: '' });
     expect(await look(node([], null), seen)).toEqual({ created: null, uid: -1, enqueuedAt: '', seenAt: null });
+  });
+
+  it('now tells what was lost since', async () => {
+    expect(await lossSince(node(two, 'then'), 'docs', seen)).toBeNull();
+    expect(await lossSince(node(two, 'later'), 'docs', seen)).toBe('the index was made anew at later');
+    asked.splice(0);
   });
 
   it('is spared where the node had no task since, unless it is known to have lost something', () => {

@@ -5,6 +5,7 @@ import {
   groupsOf,
   isGone,
   isLegalTransition,
+  isReadable,
   isWaitedFor,
   mayBeSource,
   mayOwn,
@@ -52,4 +53,5 @@ it('groups are those of nodes that were not removed; who has failed or is not th
   expect(findNode(topology, 'b')?.state).toBe('failed');
   expect(findNode(topology, 'z')).toBeUndefined();
   expect(['a', 'b', 'c', 'z'].filter((id) => isGone(topology, id))).toEqual(['b', 'c', 'z']);
+  expect(['a', 'b', 'c', 'z'].filter((id) => isReadable(topology, id))).toEqual(['a']);
 });
