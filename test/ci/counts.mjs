@@ -1,5 +1,6 @@
 // @ts-check
 // What CI counts: tests from vitest's JSON report, scenarios from a counts line, and the steps themselves.
+import { stripVTControlCharacters } from 'node:util';
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 /** @typedef {{ name: string, status: 'passed' | 'failed' | 'skipped' | 'not run', seconds: number, reason?: string }} StepResult */
@@ -49,8 +50,10 @@ export function countVitest(report) {
   return { ...counts, skippedNames, failures };
 }
 
+const LINE_CHARS = 300;
+
 /** @param {string | undefined} text */
-const firstLine = (text = '') => text.split('\n', 1)[0]?.slice(0, 300) ?? '';
+const firstLine = (text = '') => text.split('\n', 1)[0]?.slice(0, LINE_CHARS) ?? '';
 
 /**
  * The last `N passed, N failed` or `N passed, N failed, N skipped` line of an output, or undefined.
@@ -62,6 +65,25 @@ export function readCountsLine(output) {
   const last = [...lines].at(-1);
   if (last === undefined) return undefined;
   return { passed: Number(last[1]), failed: Number(last[2]), skipped: Number(last[3] ?? 0) };
+}
+
+/** What is told of a step's end that says nothing of what failed. */
+const END_LINES = 12;
+/** A line of its own holds all that is known. */
+const NAMED_CHARS = 1_000;
+
+/**
+ * What a failed step says went wrong: its lines `failed: …`, or else the end of its output.
+ * @param {string} output
+ * @returns {string[]}
+ */
+export function whatFailed(output) {
+  const lines = stripVTControlCharacters(output)
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '');
+  const named = lines.flatMap((line) => /^failed: (.+)$/.exec(line)?.[1] ?? []);
+  return (named.length > 0 ? named : lines.slice(-END_LINES)).map((line) => line.slice(0, NAMED_CHARS));
 }
 
 /** @param {Counts} counts */
@@ -82,7 +104,7 @@ export function countSteps(results) {
  * @param {readonly StepResult[]} results
  * @param {readonly Counts[]} inner counts of what the steps ran
  * @param {readonly string[]} skippedTests tests that were switched off: allowed for no reason
- * @param {readonly string[]} failures tests that failed, said again here: a log is long, and often only its end is kept
+ * @param {readonly string[]} failures what failed, said again here: a log is long, and often only its end is kept
  */
 export function summarise(results, inner, skippedTests, failures) {
   const width = Math.max(...results.map((result) => result.name.length));

@@ -1,12 +1,12 @@
 // @ts-check
-// Runs the steps of CI, also after a failed one, and counts: the first by itself, since it sets the clone up, then two lanes
-// beside each other, the steps of each one after the other. Node built-ins only: it starts in a clone where nothing is
-// installed.
+// Runs the steps of CI, also after a failed one, and counts: some by themselves, of which the first sets the clone up,
+// then two lanes beside each other, the steps of each one after the other. Node built-ins only: it starts in a clone where
+// nothing is installed.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { countVitest, readCountsLine, summarise } from './counts.mjs';
+import { countVitest, readCountsLine, summarise, whatFailed } from './counts.mjs';
 import { stepsWith, TOTAL_LIMIT_S } from './steps.mjs';
 
 /** @import { Counts, StepResult } from './counts.mjs' */
@@ -124,7 +124,13 @@ async function runStep(step, leftMs, say) {
   say(`$ ${step.command.join(' ')}\n`);
   const limitMs = Math.min(step.limitS * 1_000, leftMs);
   const { code, isLate, output } = await execute(step.command, limitMs, say);
+  const told = failures.length;
   const problem = collectCounts(step, output);
+  if (isLate || code !== 0) {
+    // A report of vitest has named what failed already, unless that was no test.
+    const ofStep = failures.length > told ? [] : whatFailed(output);
+    failures.push(...ofStep.map((text) => `${step.name}: ${text}`));
+  }
   if (isLate) return { status: 'failed', reason: `ended after its ${Math.round(limitMs / 1_000)} s` };
   if (code === EXIT_UNAVAILABLE) return { status: 'not run', reason: output.trimEnd().split('\n').at(-1) ?? '' };
   if (code !== 0) return { status: 'failed', reason: `exit code ${code}` };
@@ -185,8 +191,8 @@ async function main() {
       done.set(step.name, isAsked ? await timed(step, until - performance.now()) : skipped);
     }
   };
-  const [first, ...others] = steps;
-  if (first !== undefined) await runLane([first]);
+  await runLane(steps.filter(({ isAlone }) => isAlone === true));
+  const others = steps.filter(({ isAlone }) => isAlone !== true);
   await Promise.all(
     [false, true].map((isBeside) => runLane(others.filter((one) => (one.isBeside === true) === isBeside))),
   );

@@ -1,5 +1,5 @@
 // @ts-check
-// The steps of CI in their order. The first one sets the clone up, the README's way.
+// The steps of CI in the order of their lane. The first one sets the clone up, the README's way.
 
 /**
  * @typedef {object} Step
@@ -10,7 +10,8 @@
  * @property {string} [optionalFolder] a folder that not everybody has: without it the step is skipped
  * @property {string} [vitestReport] where vitest writes the JSON report that is counted
  * @property {boolean} [hasCountsLine] the output holds a line of counts
- * @property {boolean} [isBeside] runs in the second lane: mostly it waits for nodes, and it neither builds nor uses what is built
+ * @property {boolean} [isAlone] runs before both lanes, with nothing beside it
+ * @property {boolean} [isBeside] runs in the second lane, beside those that mostly wait
  */
 
 /** The whole run; what has not begun by then does not run, which is a failure. */
@@ -18,56 +19,48 @@ export const TOTAL_LIMIT_S = 19.5 * 60;
 
 const INTEGRATION_ON_OTHER_NODE = 'test/integration/move.test.ts';
 const CONFORMANCE = '../shared/conformance';
+/** Tests that start nothing; all others start servers and wait for them. */
+const UNITS = ['test/unit', 'test/property'];
 
 /** @param {string} file */
 const jsonReport = (file) => ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
 
 /** @param {string} reports a folder for reports @returns {Step[]} */
 export function stepsWith(reports) {
-  const here = `${reports}/tests.json`;
+  const ofUnits = `${reports}/unit.json`;
+  const ofOthers = `${reports}/integration.json`;
   const onOther = `${reports}/node-24.json`;
   return [
     {
-      name: 'tests',
-      command: ['npm', 'test', '--', '--coverage', ...jsonReport(here)],
+      // Only these count for coverage, which slows down whatever runs with it.
+      name: 'unit',
+      command: ['npm', 'test', '--', ...UNITS, '--coverage', '--maxWorkers=2', ...jsonReport(ofUnits)],
+      limitS: 180,
+      vitestReport: ofUnits,
+      isAlone: true,
+    },
+    {
+      // Whatever the first step has not run.
+      name: 'integration',
+      command: [
+        'npm',
+        'test',
+        '--',
+        ...UNITS.flatMap((folder) => ['--exclude', `${folder}/**`]),
+        ...jsonReport(ofOthers),
+      ],
       limitS: 840,
-      vitestReport: here,
+      vitestReport: ofOthers,
+      isAlone: true,
     },
-    { name: 'typecheck', command: ['npm', 'run', '-s', 'typecheck'], limitS: 120 },
-    { name: 'lint', command: ['npm', 'run', '-s', 'lint'], limitS: 120 },
-    { name: 'format', command: ['npm', 'run', '-s', 'format:check'], limitS: 60 },
-    { name: 'unused', command: ['npm', 'run', '-s', 'unused'], limitS: 90 },
-    { name: 'duplicates', command: ['npm', 'run', '-s', 'duplicates'], limitS: 30 },
+    // It builds what both lanes run from then on; what begins beside it needs nothing of that.
     { name: 'package', command: ['node', 'test/ci/package.mjs'], limitS: 120, needs: 'src/index.ts' },
-    {
-      name: 'conformance',
-      command: ['node', 'test/conformance/run.mjs', CONFORMANCE],
-      limitS: 240,
-      needs: 'test/conformance/run.mjs',
-      optionalFolder: CONFORMANCE,
-      hasCountsLine: true,
-      isBeside: true,
-    },
-    {
-      name: 'conformance-gateway',
-      command: ['node', 'test/conformance/run.mjs', CONFORMANCE, 'gateway'],
-      limitS: 330,
-      needs: 'test/conformance/gateway.mjs',
-      optionalFolder: CONFORMANCE,
-      hasCountsLine: true,
-      isBeside: true,
-    },
-    {
-      name: 'demo',
-      command: ['npm', 'run', '-s', 'demo', '--', '--docs', '20000'],
-      limitS: 150,
-      needs: 'src/cli/main.ts',
-    },
     {
       name: 'chaos',
       command: ['npm', 'run', '-s', 'chaos', '--', '--sample', '--seconds', '50'],
       limitS: 270,
       needs: 'test/chaos/main.ts',
+      hasCountsLine: true,
     },
     {
       // Clients' calls while shards move and things go wrong, half of the time with two copies of each shard.
@@ -83,6 +76,29 @@ export function stepsWith(reports) {
       limitS: 300,
       needs: INTEGRATION_ON_OTHER_NODE,
       vitestReport: onOther,
+    },
+    { name: 'typecheck', command: ['npm', 'run', '-s', 'typecheck'], limitS: 120, isBeside: true },
+    { name: 'lint', command: ['npm', 'run', '-s', 'lint'], limitS: 120, isBeside: true },
+    { name: 'format', command: ['npm', 'run', '-s', 'format:check'], limitS: 120, isBeside: true },
+    { name: 'unused', command: ['npm', 'run', '-s', 'unused'], limitS: 90, isBeside: true },
+    { name: 'duplicates', command: ['npm', 'run', '-s', 'duplicates'], limitS: 30, isBeside: true },
+    {
+      name: 'conformance-gateway',
+      command: ['node', 'test/conformance/run.mjs', CONFORMANCE, 'gateway'],
+      limitS: 420,
+      needs: 'test/conformance/gateway.mjs',
+      optionalFolder: CONFORMANCE,
+      hasCountsLine: true,
+      isBeside: true,
+    },
+    {
+      name: 'conformance',
+      command: ['node', 'test/conformance/run.mjs', CONFORMANCE],
+      limitS: 240,
+      needs: 'test/conformance/run.mjs',
+      optionalFolder: CONFORMANCE,
+      hasCountsLine: true,
+      isBeside: true,
     },
   ];
 }

@@ -10,20 +10,20 @@ import { untilTrue } from '../support/until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+const OPTIONS = { name: 'demo', cwd: ROOT, env: { ...process.env, MIROIR_NODE_ORIGINS: 'http://nowhere:1' } };
+
 const demo = (args: readonly string[]) =>
-  startChild(
-    { command: process.execPath, args: ['src/cli/bin.mjs', 'demo', ...args] },
-    { name: 'demo', cwd: ROOT, env: { ...process.env, MIROIR_NODE_ORIGINS: 'http://nowhere:1' } },
-  );
+  startChild({ command: process.execPath, args: ['src/cli/bin.mjs', 'demo', ...args] }, OPTIONS);
 
 describe('the demo', () => {
   // A takeover and forgetting a dead gateway take 11 s each by design; the rest is start-up of ten processes on what may
   // be a busy machine.
   it(
-    'moves 2,000 documents while clients write, survives three deaths and ends with 0',
+    'moves 20,000 documents while clients write, survives three deaths and ends with 0',
     { timeout: 180_000 },
     async () => {
-      const child = await demo(['--docs', '2000']);
+      const args = ['run', '-s', 'demo', '--', '--docs', '20000'];
+      const child = await startChild({ command: 'npm', args }, { ...OPTIONS, tailLines: 2_000 });
       const { code } = await child.exited;
       const said = child.tail().join('\n');
       expect(code, said).toBe(0);

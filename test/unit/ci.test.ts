@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { countsLine, countSteps, countVitest, readCountsLine, sum, summarise } from '../ci/counts.mjs';
+import { countsLine, countSteps, countVitest, readCountsLine, sum, summarise, whatFailed } from '../ci/counts.mjs';
 import type { StepResult } from '../ci/counts.mjs';
 import { duplicateRuns, RUN_LINES } from '../ci/duplicates.mjs';
 import { stepsWith } from '../ci/steps.mjs';
+import { SLOW, slowFirst } from '../support/slow-first.ts';
 
 const test = (status: string, fullName = status) => ({
   status,
@@ -63,6 +66,20 @@ describe('readCountsLine', () => {
 
   it.each(['', 'all 3 passed, 0 failed', '3 passed', '3 passed, 0 failed, more'])('finds none in %j', (output) => {
     expect(readCountsLine(output)).toBeUndefined();
+  });
+});
+
+describe('whatFailed', () => {
+  it('is every line that says so, without colours', () => {
+    const output =
+      'failed   one case\n\u001b[31mfailed: npm run chaos -- --seed 7: lost 1\u001b[39m\nfailed: more\n1 passed, 2 failed\n';
+    expect(whatFailed(output)).toEqual(['npm run chaos -- --seed 7: lost 1', 'more']);
+  });
+
+  it('is else the end of the output', () => {
+    const lines = Array.from({ length: 30 }, (_, at) => `line ${at}\n`);
+    expect(whatFailed(lines.join('\n'))).toEqual(Array.from({ length: 12 }, (_, at) => `line ${18 + at}`));
+    expect(whatFailed('')).toEqual([]);
   });
 });
 
@@ -129,6 +146,27 @@ describe('the steps', () => {
     const steps = stepsWith('/reports');
     expect(new Set(steps.map(({ name }) => name)).size).toBe(steps.length);
     expect(steps.every(({ limitS }) => limitS > 0)).toBe(true);
+  });
+
+  it('run every test once: what the first leaves out the others run', () => {
+    const [unit, integration] = stepsWith('/reports');
+    const folders = unit?.command.filter((word) => word.startsWith('test/')) ?? [];
+    expect(folders.length).toBeGreaterThan(0);
+    const { command = [] } = integration ?? {};
+    const left = command.flatMap((word, at) => (command[at - 1] === '--exclude' ? [word] : []));
+    expect(left).toEqual(folders.map((folder) => `${folder}/**`));
+  });
+
+  it('name slow files that are there', () => {
+    const isThere = (name: string): boolean => existsSync(join(import.meta.dirname, `../${name}.test.ts`));
+    expect(SLOW.filter((name) => !isThere(name))).toEqual([]);
+  });
+
+  it('run them before all others', () => {
+    const files = ['unit/a', SLOW[1], 'integration/b', SLOW[0]].map((name) => ({
+      moduleId: `/x/test/${name}.test.ts`,
+    }));
+    expect(slowFirst(files)).toEqual([files[3], files[1], files[0], files[2]]);
   });
 });
 
