@@ -10,6 +10,7 @@ import {
   comparedText,
   groupStateOf,
   isLegalGroupTransition,
+  ownersIn,
   readersAmong,
   servingGroups,
   type GroupState,
@@ -93,6 +94,10 @@ describe('who is read', () => {
     expect(comparedText(group, ['b', 'a'])).toBe(comparedText(group, ['a', 'b']));
     expect(comparedText(group, ['a'])).not.toBe(comparedText(group, ['a', 'b']));
     expect(comparedText({ ...group, sinceMs: 6 }, ['a'])).not.toBe(comparedText(group, ['a']));
+  });
+
+  it('owners are told by their group, one that nobody knows by none', () => {
+    expect(ownersIn(grouped('syncing'), ['c', 'a', 'z'], 1)).toEqual(['c']);
   });
 });
 
