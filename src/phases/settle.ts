@@ -14,7 +14,7 @@ import { untilSure } from './late-writes.ts';
 import { notLost, oldOwners } from './old-owners.ts';
 import { accepted, settled } from './routes.ts';
 import { differingIds } from './verify.ts';
-import { appliedUpTo, assertTargetIntact, takeWatermark } from './watermark.ts';
+import { appliedUpTo, assertTargetIntact, newestTask, takeWatermark } from './watermark.ts';
 import { withhold } from './withhold.ts';
 
 /** Entries carried over at a time; a gate leaves fewer. */
@@ -267,22 +267,22 @@ export async function settle(context: PhaseContext, target: NodeClient, settling
   const [source = null] = owners;
   if (source === null)
     log.warn({ source: move.source }, 'every old owner has failed: the target has what was verified');
-  const [taken, targetMark] = await Promise.all([
+  const [taken, mark] = await Promise.all([
     takeUpSettling(context, target, source, passed),
-    takeWatermark(target, entry.uid),
+    newestTask(target, entry.uid),
   ]);
   const old = source === null ? null : await settledOwner(context, source);
   const carried = await settleJournal(context, read, owners, old);
   // Not what clients write meanwhile: that has no end, and their tasks succeed when the target has applied them (I11).
   const [, retiring] = await Promise.all([
-    appliedUpTo(context, target, Math.max(targetMark, carried)),
+    appliedUpTo(context, target, Math.max(mark?.uid ?? -1, carried)),
     move.retires !== null && (isReadable(topology, move.retires) || owners.some(({ node }) => node.id === move.retires))
       ? takeWatermark(context.node(move.retires), entry.uid)
       : -1,
   ]);
   const told = await lastLook(context, source, target, settling, taken);
   if (told.length > 0) await report(context, source, told);
-  await assertTargetIntact(context, target);
+  await assertTargetIntact(context, target, mark);
   const reply = await writer.advance(move, {
     to: 'DualWriteStopped',
     // As it is now: meanwhile a group may have become active, or be drained.

@@ -22,8 +22,13 @@ const LOOK = 200;
 
 /** -1 when the index never had a task. */
 export async function takeWatermark(node: NodeClient, index: string): Promise<number> {
+  return (await newestTask(node, index))?.uid ?? -1;
+}
+
+/** Null when the index never had one. */
+export async function newestTask(node: NodeClient, index: string): Promise<NodeTask | null> {
   const [newest] = await node.tasks({ index, limit: 1 });
-  return newest?.uid ?? -1;
+  return newest ?? null;
 }
 
 /** Whether a write may concern the shard: its tag names the shards it touches, one without a tag may touch any. */
@@ -87,11 +92,14 @@ export async function assertNotRegressed(
   if (seen.created === null) return;
   const [index, newest] = await Promise.all([node.index(context.entry.uid), takeWatermark(node, context.entry.uid)]);
   if (index?.createdAt === seen.created && newest >= (seen.floor ?? -1)) return;
-  throw new NodeRegressedError(`node ${node.node.id} came back with less than it had`, {
-    remedy: 'look at the node: it was wiped or restored from an older copy; remove it, or bring its data back',
-    details: { node: node.node.id, index: context.entry.uid, created: index?.createdAt ?? 'none', was: seen.created },
-  });
+  throw regressed(context, node, `created ${index?.createdAt ?? 'none'}, was ${seen.created}`);
 }
+
+const regressed = ({ entry }: PhaseContext, { node }: NodeClient, told: string): NodeRegressedError =>
+  new NodeRegressedError(`node ${node.id} came back with less than it had`, {
+    remedy: 'look at the node: it was wiped or restored from an older copy; remove it, or bring its data back',
+    details: { node: node.id, index: entry.uid, told },
+  });
 
 /** Both nodes of the move still have what they had when it took them up. */
 export async function assertNodesIntact(context: PhaseContext): Promise<void> {
@@ -107,9 +115,17 @@ export async function assertNodesIntact(context: PhaseContext): Promise<void> {
  * planner has noticed, and taken it out of the owners where there is another one. Once it has been taken for failed, and is
  * the only owner, there is nothing more to wait for: the old copy is kept, and an operator may take the move back.
  */
-export async function assertTargetIntact(context: PhaseContext, target: NodeClient): Promise<void> {
+export async function assertTargetIntact(
+  context: PhaseContext,
+  target: NodeClient,
+  /** A task seen there before: its uid alone says little, since what is written after a loss gets the same uids again. */
+  seen: NodeTask | null = null,
+): Promise<void> {
   const { move, topology } = context;
   if (isGone(topology, move.target)) return;
   const floor = Math.max(move.targetFloor ?? -1, move.takenFloor ?? -1, move.gateTargetFloor ?? -1);
   await assertNotRegressed(context, target, { created: move.targetCreated, floor });
+  if (seen === null) return;
+  const [now] = await target.tasks({ uids: [seen.uid], limit: 1 });
+  if (now?.enqueuedAt !== seen.enqueuedAt) throw regressed(context, target, `task ${seen.uid} is another one`);
 }

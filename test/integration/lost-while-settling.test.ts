@@ -109,7 +109,7 @@ describe('the target has lost its data while the shard settles', () => {
     expect(await routeOf(fleet)).toMatchObject({ state: 'settling', readers: order.readers });
     await swept(fleet, async () => !(await routeOf(fleet)).owners.includes(target));
     expect((await routeOf(fleet)).owners).toEqual([other]);
-    await fleet.untilMove(id, ({ outcome }) => outcome === 'done', 20_000);
+    await swept(fleet, async () => (await fleet.base.records.move(id))?.outcome === 'done');
     await fleet.untilQuiet(30_000);
     const all = await expectEqualCopies(fleet);
     expect(all.size).toBe(100);

@@ -143,7 +143,7 @@ describe('stamps and tombstones', () => {
     const single = await stage({ copies: 1 });
     await calls.remove(single, [1, 2]);
     await calls.removeByFilter(single, null);
-    expect(await tombstones().known(single, 0, ['1', '2'])).toEqual({ atMs: new Map(), doubtMs: -1 });
+    expect(await tombstones().known(single, 0, ['1', '2'])).toEqual({ atMs: new Map(), doubtMs: -1, lostMs: -1 });
   });
 
   it('a delete that no owner took leaves nothing, and one whose end is not known is sent again', async () => {
@@ -180,12 +180,16 @@ describe('stamps and tombstones', () => {
     expect(known.doubtMs).toBeGreaterThan(Date.now() - 60_000);
     // Found equal since: what was deleted before is gone everywhere.
     await tombstones().settle(index, 0, known.doubtMs + 1, c);
-    expect(await tombstones().known(index, 0, ['c'])).toEqual({ atMs: new Map([['c', c]]), doubtMs: -1 });
+    expect(await tombstones().known(index, 0, ['c'])).toEqual({
+      atMs: new Map([['c', c]]),
+      doubtMs: -1,
+      lostMs: -1,
+    });
     await tombstones().settle(index, 0, e + 1, e);
     expect((await tombstones().known(index, 0, ['c', 'e'])).atMs).toEqual(new Map([['e', e]]));
     // What falls out now was deleted before that, too.
     await few.remove(index, ['f', 'g', 'h']);
-    expect(await tombstones().known(index, 0, ['e'])).toEqual({ atMs: new Map(), doubtMs: -1 });
+    expect(await tombstones().known(index, 0, ['e'])).toEqual({ atMs: new Map(), doubtMs: -1, lostMs: -1 });
   });
 
   it('an index from before there were tombstones is in doubt, and a deleted one leaves nothing', async () => {
