@@ -174,13 +174,17 @@ export interface Member {
   readonly value: Span;
 }
 
+const collecting =
+  (text: string, members: Member[]): Visit =>
+  (from, to, keyStart, keyEnd) => {
+    const name = decodeString(text, keyStart, keyEnd);
+    members.push({ name, key: { start: keyStart, end: keyEnd }, value: { start: from, end: to } });
+  };
+
 /** The members of the object that the text (or the part of it) holds, in order; a name may come twice. */
 export function splitObject(text: string, start = 0, end = text.length): Member[] {
   const members: Member[] = [];
-  walkOnly(text, start, end, OBJECT, (from, to, keyStart, keyEnd) => {
-    const name = decodeString(text, keyStart, keyEnd);
-    members.push({ name, key: { start: keyStart, end: keyEnd }, value: { start: from, end: to } });
-  });
+  walkOnly(text, start, end, OBJECT, collecting(text, members));
   return members;
 }
 
@@ -194,16 +198,12 @@ export function splitObjectAround(
 ): { readonly members: readonly Member[]; readonly elements: readonly Span[] } {
   const members: Member[] = [];
   let elements: Span[] = [];
-  const see: Visit = (from, to, keyStart, keyEnd) => {
-    const member = decodeString(text, keyStart, keyEnd);
-    members.push({ name: member, key: { start: keyStart, end: keyEnd }, value: { start: from, end: to } });
-  };
   const into: Into = (keyStart, keyEnd) => {
     if (!isNamed(text, keyStart, keyEnd, name)) return undefined;
     elements = [];
     return (from, to, innerKey) => void (innerKey < 0 && elements.push({ start: from, end: to }));
   };
-  walkOnly(text, 0, text.length, OBJECT, see, into);
+  walkOnly(text, 0, text.length, OBJECT, collecting(text, members), into);
   return { members, elements };
 }
 

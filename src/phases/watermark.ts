@@ -48,10 +48,9 @@ function unapplied(unfinished: readonly NodeTask[], shard: number, watermark: nu
  * Windows of other moves, which wait there all the time, are not waited for. Throws `MoveWaitingError`.
  */
 export async function settleWrites(context: ShardAt, node: NodeClient): Promise<number> {
-  const index = context.entry.uid;
-  const [newest] = await node.tasks({ index, limit: 1 });
+  const newest = await newestTask(node, context.entry.uid);
   // Tasks of an index end in the order of their uids, so the newest speaks for all before it; a cancelled one does not.
-  if (newest === undefined || newest.status === 'succeeded' || newest.status === 'failed') return newest?.uid ?? -1;
+  if (newest === null || newest.status === 'succeeded' || newest.status === 'failed') return newest?.uid ?? -1;
   await appliedUpTo(context, node, newest.uid);
   return newest.uid;
 }

@@ -9,6 +9,7 @@ import { groupShards, isComplete } from '../core/group-progress.ts';
 import { parseGroupEvent, type GroupEvent, type GroupEventType } from '../core/group-events.ts';
 import {
   comparedText,
+  groupRecord,
   groupStateOf,
   indexesIn,
   ownersIn,
@@ -161,7 +162,7 @@ export class Groups {
   /** Why a group in `sync_complete` may not be read yet; `incomplete`: a copy was lost since. */
   async #whyNotReady({ topology, indexes, unfinished }: Fleet, id: number): Promise<string | null> {
     const { groupChecks, repairs } = this.#parts;
-    const group = topology.groups?.find((one) => one.id === id);
+    const group = groupRecord(topology, id);
     if (group === undefined) return 'it is not known';
     if (!isComplete(groupShards({ topology, indexes, moves: unfinished }, id))) return 'incomplete';
     const compared = await groupChecks.read(id);
@@ -209,7 +210,7 @@ export class Groups {
   async #lookAtDrain(id: number): Promise<void> {
     const { records, writer, clock, config, logger } = this.#parts;
     const topology = await records.topology();
-    const group = topology.groups?.find((one) => one.id === id);
+    const group = groupRecord(topology, id);
     if (group?.state !== 'draining') return;
     if (group.unreadSinceMs === undefined) {
       if (await isRead(this.#parts, topology, id)) return;
@@ -226,7 +227,7 @@ export class Groups {
   async #remove(fleet: Fleet, id: number, force: boolean): Promise<EventOutcome> {
     const { writer, clock } = this.#parts;
     const { topology } = fleet;
-    const group = topology.groups?.find((one) => one.id === id);
+    const group = groupRecord(topology, id);
     const isForced = force && group?.state === 'draining';
     if (isForced) await this.#readers.follow(true);
     const why = isForced ? (await leaveOwners(this.#parts, topology, group)).why : null;

@@ -62,18 +62,19 @@ export interface MoveWriterOptions {
 
 export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries }: MoveWriterOptions): MoveWriter {
   const leaseKey = keys.lease(lease.scope);
+  /** What every step of a move begins with. */
+  const ownKeys = (move: MoveState): string[] => [
+    leaseKey,
+    keys.move(move.id),
+    keys.routing(move.index),
+    ...placeKeys(move),
+    keys.audit,
+  ];
   return {
     async start(move, change) {
       const reply = await scripts.try(
         'move-start',
-        [
-          leaseKey,
-          keys.move(move.id),
-          keys.routing(move.index),
-          ...placeKeys(move),
-          keys.audit,
-          keys.settings(move.index),
-        ],
+        [...ownKeys(move), keys.settings(move.index)],
         [lease.fence, move.id, move.shard, ...routeArgs(change), movesPerNode, auditMaxEntries],
       );
       return toReply('move-start', move.shard, reply);
@@ -85,11 +86,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
       const reply = await scripts.try(
         'move-advance',
         [
-          leaseKey,
-          keys.move(move.id),
-          keys.routing(move.index),
-          ...placeKeys(move),
-          keys.audit,
+          ...ownKeys(move),
           keys.reverify(move.id),
           keys.ranges(move.id),
           keys.repair(move.index, move.shard, copied?.from ?? ''),
@@ -122,11 +119,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
       const reply = await scripts.try(
         'move-end',
         [
-          leaseKey,
-          keys.move(move.id),
-          keys.routing(move.index),
-          ...placeKeys(move),
-          keys.audit,
+          ...ownKeys(move),
           keys.moves,
           keys.movesEnded,
           keys.plan(move.planId),

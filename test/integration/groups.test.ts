@@ -12,7 +12,7 @@ import { antiEntropyParts } from '../support/anti-entropy.ts';
 import { back, expectEqualCopies, kill, nodeOf, successor } from '../support/copies.ts';
 import { runTask } from '../support/duty-task.ts';
 import { someDocuments, startTestFleet, type TestFleet } from '../support/fleet.ts';
-import { RouterCalls } from '../support/router-calls.ts';
+import { RouterCalls, untilShows } from '../support/router-calls.ts';
 import { untilTrue } from '../support/until.ts';
 
 const CONFIG = { lease_ttl_secs: 10, lease_renewal_interval_ms: 2_000 };
@@ -178,17 +178,7 @@ describe('a second replica group, under clients’ writes', () => {
       'n1 removed',
       'n2 active',
     ]);
-    const wanted = [...acknowledged].flatMap(([id, version]) => (version === null ? [] : [`${id} ${version}`])).sort();
-    let found: string[] = [];
-    await untilTrue(
-      async () => {
-        const { hits } = (await routers[0].search('docs')).body as { hits: { id: string; version: number }[] };
-        found = hits.map(({ id, version }) => `${id} ${version}`).sort();
-        return found.join() === wanted.join();
-      },
-      10_000,
-      () => JSON.stringify({ wanted, found }),
-    );
+    await untilShows(routers[0], acknowledged);
   }, 120_000);
 
   it('once active 20 queries are split between both groups', async () => {

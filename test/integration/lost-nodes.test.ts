@@ -9,10 +9,9 @@ import { keys } from '../../src/redis/keys.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
 import { openControl } from '../../src/service.ts';
 import { entryCommand } from '../support/built-entry.ts';
-import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
-import { TestRouter } from '../support/router.ts';
+import type { TestFleet } from '../support/fleet.ts';
 import { isInGrace } from '../support/scene.ts';
-import { LONG_HOLD, failNode, nodeOf, setNodeState, settleWithoutSource } from '../support/settling.ts';
+import { failNode, nodeOf, setNodeState, settleWithoutSource, startSettlingFleet } from '../support/settling.ts';
 import { switchesOf } from '../support/switches.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -22,11 +21,7 @@ afterEach(async () => {
 });
 
 async function start(replicationFactor: number) {
-  const fleet = await startTestFleet({ config: { grace_ms: 600_000, ...LONG_HOLD } });
-  closers.push(() => fleet.stop());
-  const entry = await fleet.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor });
-  const writer = await TestRouter.start(fleet, entry);
-  closers.push(() => writer.stop());
+  const { fleet, writer } = await startSettlingFleet(replicationFactor, closers);
   const control = await openControl(fleet.config);
   closers.push(() => control.close());
   return { fleet, writer, control };

@@ -4,10 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { findNode, type NodeState } from '../../src/core/topology.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { backup, expectEqualCopies, killAndReplace, start as startNode, successor } from '../support/copies.ts';
-import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
-import { TestRouter } from '../support/router.ts';
+import type { TestFleet } from '../support/fleet.ts';
 import { isInGrace } from '../support/scene.ts';
-import { LONG_HOLD, nodeOf, setNodeState, settleWithoutSource } from '../support/settling.ts';
+import { nodeOf, setNodeState, settleWithoutSource, startSettlingFleet } from '../support/settling.ts';
 import { switchesOf } from '../support/switches.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -16,14 +15,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function start(replicationFactor: number) {
-  const fleet = await startTestFleet({ config: { grace_ms: 600_000, ...LONG_HOLD } });
-  closers.push(() => fleet.stop());
-  const entry = await fleet.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor });
-  const writer = await TestRouter.start(fleet, entry);
-  closers.push(() => writer.stop());
-  return { fleet, writer };
-}
+const start = (replicationFactor: number) => startSettlingFleet(replicationFactor, closers);
 
 const routeOf = async ({ base }: TestFleet) => (await base.records.route('docs', 0)).route;
 const stateOf = async ({ base }: TestFleet, id: string): Promise<NodeState | undefined> =>

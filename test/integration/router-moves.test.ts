@@ -1,7 +1,7 @@
 // Routers and movers together: clients write, update and delete through two routers while every shard moves twice.
 import { describe, expect, it } from 'vitest';
 import { startTestFleet } from '../support/fleet.ts';
-import { RouterCalls } from '../support/router-calls.ts';
+import { RouterCalls, untilShows } from '../support/router-calls.ts';
 import { untilTrue } from '../support/until.ts';
 
 const SHARDS = 3;
@@ -48,19 +48,7 @@ describe.each([1, 2])('shards with %i owners that move under writes', (replicati
       over.abort();
       await Promise.all(clients);
       expect(refused).toEqual([]);
-      const wanted = [...acknowledged]
-        .flatMap(([id, version]) => (version === null ? [] : [`${id} ${version}`]))
-        .sort();
-      let found: string[] = [];
-      await untilTrue(
-        async () => {
-          const { hits } = (await routers[0].search('docs')).body as { hits: { id: string; version: number }[] };
-          found = hits.map(({ id, version }) => `${id} ${version}`).sort();
-          return found.join() === wanted.join();
-        },
-        10_000,
-        () => JSON.stringify({ wanted, found }),
-      );
+      await untilShows(routers[0], acknowledged);
     } finally {
       await Promise.all(routers.map((router) => router.close()));
       await fleet.stop();

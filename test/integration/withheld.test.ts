@@ -4,10 +4,8 @@ import { acceptLoss } from '../../src/control/moves.ts';
 import { locateKey } from '../../src/core/hashing.ts';
 import type { ClientAnswer } from '../../src/routing/api.ts';
 import { openControl } from '../../src/service.ts';
-import { someDocuments, startTestFleet } from '../support/fleet.ts';
 import { RouterCalls } from '../support/router-calls.ts';
-import { TestRouter } from '../support/router.ts';
-import { LONG_HOLD, failNode, settleWithoutSource } from '../support/settling.ts';
+import { failNode, settleWithoutSource, startSettlingFleet } from '../support/settling.ts';
 import { untilTrue } from '../support/until.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -22,11 +20,7 @@ const codeOf = async (call: Promise<ClientAnswer>): Promise<string> => {
 };
 
 it('documents that nobody else has the last write of answer 503, every other one is read, marked where it is not all', async () => {
-  const fleet = await startTestFleet({ config: { grace_ms: 600_000, ...LONG_HOLD } });
-  closers.push(() => fleet.stop());
-  const entry = await fleet.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor: 1 });
-  const writer = await TestRouter.start(fleet, entry);
-  closers.push(() => writer.stop());
+  const { fleet, writer } = await startSettlingFleet(1, closers);
   const control = await openControl(fleet.config);
   closers.push(() => control.close());
   const { id, source, target } = await settleWithoutSource(fleet, writer, [3, 5]);

@@ -94,6 +94,21 @@ export class RouterCalls {
   }
 }
 
+/** Until a search of `docs` shows just the documents and versions that were acknowledged last; null is a deleted one. */
+export async function untilShows(router: RouterCalls, acknowledged: ReadonlyMap<string, number | null>): Promise<void> {
+  const wanted = [...acknowledged].flatMap(([id, version]) => (version === null ? [] : [`${id} ${version}`])).sort();
+  let found: string[] = [];
+  await untilTrue(
+    async () => {
+      const { hits } = (await router.search('docs')).body as { hits: { id: string; version: number }[] };
+      found = hits.map(({ id, version }) => `${id} ${version}`).sort();
+      return found.join() === wanted.join();
+    },
+    10_000,
+    () => JSON.stringify({ wanted, found }),
+  );
+}
+
 /** Whether a promise is not over: looked at after everything that can happen without waiting has happened. */
 export async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const open = Symbol('open');

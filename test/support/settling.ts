@@ -1,8 +1,8 @@
 // A shard that settles while the node that has its last writes is away.
 import { expect } from 'vitest';
 import { keys } from '../../src/redis/keys.ts';
-import type { TestFleet } from './fleet.ts';
-import type { TestRouter } from './router.ts';
+import { type TestFleet, someDocuments, startTestFleet } from './fleet.ts';
+import { TestRouter } from './router.ts';
 import { type NodeSwitches, switchesOf } from './switches.ts';
 import { untilTrue } from './until.ts';
 
@@ -14,6 +14,16 @@ export const nodeOf = (fleet: TestFleet, id: string) => {
   if (node === undefined) throw new Error(`no node ${id}`);
   return node;
 };
+
+/** A fleet with 100 documents in the one shard of `docs`, a long grace, and a router of the test that writes. */
+export async function startSettlingFleet(replicationFactor: number, closers: (() => Promise<unknown>)[]) {
+  const fleet = await startTestFleet({ config: { grace_ms: 600_000, ...LONG_HOLD } });
+  closers.push(() => fleet.stop());
+  const entry = await fleet.createIndex({ documents: someDocuments(100), shards: 1, replicationFactor });
+  const writer = await TestRouter.start(fleet, entry);
+  closers.push(() => writer.stop());
+  return { fleet, writer };
+}
 
 /**
  * Shard 0 of `docs`, settling on another node in place of its first owner, which has accepted writes of these documents and
