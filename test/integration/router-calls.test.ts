@@ -280,8 +280,9 @@ describe('a router’s calls', () => {
     await mover.stop();
   });
 
-  it('bounds the writes under way to one node, and keeps those that wait out of flight', async () => {
-    const narrow = await RouterCalls.open(fleet.base, { limits: { writesPerNode: 1 } });
+  it('bounds the writes under way to one node, and keeps those that wait out of flight; large ones by themselves', async () => {
+    const limits = { writesPerNode: { small: 1, large: 1 }, smallBytes: 1_000 };
+    const narrow = await RouterCalls.open(fleet.base, { limits });
     await fleet.createIndex({ uid: 'narrow', shards: 1, documents: [] });
     await untilTrue(async () => (await narrow.search('narrow')).status === 200);
     const [owner = ''] = (await fleet.base.records.route('narrow', 0)).route.owners;
@@ -291,6 +292,8 @@ describe('a router’s calls', () => {
     await untilTrue(async () => (await node.asked('^/indexes/narrow/documents\\?')).length === 1);
     expect(await isPending(Promise.race(writes))).toBe(true);
     expect(await node.asked('^/indexes/narrow/documents\\?')).toHaveLength(1);
+    expect((await narrow.put('narrow', [{ id: 3, text: 'x'.repeat(1_000) }])).status).toBe(202);
+    expect(await isPending(Promise.race(writes))).toBe(true);
     expect((await Promise.all(writes)).map(({ status }) => status)).toEqual([202, 202]);
     await narrow.close();
   });

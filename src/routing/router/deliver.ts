@@ -9,7 +9,7 @@ import { verdictOfAnswer, verdictOfError } from './node-verdict.ts';
 import type { NodeVerdict } from './node-verdict.ts';
 import type { RouterLimits } from './parts.ts';
 import type { Payload } from './payload.ts';
-import type { Places } from './places.ts';
+import type { Places, WriteSize } from './places.ts';
 import type { Chosen, Preparation } from './prepare.ts';
 import { verdictOf } from './quorum.ts';
 import type { Stamps } from './stamps.ts';
@@ -21,8 +21,6 @@ export type Fate =
       readonly accepted: ReadonlyMap<string, number>;
       readonly stampMs: number;
       readonly shortGroups: readonly number[];
-      /** Before it the write is not over for whoever waits: its stamp may not have passed yet. Never rejects. */
-      readonly passed: Promise<void>;
     }
   /** No owner has it, and one may take it soon. */
   | { readonly kind: 'busy'; readonly why: string; readonly afterMs: number }
@@ -48,6 +46,7 @@ export interface DeliveryOptions {
 /** One sending of parts to all their owners. */
 interface Sent {
   readonly attempt: number;
+  readonly size: WriteSize;
   /** When, as the documents say, or the tombstones. */
   readonly stampMs: number;
 }
@@ -72,13 +71,18 @@ export class Delivery {
    * All of one choice: same session, same table. Places at the owners have been taken. `onFate` is called for every
    * part once its turn and its attempt have ended and it is no longer in flight. Never rejects.
    */
-  async send(payload: Payload, ready: readonly Chosen[], onFate: (chosen: Chosen, fate: Fate) => void): Promise<void> {
+  async send(
+    payload: Payload,
+    size: WriteSize,
+    ready: readonly Chosen[],
+    onFate: (chosen: Chosen, fate: Fate) => void,
+  ): Promise<void> {
     const byNode = new Map<string, Chosen[]>();
     for (const chosen of ready) {
       for (const owner of chosen.route.owners) byNode.set(owner, [...(byNode.get(owner) ?? []), chosen]);
     }
     this.#attempts += 1;
-    const sent: Sent = { attempt: this.#attempts, stampMs: this.#options.stamps.next() };
+    const sent: Sent = { attempt: this.#attempts, size, stampMs: this.#options.stamps.next() };
     const asked = new Map([...byNode].map(([node, some]) => [node, this.#ask(payload, node, some, sent)]));
     await Promise.all(
       ready.map(async (chosen) => {
@@ -107,7 +111,7 @@ export class Delivery {
         await clock.sleep(Math.min(BUSY_MS_MAX, Math.max(BUSY_MS, verdict.afterMs)));
       }
     } finally {
-      places.give(id);
+      places.give(id, sent.size);
     }
   }
 
@@ -159,9 +163,8 @@ export class Delivery {
     const isNowhere = accepted.size === 0 && !isUnknown;
     const missed = isNowhere ? [] : route.owners.filter((owner) => !accepted.has(owner));
     if (missed.length > 0) this.#options.observer.missed(missed.length);
-    const passed = isNowhere ? Promise.resolve() : this.#options.stamps.passed(stampMs);
-    // Before the turn ends: whoever has the next one gets a later stamp. Without one only the client is waited for.
-    if (chosen.turn !== null) await passed;
+    // Before the turn ends: whoever has the next one gets a later stamp. Without one there is no other copy to compare.
+    if (chosen.turn !== null && !isNowhere) await this.#options.stamps.passed(stampMs);
     const isOurs = await this.#end(chosen, missed, removes && !isNowhere ? stampMs : undefined);
     const refusal = own.map(([, verdict]) => verdict).find((verdict) => verdict?.kind === 'refused');
     const why = own.map(([owner, verdict]) => `${owner} ${wordsOf(verdict)}`).join('; ');
@@ -174,7 +177,7 @@ export class Delivery {
     if (!holds || !isOurs) return { kind: 'again' };
     const groupOf = (node: string): number => snapshot.nodes.get(node)?.group ?? -1;
     const { isReached, shortGroups } = verdictOf(route, new Set(accepted.keys()), groupOf);
-    if (isReached) return { kind: 'written', accepted, stampMs, shortGroups, passed };
+    if (isReached) return { kind: 'written', accepted, stampMs, shortGroups };
     if (refusal?.kind === 'refused') return { kind: 'refused', answer: refusal.answer, isPartial: true };
     return { kind: 'no quorum', why };
   }

@@ -141,10 +141,7 @@ export class DocumentCalls {
         return nodeWords(result.answer) ?? { status: result.answer.status, headers: {}, body: '' };
       }
       observer.write(result.shortGroups.length === 0 ? 'accepted' : 'degraded');
-      const begun = tasks.begun(about, taskPartsOf(result.parts), result.parts, result.shortGroups);
-      // Beside the writing of the task, which takes about as long.
-      const [answer] = await Promise.all([begun, result.passed]);
-      return answer;
+      return await tasks.begun(about, taskPartsOf(result.parts), result.parts, result.shortGroups);
     } catch (error) {
       if (!options.signal.aborted && !(error instanceof IndexUnknownError)) observer.write('unanswered');
       throw error;

@@ -79,5 +79,6 @@ export class PartWaits {
   }
 }
 
-/** Its number in line, so that the end of a turn wakes those who may be next, not all. */
-const rankOf = ({ place }: Pending): number => Number.parseInt(place?.token ?? '0', 10);
+/** Its number in line, so that the end of a turn wakes those who may be next, not all; or since when it waits. */
+const rankOf = ({ place, wait }: Pending): number =>
+  place === null ? (wait?.sinceMs ?? 0) : Number.parseInt(place.token, 10);

@@ -20,6 +20,7 @@ import type {
 } from '../../ports.ts';
 import type { Strategy } from '../settings/parts.ts';
 import type { NodeWatchParts } from './node-watch.ts';
+import type { WriteSize } from './places.ts';
 
 export interface RouterLimits {
   /** A write waits at most this long for the end of a hold (R4). */
@@ -31,8 +32,10 @@ export interface RouterLimits {
   /** Parts of writes, and their bytes, that wait at a time. */
   readonly waitingParts: number;
   readonly waitingBytes: number;
-  /** Write requests to one node at a time. */
-  readonly writesPerNode: number;
+  /** Write requests to one node at a time, of small writes and of large ones. */
+  readonly writesPerNode: Readonly<Record<WriteSize, number>>;
+  /** A write of more bytes is a large one. */
+  readonly smallBytes: number;
   /** One request to a node. */
   readonly requestMs: number;
   /** Bytes of one request while the index has moves (R2), and otherwise. */
@@ -46,7 +49,9 @@ export const LIMITS: RouterLimits = {
   busyMs: 2_000,
   waitingParts: 10_000,
   waitingBytes: 100_000_000,
-  writesPerNode: 24,
+  // Two large writes at full speed: each has four requests under way.
+  writesPerNode: { small: 24, large: 8 },
+  smallBytes: 1_000_000,
   requestMs: 10_000,
   requestBytesMoving: 1_000_000,
   requestBytes: 5_000_000,

@@ -1,7 +1,8 @@
 /**
  * When a document was written, `_miroir_updated_at`: Redis time, told when a write is sent, after it has taken its turn.
- * A write is over for whoever waits only when that time has surely passed; so of two writes of a document, one after the
- * other, the later one has the later stamp, whichever routers they came through.
+ * A turn ends only when that time has surely passed; so of two writes of a document that has several copies the later one
+ * has the later stamp, whichever routers they came through. Where there is one copy, stamps are compared with nothing, and
+ * nobody waits: more owners come by a move, whose barriers take longer than any router's doubt about Redis' time.
  */
 import type { RedisTime } from '../../core/redis-time.ts';
 import type { Clock } from '../../ports.ts';

@@ -18,7 +18,7 @@ import { PartWaits } from './part-waits.ts';
 import type { RouterLimits } from './parts.ts';
 import type { Payload } from './payload.ts';
 import { placeBell } from './places.ts';
-import type { Places } from './places.ts';
+import type { Places, WriteSize } from './places.ts';
 import { type Chosen, type Preparation, turnBell } from './prepare.ts';
 import type { Registration, Session } from './registration.ts';
 import { hasMoves, type Snapshot, tableBell, type Tables } from './tables.ts';
@@ -61,8 +61,8 @@ export class WriteRun {
   readonly #rounds = new Set<Promise<void>>();
   readonly #written: WrittenPart[] = [];
   readonly #shortGroups = new Set<number>();
-  readonly #passed: Promise<void>[] = [];
   readonly #waits: PartWaits;
+  readonly #size: WriteSize;
   #refusal: NodeAnswer | null = null;
   #failure: MiroirError | null = null;
   #hasBegun = false;
@@ -76,6 +76,8 @@ export class WriteRun {
     // Every part that waits listens until it waits no more, so that many at a time are no leak.
     for (const one of [call.signal, this.#stop.signal]) setMaxListeners(0, one);
     this.#queue = new PartQueue(payload.parts);
+    const bytes = payload.parts.reduce((sum, part) => sum + part.bytes, 0);
+    this.#size = bytes > parts.limits.smallBytes ? 'large' : 'small';
     this.#waits = new PartWaits({
       ...parts,
       index: payload.index,
@@ -105,7 +107,6 @@ export class WriteRun {
       kind: 'written',
       parts: this.#written,
       shortGroups: [...this.#shortGroups].sort((a, b) => a - b),
-      passed: Promise.all(this.#passed),
     };
   }
 
@@ -179,7 +180,7 @@ export class WriteRun {
     }
     const nodes = [...new Set([...chosen.keys()].flatMap(({ route }) => route.owners))];
     if (nodes.length === 0) return;
-    if (!this.#parts.places.take(nodes)) {
+    if (!this.#parts.places.take(nodes, this.#size)) {
       for (const [one, pending] of chosen) this.#endChoice(one, pending, 'places');
       return;
     }
@@ -187,10 +188,10 @@ export class WriteRun {
     const ready = this.#isOver ? [] : prepared;
     if (this.#isOver) await Promise.all(prepared.map((one) => this.#giveUp(one)));
     const needed = new Set(ready.flatMap(({ route }) => route.owners));
-    for (const node of nodes) if (!needed.has(node)) this.#parts.places.give(node);
+    for (const node of nodes) if (!needed.has(node)) this.#parts.places.give(node, this.#size);
     if (ready.length === 0) return;
     for (const one of ready) for (const owner of one.route.owners) chosen.get(one)?.sentTo.add(owner);
-    await this.#parts.delivery.send(this.#payload, ready, (one, fate) => {
+    await this.#parts.delivery.send(this.#payload, this.#size, ready, (one, fate) => {
       const pending = chosen.get(one);
       if (pending !== undefined) this.#takeFate(one, pending, fate);
     });
@@ -236,7 +237,7 @@ export class WriteRun {
     const { index } = this.#payload;
     const { shard, owners } = one.route;
     const names = [why === 'turn' ? turnBell(index, shard) : tableBell(index)];
-    if (why === 'places') names.push(...owners.map(placeBell));
+    if (why === 'places') names.push(...owners.map((owner) => placeBell(owner, this.#size)));
     if (why === 'held') this.#parts.holds.watch(index, one.route);
     const delayMs = why === 'delay' ? Math.min(DELAY_MS_MAX, one.route.delayMs ?? 0) : 0;
     this.#waits.begin(pending, why, why === 'delay' ? [] : names, delayMs);
@@ -253,7 +254,6 @@ export class WriteRun {
         this.#queue.done(pending);
         this.#written.push({ part, owners: route.owners, accepted: fate.accepted, stampMs: fate.stampMs });
         for (const group of fate.shortGroups) this.#shortGroups.add(group);
-        this.#passed.push(fate.passed);
         return;
       case 'busy':
         return this.#waits.begin(pending, 'busy', [], fate.afterMs);

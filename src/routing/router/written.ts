@@ -17,8 +17,6 @@ export type WriteResult =
       readonly kind: 'written';
       readonly parts: readonly WrittenPart[];
       readonly shortGroups: readonly number[];
-      /** Until then the client is not answered: whatever is written after that gets a later stamp. Never rejects. */
-      readonly passed: Promise<unknown>;
     }
   /** A node refuses the request, in its own words. */
   | { readonly kind: 'refused'; readonly answer: NodeAnswer };
