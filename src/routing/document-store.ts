@@ -114,10 +114,13 @@ export class DocumentStore {
     this.#spare.push(Buffer.from(array.buffer));
   }
 
+  /** The smallest that fits: a small array in a large one's place would have the next large one made anew. */
   #room(size: number): Buffer {
-    const at = this.#spare.findIndex(({ length }) => length >= size);
+    let best = -1;
+    for (const [at, { length }] of this.#spare.entries())
+      if (length >= size && length < (this.#spare[best]?.length ?? Number.POSITIVE_INFINITY)) best = at;
     const [spare = Buffer.allocUnsafeSlow(Math.ceil(size / ROOM_BYTES) * ROOM_BYTES)] =
-      at < 0 ? [] : this.#spare.splice(at, 1);
+      best < 0 ? [] : this.#spare.splice(best, 1);
     return spare.subarray(0, size);
   }
 

@@ -1,8 +1,15 @@
 /** The gateway over a router of its own. */
+import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../config.ts';
 import { assertGuarded, type Gateway, startGateway as listen } from '../gateway/server.ts';
 import { type Base, type Running, closeBase, openBase, serveMetrics } from './base.ts';
 import { openRouter } from './router.ts';
+
+/**
+ * How much the heap may grow, by what lives in it, until all of it is collected. V8's own choice is up to four times as
+ * much, which under 500 connections and a body of 100 MB was 100 MB of garbage, a third of the process.
+ */
+const HEAP_GROWTH_PERCENT = 30;
 
 const SERVES_NONE: ReadonlySet<string> = new Set();
 
@@ -33,6 +40,7 @@ export async function openGateway(base: Base): Promise<Gateway> {
 export async function startGateway(config: Config): Promise<Running & { readonly gatewayUrl: string }> {
   // Before anything is waited for: what is wrong here no start of Redis mends.
   assertGuarded(config.gatewayHost, config.gatewayKeysFile);
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const base = await openBase(config, 'gateway');
   const closers: (() => Promise<void>)[] = [() => closeBase(base)];
   const close = async (): Promise<void> => {

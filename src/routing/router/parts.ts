@@ -54,7 +54,8 @@ export const LIMITS: RouterLimits = {
   smallBytes: 1_000_000,
   requestMs: 10_000,
   requestBytesMoving: 1_000_000,
-  requestBytes: 5_000_000,
+  // Four requests of a large write at a time, each with its copy of what it sends.
+  requestBytes: 3_000_000,
 };
 
 /** The registry of indexes, as a router needs it; the operator verbs of control/ and the fleet's writer fit. */

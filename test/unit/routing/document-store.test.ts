@@ -93,6 +93,20 @@ describe('the documents of a large write', () => {
     expect(kept.toString()).toBe(text);
   });
 
+  it('are written over the smallest array that fits', () => {
+    const long = 'x'.repeat(1_500_000);
+    const store = storeOf([`{"id":"a","long":"${long}"}`, '{"id":"b"}']);
+    const of = (id: string) =>
+      [...store.shards].flatMap(([shard, { documents }]) => {
+        const some = documents.filter((document) => store.idOf(document) === id);
+        return some.length === 0 ? [] : [{ shard, documents: some }];
+      });
+    const [large, small] = [store.arrayOf(of('a'), NOW), store.arrayOf(of('b'), NOW)];
+    for (const array of [large, small]) store.giveBack(array);
+    expect(store.arrayOf(of('b'), NOW).buffer).toBe(small.buffer);
+    expect(store.arrayOf(of('a'), NOW).buffer).toBe(large.buffer);
+  });
+
   it('are refused by their place in the whole write, and so is a piece without any', () => {
     const store = storeOf(['{"id":1},{"id":2}']);
     expect(() => store.add(Buffer.from('{"id":3},{"no":1}'))).toThrow(/^document 3 /);
