@@ -5,7 +5,7 @@
  * 0016): then lists decide only about documents that were written after that.
  */
 import { missedAcknowledged } from '../core/missed.ts';
-import { newerOf, writtenAtMs } from '../core/survivor.ts';
+import { newerOf, survivorOf, writtenAtMs } from '../core/survivor.ts';
 import type { MissedBy } from '../ports.ts';
 import { type Copies, isSame } from './copies.ts';
 import type { Verdict } from './level.ts';
@@ -19,6 +19,8 @@ export interface Holders {
   readonly former: ReadonlyMap<string, number>;
   /** Id → when it was last deleted through a router (Redis time, ms). */
   readonly removedAtMs?: ReadonlyMap<string, number>;
+  /** Up to this time (Redis time, ms) documents may have been deleted that no tombstone names; absent: none. */
+  readonly doubtMs?: number;
   /** Up to this time (Redis time, ms) Redis has lost writes; absent: none that is known. */
   readonly lostMs?: number;
 }
@@ -46,9 +48,16 @@ function isOverruled(
   });
 }
 
+/** What an owner missed of a document, or null; of a whole shard that is the latest time at which it can have been. */
+interface Miss {
+  readonly owner: string;
+  readonly atUs: number | null;
+  readonly isWhole: boolean;
+}
+
 function byLists(id: string, copies: Copies, holders: Holders): Verdict {
   const { owners, missed } = holders;
-  const misses = owners.map((owner) => {
+  const misses = owners.map((owner): Miss => {
     const by = missed.get(owner);
     const score = by?.ids.get(id) ?? by?.whole ?? null;
     return { owner, atUs: score === null ? null : Number(score), isWhole: by?.whole != null };
@@ -60,18 +69,42 @@ function byLists(id: string, copies: Copies, holders: Holders): Verdict {
     return ofUnlisted(unlisted, lacking, copies);
   }
   const firstUs = Math.min(...misses.map(({ atUs }) => atUs ?? 0));
+  const verdict = ofListed(id, misses, firstUs, copies, holders);
+  return 'leave' in verdict || !missedAcknowledged(firstUs)
+    ? verdict
+    : withFormer(id, verdict.text, firstUs, copies, holders);
+}
+
+/** Every owner missed something: the one whose last miss came first has the latest, where times of misses are known. */
+function ofListed(id: string, misses: readonly Miss[], firstUs: number, copies: Copies, holders: Holders): Verdict {
+  const { owners, removedAtMs, doubtMs = -1 } = holders;
+  const first = misses.filter(({ atUs }) => atUs === firstUs);
+  const removedMs = removedAtMs?.get(id) ?? null;
+  const textsOf = (nodes: readonly string[]) => nodes.map((owner) => copies.get(owner) ?? null);
+  const unread = (nodes: readonly string[]): Verdict => ({
+    leave: `every owner missed something of it, and not all of ${nodes.join(', ')} can be read now`,
+  });
   // Of a whole shard nobody knows when each document of it was missed; where all have it, it says so itself.
-  const isVague = misses.some(({ isWhole }) => isWhole) && owners.every((owner) => copies.get(owner) !== null);
-  const good = misses.filter(({ atUs }) => isVague || atUs === firstUs).map(({ owner }) => owner);
-  if (!good.every((owner) => copies.has(owner))) {
-    return { leave: `every owner missed something of it, and not all of ${good.join(', ')} can be read now` };
+  const isEverywhere = misses.some(({ isWhole }) => isWhole) && owners.every((owner) => copies.get(owner) !== null);
+  // Another one may have missed it before the first did, and may lack a write as well as be the only one with a delete.
+  const isVague = misses.some((miss) => miss.isWhole && (miss !== first[0] || first.length > 1));
+  if (isVague && !isEverywhere) {
+    const texts = textsOf(owners);
+    const newest = texts.reduce(newerOf);
+    // What was written after its last miss the first one got, and what was deleted since as well.
+    if (newest === null || writtenAtMs(newest) * 1_000 <= firstUs) {
+      if (!owners.every((owner) => copies.has(owner))) return unread(owners);
+      const survivor = survivorOf(texts, { removedAtMs: removedMs, doubtMs, expiryMs: null });
+      return 'open' in survivor ? { leave: survivor.open } : survivor;
+    }
   }
-  const texts = good.map((owner) => copies.get(owner) ?? null);
+  const good = isEverywhere ? owners : first.map(({ owner }) => owner);
+  if (!good.every((owner) => copies.has(owner))) return unread(good);
+  const texts = textsOf(good);
   const newest = texts.reduce(newerOf);
   // One of them lacks it: lost there, or deleted, which then did not reach the other.
-  const removedMs = texts.includes(null) ? (holders.removedAtMs?.get(id) ?? -1) : -1;
-  const text = newest !== null && removedMs >= writtenAtMs(newest) ? null : newest;
-  return missedAcknowledged(firstUs) ? withFormer(id, text, firstUs, copies, holders) : { text };
+  const isRemoved = newest !== null && texts.includes(null) && (removedMs ?? -1) >= writtenAtMs(newest);
+  return { text: isRemoved ? null : newest };
 }
 
 function ofUnlisted(unlisted: readonly string[], lacking: readonly string[], copies: Copies): Verdict {

@@ -191,8 +191,8 @@ async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly s
     // Under the turn: what is added from here on makes another score, and is not taken off below.
     const missed = await repairs.scores(entry.uid, shard.shard, [...names, ...formerUs.keys()], [...copies.keys()]);
     for (const [owner, by] of missed) for (const [id, score] of by.ids) listed.get(owner)?.set(id, score);
-    const { atMs: removedAtMs, lostMs } = await tombstones.known(entry.uid, shard.shard, [...copies.keys()]);
-    return verdicts(copies, { owners: names, missed, former: formerUs, removedAtMs, lostMs });
+    const { atMs: removedAtMs, ...times } = await tombstones.known(entry.uid, shard.shard, [...copies.keys()]);
+    return verdicts(copies, { owners: names, missed, former: formerUs, removedAtMs, ...times });
   };
   const { level, left, repaired } = await levelIds(parts, {
     entry,
@@ -220,7 +220,11 @@ async function bringLevel(parts: RepairListsParts, shard: Shard, ids: readonly s
 const verdicts = (copies: ReadonlyMap<string, Copies>, holders: Holders): ReadonlyMap<string, Verdict> =>
   new Map([...copies].map(([id, found]) => [id, bestCopy(id, found, holders)]));
 
-/** The owner's windows are compared with those of another; what differs is brought level, and its one entry goes. */
+/**
+ * The owner's windows are compared with those of one that missed no more than its list said, which is worked off by now;
+ * where there is none, with those of all others: each may be the only one that has something. What differs is brought level,
+ * and the one entry goes when nothing is open: from then on what the owner lacks passes for deleted.
+ */
 async function workOffWhole(parts: RepairListsParts, shard: Shard, owner: string): Promise<void> {
   const { repairs, observer } = parts;
   const { entry, owners, formerUs, stuck } = shard;
@@ -234,17 +238,19 @@ async function workOffWhole(parts: RepairListsParts, shard: Shard, owner: string
     stuck.set(WHOLE, `every owner missed something of the shard, and ${[...formerUs.keys()].join(', ')} may have it`);
     return;
   }
-  const other = owners.find((node) => isGood(node) && missed.get(node.id)?.whole == null) ?? owners.find(isGood);
   const own = owners.find(({ id }) => id === owner);
-  if (other === undefined || own === undefined) return;
-  const before = stuck.size;
-  const why = await compareShard(parts, shard, [other, own], async (ids) => {
-    for (let at = 0; at < ids.length; at += LEVEL_IDS_MAX) {
-      await bringLevel(parts, shard, ids.slice(at, at + LEVEL_IDS_MAX));
-    }
-  });
-  if (why !== null) stuck.set(WHOLE, why);
-  if (stuck.size > before) return;
+  const reliable = owners.find((node) => isGood(node) && missed.get(node.id)?.whole == null);
+  const others = reliable === undefined ? owners.filter(({ id }) => id !== owner) : [reliable];
+  if (own === undefined || others.length === 0 || !others.every(isGood)) return;
+  for (const other of others) {
+    const why = await compareShard(parts, shard, [other, own], async (ids) => {
+      for (let at = 0; at < ids.length; at += LEVEL_IDS_MAX) {
+        await bringLevel(parts, shard, ids.slice(at, at + LEVEL_IDS_MAX));
+      }
+    });
+    if (why !== null) stuck.set(WHOLE, why);
+  }
+  if (stuck.size > 0) return;
   const cleared = await repairs.clear(entry.uid, shard.shard, owner, new Map([[WHOLE, score]]));
   shard.cleared += cleared;
   observer.repaired(0, cleared);

@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** One copy on each of two nodes, in groups of their own: a write is accepted while one of them is down. */
+/** One copy on a node of each group: a write is accepted while one of them is down. */
 async function stage(shards = 2, documents = 60, groups = [0, 1], config: Record<string, number> = {}) {
   const fleet = await startTestFleet({
     nodes: groups.length,
@@ -33,7 +33,7 @@ async function stage(shards = 2, documents = 60, groups = [0, 1], config: Record
   });
   closers.push(() => fleet.stop());
   const texts = Array.from({ length: documents }, (_, id) => `{"id":${id},"name":"first","real":1.0}`);
-  await fleet.createIndex({ uid: UID, shards, groups: [0, 1], documents: texts });
+  await fleet.createIndex({ uid: UID, shards, groups: [...new Set(groups)], documents: texts });
   const calls = await RouterCalls.open(fleet.base);
   closers.push(() => calls.close());
   await untilTrue(async () => (await calls.search(UID)).status === 200);
@@ -157,6 +157,37 @@ describe('what an owner missed', () => {
     expect(scraped).toContain('miroir_repair_entries_cleared_total 1');
     expect(scraped).toContain(`miroir_repair_entries{index="${UID}"} 0`);
     await untilLevel(fleet);
+  });
+
+  it('of the whole shard by one, and a delete by the other: what was deleted stays it', async () => {
+    const { fleet, calls } = await stage(1);
+    await calls.ended(await calls.remove(UID, [3]));
+    await node(fleet, 'n2').put(UID, { id: 3, name: 'left', _miroir_shard: 0, _miroir_updated_at: 5 });
+    await fleet.base.repairs.add(UID, 0, ['3'], ['n2']);
+    await fleet.base.repairs.add(UID, 0, 'shard', ['n1']);
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 1, cleared: 2, left: 0 });
+    await untilLevel(fleet);
+    expect((await node(fleet, 'n1').texts(UID)).has('3')).toBe(false);
+  });
+
+  it('of the whole shard stays listed while somebody has what it may rightly lack or not, and nothing goes', async () => {
+    const { fleet, calls } = await stage(1);
+    await node(fleet, 'n1').remove(UID, 3);
+    await fleet.base.repairs.add(UID, 0, ['3'], ['n2']);
+    await fleet.base.repairs.add(UID, 0, 'shard', ['n1']);
+    // A delete by filter: who knows of which documents.
+    await fleet.base.redis.hset(`{miroir}:doubt:${UID}`, 'doubt:0', String(Date.now()));
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 0, cleared: 0, left: 1 });
+    expect((await node(fleet, 'n2').texts(UID)).has('3')).toBe(true);
+    expect(await listed(fleet)).toContain('n1');
+  });
+
+  it('of the whole shard by every owner is compared with all of them: one may be the only one that has it', async () => {
+    const { fleet, calls } = await stage(1, 60, [0, 1, 2]);
+    for (const owner of ['n1', 'n2']) await node(fleet, owner).remove(UID, 7);
+    for (const owner of ['n2', 'n1', 'n3']) await fleet.base.repairs.add(UID, 0, 'shard', [owner]);
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 2, cleared: 3, left: 0 });
+    for (const owner of ['n1', 'n2', 'n3']) expect((await node(fleet, owner).texts(UID)).get('7')).toContain('first');
   });
 
   it('by every owner is made equal: newest where it was missed at one moment, and what is deleted stays it', async () => {

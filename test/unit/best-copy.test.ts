@@ -23,7 +23,7 @@ const best = (
   copies: Record<string, string | null>,
   lists: Readonly<Record<string, List>>,
   former: [string, string][] = [],
-  known: Partial<Pick<Holders, 'lostMs'>> & { readonly removedMs?: number } = {},
+  known: Partial<Pick<Holders, 'lostMs' | 'doubtMs'>> & { readonly removedMs?: number } = {},
 ) => {
   const { removedMs, ...times } = known;
   return bestCopy('1', new Map(Object.entries(copies)), {
@@ -80,6 +80,31 @@ describe('the best copy', () => {
     const lists = { n1: { whole: at(3) }, n2: at(4) };
     expect(best({ n1: doc(3), n2: doc(7) }, lists)).toEqual({ text: doc(7) });
     expect(best({ n1: null, n2: doc(7) }, lists)).toEqual({ text: null });
+  });
+
+  it('where somebody missed the whole shard, and perhaps before the others, is not what was deleted since', () => {
+    const lists = { n1: { whole: at(10) }, n2: at(4) };
+    const missedDelete = { n1: null, n2: doc(stamp(3)) };
+    expect(best(missedDelete, lists, [], { removedMs: stamp(4) })).toEqual({ text: null });
+    // No delete that is known: then n1 missed a write, unless nobody can know.
+    expect(best(missedDelete, lists, [])).toEqual({ text: doc(stamp(3)) });
+    expect(best(missedDelete, lists, [], { doubtMs: stamp(9) })).toHaveProperty('leave');
+    const missedWrite = { n1: doc(stamp(3)), n2: null };
+    expect(best(missedWrite, lists, [])).toEqual({ text: doc(stamp(3)) });
+    expect(best(missedWrite, lists, [], { removedMs: stamp(4) })).toEqual({ text: null });
+    // After n2's last miss everything reached it.
+    expect(best({ n1: doc(stamp(6)), n2: null }, lists, [], { doubtMs: stamp(9) })).toEqual({ text: null });
+    expect(best({ n1: null, n2: doc(stamp(6)) }, lists, [], { doubtMs: stamp(9) })).toEqual({ text: doc(stamp(6)) });
+    expect(best({ n1: null, n2: null }, lists)).toEqual({ text: null });
+  });
+
+  it('where several missed the whole shard is nobody’s before all are read', () => {
+    const lists = { n1: { whole: at(3) }, n2: at(4), n3: { whole: at(9) } };
+    expect(best({ n1: null, n2: doc(stamp(2)) }, lists)).toHaveProperty('leave');
+    expect(best({ n1: null, n2: null }, lists)).toHaveProperty('leave');
+    expect(best({ n1: null, n2: null, n3: doc(stamp(2)) }, lists)).toEqual({ text: doc(stamp(2)) });
+    const both = { n1: { whole: at(3) }, n2: { whole: at(3) } };
+    expect(best({ n1: null, n2: doc(stamp(2)) }, both, [], { doubtMs: stamp(3) })).toHaveProperty('leave');
   });
 
   it('may be on a node that owned the shard then, unless owners were given a later one', () => {
