@@ -147,16 +147,17 @@ export class ShardLook {
   async #see(found: Seen): Promise<void> {
     const listed = await this.#listed([...found.keys()]);
     let seen: Seen = new Map([...found].filter(([id]) => !this.#leave(id, listed.has(id) ? LISTED : null)));
-    for (let round = 1; round <= ROUNDS && seen.size > 0; round += 1) seen = await this.#round(seen);
+    for (let round = 1; round <= ROUNDS && seen.size > 0; round += 1) seen = await this.#round(seen, round === ROUNDS);
     for (const id of seen.keys()) this.#leave(id, CHANGED);
   }
 
   /**
    * Looks at the documents once more, when what was on its way is applied: those that are equal by now never differed.
-   * Those that still are as they were seen are brought level. Returns those that changed, as they are now.
+   * Those that still are as they were seen are brought level; the last time all are, by what they are under the turn: nobody
+   * writes them there, so they are what all writes have made of them. Returns those that changed, as they are now.
    */
-  async #round(seen: Seen): Promise<Seen> {
-    const { entry, expiryMs } = this.#shard;
+  async #round(seen: Seen, isLast: boolean): Promise<Seen> {
+    const { entry, expiryMs, isRepaired } = this.#shard;
     const open = await this.#open();
     if (typeof open === 'string') {
       for (const id of seen.keys()) this.#leave(id, SILENT);
@@ -175,13 +176,17 @@ export class ShardLook {
       }
     }
     this.#tally.mismatches += still.length;
+    if (isLast && isRepaired) {
+      for (const ids of inParts([...still, ...changed.keys()], LEVEL_IDS_MAX)) await this.#level(ids, seen, true);
+      return new Map();
+    }
     for (const ids of inParts(still, LEVEL_IDS_MAX)) {
-      for (const [id, copies] of await this.#level(ids, seen)) changed.set(id, copies);
+      for (const [id, copies] of await this.#level(ids, seen, false)) changed.set(id, copies);
     }
     return changed;
   }
 
-  async #level(ids: readonly string[], seen: Seen): Promise<Seen> {
+  async #level(ids: readonly string[], seen: Seen, isLast: boolean): Promise<Seen> {
     const { entry, route, owners, permit, isRepaired } = this.#shard;
     const changed = new Map<string, PageCopies>();
     if (!isRepaired) {
@@ -195,18 +200,18 @@ export class ShardLook {
       ids,
       origin: ORIGIN,
       permit,
-      decide: (copies) => this.#decide(copies, seen, changed),
+      decide: (copies) => this.#decide(copies, seen, isLast ? null : changed),
     });
     this.#tally.repaired += repaired;
     for (const [id, why] of left) if (!changed.has(id)) this.#leave(id, why);
     return changed;
   }
 
-  /** Under the turn. Notes in `changed` what is not as it was seen. */
+  /** Under the turn. Notes in `changed` what is not as it was seen; null: that is decided, too. */
   async #decide(
     copies: ReadonlyMap<string, Copies>,
     seen: Seen,
-    changed: Map<string, PageCopies>,
+    changed: Map<string, PageCopies> | null,
   ): Promise<ReadonlyMap<string, Verdict>> {
     const { entry, route, owners, expiryMs } = this.#shard;
     const ids = [...copies.keys()];
@@ -219,8 +224,11 @@ export class ShardLook {
       if (found.size !== owners.length || owners.some((owner) => !found.has(owner.id))) return { leave: SILENT };
       const now = this.#inOrder(found);
       if (!isAsSeen(now, seen.get(id))) {
-        changed.set(id, now);
-        return { leave: CHANGED };
+        if (changed !== null) {
+          changed.set(id, now);
+          return { leave: CHANGED };
+        }
+        if (!areDone(now, expiryMs)) this.#tally.mismatches += 1;
       }
       const removedAtMs = known.atMs.get(id) ?? null;
       const survivor = survivorOf(now, { removedAtMs, doubtMs: known.doubtMs, expiryMs });
