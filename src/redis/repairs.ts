@@ -1,7 +1,8 @@
 /** What each owner of a shard missed: bounded lists that a move carries along and that repair works off. */
 import type { Redis } from 'ioredis';
-import type { MissedBy, RepairLists, TurnIds } from '../ports.ts';
+import type { Clock, MissedBy, RepairLists, TurnIds } from '../ports.ts';
 import { reading } from './fault.ts';
+import { createInsist } from './insist.ts';
 import { keys } from './keys.ts';
 import type { Scripts } from './scripts.ts';
 
@@ -14,17 +15,25 @@ const WHOLE = '*';
 /** Ids as scripts read them. */
 export const idsText = (ids: TurnIds): string => (ids === 'shard' ? WHOLE : JSON.stringify([...new Set(ids)]));
 
-export function createRepairLists({ redis, scripts }: { redis: Redis; scripts: Scripts }): RepairLists {
+export interface RepairListsOptions {
+  readonly redis: Redis;
+  readonly scripts: Scripts;
+  readonly clock: Clock;
+  /** Life of a router's entry (ms): of a turn that ends later than that, all is listed. */
+  readonly entryMs: number;
+}
+
+export function createRepairLists({ redis, scripts, clock, entryMs }: RepairListsOptions): RepairLists {
+  const insist = createInsist({ clock, entryMs });
   return {
     async add(index, shard, ids, owners, how = 'missed') {
       // A turn ends when the time of its stamp has passed: what was missed before lies below this, what is missed next above.
       const atUs = typeof how === 'object' ? (how.stampMs + 1) * 1_000 : '';
       const isUnknown = how === 'unknown' ? '1' : '0';
-      await scripts.run(
-        'repairs-add',
-        [keys.repairs(index)],
-        [shard, keys.repair(index, shard, ''), JSON.stringify(owners), idsText(ids), isUnknown, atUs],
-      );
+      const args = [shard, keys.repair(index, shard, ''), JSON.stringify(owners), idsText(ids), isUnknown, atUs];
+      const call = (): Promise<unknown> => scripts.run('repairs-add', [keys.repairs(index)], args);
+      // Whoever lists has nothing left to try again with. Twice is another miss, which changes nothing.
+      await insist.run(call, call);
     },
     async size(index, shard, owner) {
       return reading('a repair list', () => redis.zcard(keys.repair(index, shard, owner)));

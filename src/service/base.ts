@@ -61,7 +61,7 @@ export async function openBase(
   const nodes = createNodes({ config, clock: systemClock, logger, metrics, failpoint });
   const observations = createObservations({ scripts, reportMs: timings.reportMs });
   const turns = createTurns({ scripts, clock: systemClock, entryMs: timings.routerEntryMs });
-  const repairs = createRepairLists({ redis, scripts });
+  const repairs = createRepairLists({ redis, scripts, clock: systemClock, entryMs: timings.routerEntryMs });
   const tombstones = createTombstones({ scripts });
   const passes = createPasses({ redis, scripts });
   const groupChecks = createGroupChecks({ redis, scripts });

@@ -5,7 +5,6 @@ import { canonicalDocument } from '../../src/core/canonical.ts';
 import { documentDigest } from '../../src/core/digest.ts';
 import { locateKey } from '../../src/core/hashing.ts';
 import type { TurnTaker } from '../../src/routing/api.ts';
-import { createRepairLists } from '../../src/redis/repairs.ts';
 import { createTombstones } from '../../src/redis/tombstones.ts';
 import { createTurns } from '../../src/redis/turns.ts';
 import { openRouter } from '../../src/service/router.ts';
@@ -197,7 +196,7 @@ describe('anti-entropy', () => {
     const { uid, a, b, names, doc, agoMs, texts } = await stage();
     await a.put(uid, doc(1, 'acknowledged', agoMs + 10));
     await b.put(uid, doc(1, 'later by its stamp', agoMs + 20));
-    await createRepairLists(fleet.base).add(uid, 0, ['1'], [names[1]]);
+    await fleet.base.repairs.add(uid, 0, ['1'], [names[1]]);
     const { logger, left } = logged();
     expect((await pass({ logger })).pass).toMatchObject({ repairs_performed: 0, documents_left: 1 });
     expect(left()).toEqual([['1', expect.stringContaining('its repair list decides')]]);

@@ -7,7 +7,6 @@ import { createProbe } from '../../src/nodes/index.ts';
 import { startNodeLooks } from '../../src/planning/node-looks.ts';
 import { indexQueue, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { keys } from '../../src/redis/keys.ts';
-import { createRepairLists } from '../../src/redis/repairs.ts';
 import { openControl } from '../../src/service/control.ts';
 import { someDocuments, startTestFleet, type TestFleet, type TestFleetOptions } from '../support/fleet.ts';
 import { RouterCalls } from '../support/router-calls.ts';
@@ -225,7 +224,7 @@ describe('the doctor', () => {
   it('tells of what an owner missed, of jobs without a move, and of a router ahead of Redis', async () => {
     const fleet = await makeFleet();
     const { base } = fleet;
-    await createRepairLists(base).add('docs', 1, ['7', '8'], ['n2']);
+    await base.repairs.add('docs', 1, ['7', '8'], ['n2']);
     const queue = new Queue(indexQueue('docs'), { prefix: QUEUE_PREFIX, connection: { url: base.config.redisUrl } });
     closers.push(() => queue.close());
     await queue.add('docs/1', { v: 1, move: 'gone', index: 'docs', phase: 'DualWriteStarted' });

@@ -6,7 +6,6 @@ import { acceptLoss, lossOf, revertMove, revertOf } from '../../src/control/move
 import { openPermit } from '../../src/nodes/open-permit.ts';
 import { Failures } from '../../src/planning/failures.ts';
 import { keys } from '../../src/redis/keys.ts';
-import { createRepairLists } from '../../src/redis/repairs.ts';
 import { openControl } from '../../src/service.ts';
 import { entryCommand } from '../support/built-entry.ts';
 import type { TestFleet } from '../support/fleet.ts';
@@ -103,7 +102,7 @@ describe('the only node with the last writes of a settling shard is lost', () =>
   it('only what no other old owner has is given up', async () => {
     const { fleet, writer, control } = await start(2);
     const { id, source, other, target } = await settleWithoutSource(fleet, writer, [3, 5]);
-    await createRepairLists(fleet.base).add('docs', 0, ['3'], [other]);
+    await fleet.base.repairs.add('docs', 0, ['3'], [other]);
     await failNode(fleet, source);
     await waitsFor(fleet, id, 'source_failed');
     expect(await lossOf(control, id)).toMatchObject({ documents: 1, ids: ['3'] });

@@ -1,7 +1,6 @@
 // Moves of a shard that has a second owner, while clients write: what happens when the source fails while it settles.
 import { afterEach, describe, expect, it } from 'vitest';
 import { keys } from '../../src/redis/keys.ts';
-import { createRepairLists } from '../../src/redis/repairs.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { TestRouter } from '../support/router.ts';
 import { endGrace, isInGrace } from '../support/scene.ts';
@@ -38,7 +37,7 @@ describe('the source fails while the shard settles', () => {
 
   it('one that missed a write of such a document is not: the shard stays as it is, and the move says why', async () => {
     const { running, id, source, other, target, node, writer } = await settlingWithoutSource();
-    await createRepairLists(running.base).add('docs', 0, ['3'], [other]);
+    await running.base.repairs.add('docs', 0, ['3'], [other]);
     await failNode(running, source);
     const waiting = await running.untilMove(
       id,
@@ -66,7 +65,7 @@ describe('the source', () => {
     const { route } = await running.base.records.route('docs', 0);
     const [planned = '', other = ''] = route.owners;
     const target = ['n1', 'n2', 'n3'].find((id) => !route.owners.includes(id)) ?? '';
-    const repairs = createRepairLists(running.base);
+    const repairs = running.base.repairs;
     await repairs.add('docs', 0, 'shard', [planned]);
     await repairs.add('docs', 0, ['1', '2'], [other]);
     await running.startWorker();
@@ -87,7 +86,7 @@ describe('an owner that retires beside the source', () => {
     const { route } = await running.base.records.route('docs', 0);
     const [source = '', retires = ''] = route.owners;
     const target = ['n1', 'n2', 'n3'].find((id) => !route.owners.includes(id)) ?? '';
-    const repairs = createRepairLists(running.base);
+    const repairs = running.base.repairs;
     await running.startWorker();
     const { id } = await running.orderMove({ index: 'docs', target, retires });
     await running.untilMove(id, isInGrace);

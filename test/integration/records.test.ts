@@ -5,6 +5,7 @@ import { held, settled, settling, stable, tracking } from '../../src/phases/rout
 import type { Acknowledged, Deletion, MoveReply, MoveState } from '../../src/ports.ts';
 import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
 import { keys, rebalanceScope } from '../../src/redis/keys.ts';
+import { systemClock } from '../../src/clock.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
 import { AUDIT_MAX, ENTRY, HISTORY_MAX, RUN_CHANGE_MS, type World, makeWorld } from '../support/records-world.ts';
 import { withRedis } from '../support/redis.ts';
@@ -506,7 +507,7 @@ describe('deleting an index', () => {
     const routes = [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 1 }] as const;
     const entry = { ...ENTRY, uid: 'kept', shards: 1 };
     await fleet.createIndex(1, entry, routes);
-    const lists = createRepairLists({ redis: connection, scripts });
+    const lists = createRepairLists({ redis: connection, scripts, clock: systemClock, entryMs: 60_000 });
     const turn = keys.turns('kept', 0);
     /** As its owners, routers, planner and reconcilers leave it. */
     const leave = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 -- Ends a turn; its ids go on the lists of the owners that did not answer. Refused to a holder whose turn somebody else has
--- ended, who has listed them for every owner.
+-- ended, who has listed them for every owner, and to one whose registration is gone: nobody waited for it since then, owners
+-- may be others by now, so they are listed for every owner here.
 -- KEYS, ARGV[1..3] as turns say; KEYS[7] the shard's tombstones, KEYS[8] what is in doubt in the index
 -- ARGV[4] registration, ARGV[5] number, ARGV[6] owners that missed it, JSON array, ARGV[7] when it deleted them, ms, or '',
 -- ARGV[8] most tombstones of a shard, ARGV[9] of its ids those that can have been missed, JSON array, or '' for all
@@ -13,6 +14,10 @@
 local text = redis.call('HGET', KEYS[1], ARGV[5])
 local turn = text and cjson.decode(text)
 if not turn or turn.registration ~= ARGV[4] or redis.call('ZSCORE', KEYS[4], ARGV[5]) then
+  return { 'lost' }
+end
+if not lives(KEYS[5], ARGV[4]) then
+  evict(ARGV[5])
   return { 'lost' }
 end
 -- Where none answered nobody is told that it is written.

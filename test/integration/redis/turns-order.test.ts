@@ -48,7 +48,12 @@ async function run(steps: readonly Step[]): Promise<void> {
   await world.connection.flushall();
   for (const id of ROUTERS) await registryOf(world).register(id, id);
   const turns = createTurns({ scripts: world.scripts, clock: systemClock, entryMs: ENTRY_MS });
-  const repairs = createRepairLists({ redis: world.connection, scripts: world.scripts });
+  const repairs = createRepairLists({
+    redis: world.connection,
+    scripts: world.scripts,
+    clock: systemClock,
+    entryMs: ENTRY_MS,
+  });
   const gone = new Set<string>();
   const missed = new Set<string>();
   let known: Known[] = [];

@@ -77,7 +77,12 @@ const silence = (token: TurnToken): Promise<unknown> =>
 beforeEach(async () => {
   world = await makeWorld(redis.url);
   turns = createTurns({ scripts: world.scripts, clock: systemClock, entryMs: ENTRY_MS, maxWaiting: 3 });
-  repairs = createRepairLists({ redis: world.connection, scripts: world.scripts });
+  repairs = createRepairLists({
+    redis: world.connection,
+    scripts: world.scripts,
+    clock: systemClock,
+    entryMs: ENTRY_MS,
+  });
   for (const id of ['r1', 'r2', 'r:3']) await registryOf(world).register(id, id);
 });
 afterEach(() => world.stop());
@@ -242,6 +247,15 @@ describe('a turn whose registration is gone', () => {
     expect(await repairs.size('books', 0, 'n1')).toBe(2);
   });
 
+  it('and that nobody has waited for is listed for every owner by its late holder, too', async () => {
+    const late = await ask('r1', ['a'], ['n1', 'n2']);
+    await lapse(world, 'r1');
+    // Every owner took it; but they may be others by now, and nobody would know what is on which.
+    expect(await late.end([])).toBe(false);
+    expect([await listed('n1'), await listed('n2')]).toEqual([['a'], ['a']]);
+    expect(await remains()).toEqual([]);
+  });
+
   it('is ended by who comes after it as well', async () => {
     await ask('r1', ['a'], ['n2']);
     await lapse(world, 'r1');
@@ -331,6 +345,21 @@ describe('a repair list', () => {
       { shard: 3, owner: 'n:2', ids: 1 },
     ]);
     expect(await repairs.sizes('other')).toEqual([]);
+  });
+
+  it('gets what Redis did not take the first time, and is not waited for', async () => {
+    let failures = 2;
+    const scripts: World['scripts'] = {
+      ...world.scripts,
+      run: async (...args) => {
+        if (failures-- > 0) throw new RedisUnreachableError('cut off for the test');
+        return world.scripts.run(...args);
+      },
+    };
+    const cut = createRepairLists({ redis: world.connection, scripts, clock: systemClock, entryMs: ENTRY_MS });
+    await expect(cut.add('books', 0, ['given up'], ['n1'], 'unknown')).rejects.toThrow(RedisUnreachableError);
+    expect(await listed('n1')).toEqual([]);
+    await untilTrue(async () => (await listed('n1')).length === 1);
   });
 
   it('becomes the whole shard over its bound, and stays it', async () => {
