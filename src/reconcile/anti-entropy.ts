@@ -6,11 +6,23 @@
  * equal. A process that dies leaves its shard to the pass.
  */
 import { InvariantError } from '../errors.ts';
-import type { Duty, DutyResult, DutyRun, Observer, Passes, Records, ShardLook as Look, Tombstones } from '../ports.ts';
+import type {
+  Duty,
+  DutyResult,
+  DutyRun,
+  Observer,
+  Passes,
+  Records,
+  RepairLists,
+  ShardLook as Look,
+  Tombstones,
+} from '../ports.ts';
+import { isThere } from './former-owners.ts';
 import { type Compared, ShardLook, type ShardLookParts } from './shard-look.ts';
 
 export interface CompareParts extends ShardLookParts {
   readonly records: Pick<Records, 'topology' | 'indexes' | 'index' | 'table' | 'route' | 'sightings'>;
+  readonly repairs: Pick<RepairLists, 'scores' | 'sizes'>;
   readonly tombstones: Tombstones;
   readonly passes: Pick<Passes, 'nowMs'>;
   /** From the start of one pass to that of the next. */
@@ -88,7 +100,7 @@ export async function compareReplicas(
   shard: number,
   { lease, signal }: DutyRun,
 ): Promise<Compared | string> {
-  const { records, tombstones, passes, isExpiring, intervalMs } = parts;
+  const { records, repairs, tombstones, passes, isExpiring, intervalMs } = parts;
   const [entry, topology] = await Promise.all([records.index(uid), records.topology()]);
   if (entry === null || shard >= entry.shards) return 'gone';
   const { route } = await records.route(uid, shard);
@@ -110,7 +122,9 @@ export async function compareReplicas(
     expiryMs,
     isRepaired,
   }).run();
-  if (compared.isComplete && compared.left === 0) {
+  // What an owner missed may be a delete; a node that left may come back and have what was deleted since.
+  const isListed = (await repairs.sizes(uid)).some((list) => list.shard === shard && isThere(topology, list.owner));
+  if (compared.isComplete && compared.left === 0 && !isListed) {
     const keepMs = Math.max(KEEP_MS_MIN, KEEP_INTERVALS * intervalMs);
     await tombstones.settle(uid, shard, sinceMs, sinceMs - keepMs);
   }

@@ -12,6 +12,9 @@ export interface FormerParts {
   readonly logger: Logger;
 }
 
+export const isThere = (topology: Topology, id: string): boolean =>
+  (findNode(topology, id)?.state ?? 'removed') !== 'removed';
+
 /**
  * Nodes that left the shard when they failed, and the one that a move took it from and that still keeps it: until when
  * each had what was written (Redis time, us).

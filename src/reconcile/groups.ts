@@ -9,11 +9,10 @@
 import { comparedText, groupRecord, groupStateOf, indexesIn, ownersIn } from '../core/groups.ts';
 import { findNode } from '../core/topology.ts';
 import { InvariantError } from '../errors.ts';
-import type { Duty, DutyResult, DutyRun, GroupChecks, RepairLists } from '../ports.ts';
+import type { Duty, DutyResult, DutyRun, GroupChecks } from '../ports.ts';
 import { type CompareParts, compareReplicas } from './anti-entropy.ts';
 
 export interface GroupsParts extends CompareParts {
-  readonly repairs: Pick<RepairLists, 'scores' | 'sizes'>;
   readonly groupChecks: GroupChecks;
   readonly isOn: boolean;
   readonly everyMs: number;

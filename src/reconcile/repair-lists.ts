@@ -25,7 +25,7 @@ import type {
 } from '../ports.ts';
 import { type Holders, bestCopy } from './best-copy.ts';
 import type { Copies } from './copies.ts';
-import { formerOwners, trusted } from './former-owners.ts';
+import { formerOwners, isThere, trusted } from './former-owners.ts';
 import { LEVEL_IDS_MAX, type LevelParts, type LevelRequest, type Verdict, levelIds } from './level.ts';
 import { type WindowLimits, compareShard } from './whole-shard.ts';
 
@@ -155,9 +155,6 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
 
   return { name: NAME, everyMs, isOn, tasks, run };
 }
-
-const isThere = ({ nodes }: Topology, id: string): boolean =>
-  nodes.some((node) => node.id === id && node.state !== 'removed');
 
 async function workOff(parts: RepairListsParts, shard: Shard): Promise<void> {
   const { repairs } = parts;

@@ -161,6 +161,26 @@ describe('anti-entropy', () => {
     expect((await pass()).pass).toMatchObject({ repairs_performed: 1, documents_left: 0 });
   });
 
+  it('settles nothing while an owner has missed something, or a node that left may come back', async () => {
+    const { uid, names } = await stage();
+    const { redis, repairs } = fleet.base;
+    const doubt = (): Promise<string | null> => redis.hget(`{miroir}:doubt:${uid}`, 'doubt:0');
+    const doubtMs = String(Date.now() - 1_000);
+    await redis.hset(`{miroir}:doubt:${uid}`, 'doubt:0', doubtMs);
+    const left = ['n1', 'n2', 'n3'].find((id) => !names.includes(id)) ?? '';
+    for (const owner of [names[0], left]) {
+      // Of a document that all owners have: each of them may have missed its delete.
+      await repairs.add(uid, 0, ['1'], [owner]);
+      expect((await pass()).pass).toMatchObject({ shards_with_drift: 0, documents_left: 0 });
+      expect(await doubt()).toBe(doubtMs);
+      await repairs.clear(uid, 0, owner, (await repairs.scores(uid, 0, [owner], ['1'])).get(owner)?.ids ?? new Map());
+    }
+    // Nor does one that is gone for good keep anything.
+    await repairs.add(uid, 0, ['1'], ['n9']);
+    await pass();
+    expect(await doubt()).toBeNull();
+  });
+
   it('restores nothing that fell out of the bounded tombstones', async () => {
     const { uid, b, doc, texts } = await stage();
     const { scripts, clock, timings } = fleet.base;
