@@ -124,25 +124,43 @@ function ofUnlisted(unlisted: readonly string[], lacking: readonly string[], cop
 /**
  * Every owner missed something that was acknowledged: a node that owned the shard then may be the only one that has it. It
  * has nothing of what came after it left, so a document that owners were given since stands, and one that was deleted since
- * stays deleted.
+ * stays deleted; where nobody can know whether it was, nothing is done. Of several the one that left last knows most, but
+ * for what another has that surely was not deleted: that it missed.
  */
 function withFormer(
   id: string,
   ownersText: string | null,
   missedUs: number,
   copies: Copies,
-  { former, missed, removedAtMs }: Holders,
+  holders: Holders,
 ): Verdict {
+  const { former, missed, removedAtMs, doubtMs = -1 } = holders;
   const removedMs = removedAtMs?.get(id) ?? -1;
+  // From before there were tombstones: who left then is believed.
+  const isDoubtKnown = Number.isFinite(doubtMs);
+  const lacks = (node: string): number => Number(copies.get(node) === null);
+  const byLeaving = [...former].sort(([a, aUs], [b, bUs]) => aUs - bUs || lacks(b) - lacks(a));
   let text = ownersText;
-  for (const [node, leftUs] of former) {
+  let isFormers = false;
+  for (const [node, leftUs] of byLeaving) {
     if (leftUs < missedUs || missed.get(node)?.ids.has(id) === true) continue;
     const copy = copies.get(node);
     if (copy === undefined)
       return { leave: `every owner missed something of it, ${node} may have it and cannot be read now` };
-    if (copy !== null && writtenAtMs(copy) <= removedMs) continue;
-    const isNewer = ownersText !== null && writtenAtMs(ownersText) * 1_000 > missedUs;
-    if (copy !== null || !isNewer) text = copy === null ? null : newerOf(text, copy);
+    if (copy === null) {
+      const isNewer = ownersText !== null && writtenAtMs(ownersText) * 1_000 > missedUs;
+      if (!isNewer && !(isFormers && isDoubtKnown)) text = null;
+      continue;
+    }
+    if (writtenAtMs(copy) <= removedMs) continue;
+    const newer = newerOf(text, copy);
+    if (newer === text) continue;
+    if (isDoubtKnown && writtenAtMs(copy) <= doubtMs && doubtMs * 1_000 > leftUs)
+      return {
+        leave: `${node} alone has it, and it may have been deleted after that left: write or delete it once more`,
+      };
+    text = newer;
+    isFormers = true;
   }
   return { text };
 }

@@ -134,6 +134,42 @@ describe('the best copy', () => {
     expect(best(again, lists, left, { removedMs: stamp(30) })).toEqual({ text: doc(stamp(40)) });
   });
 
+  it('is not on a node that owned the shard then, where a filter may have deleted it since: nobody knows', () => {
+    const lists = { n1: at(10) };
+    const left: [string, string][] = [['n2', at(20)]];
+    const copies = { n1: null, n2: doc(stamp(9)) };
+    expect(best(copies, lists, left, { doubtMs: stamp(30) })).toHaveProperty('leave');
+    // Deleted by a filter before it left, written after the delete, or older than what an owner has.
+    expect(best(copies, lists, left, { doubtMs: stamp(19) })).toEqual({ text: doc(stamp(9)) });
+    expect(best({ n1: null, n2: doc(stamp(19)) }, lists, left, { doubtMs: stamp(18) })).toHaveProperty('text');
+    const again = { n1: doc(stamp(40)), n2: doc(stamp(9)) };
+    expect(best(again, lists, left, { doubtMs: stamp(50) })).toEqual({ text: doc(stamp(40)) });
+    // The operator's word.
+    expect(best(copies, lists, left, { doubtMs: stamp(30), removedMs: stamp(60) })).toEqual({ text: null });
+  });
+
+  it.each([
+    ['n2', 'n3'],
+    ['n3', 'n2'],
+  ])('is that of the one that left last (%s before %s), unless it lacks what surely was not deleted', (first, last) => {
+    const lists = { n1: at(5) };
+    const left: [string, string][] = [
+      [first, at(10)],
+      [last, at(20)],
+    ].sort() as [string, string][];
+    const lacking = { n1: null, [first]: doc(stamp(4)), [last]: null };
+    const having = { n1: null, [first]: null, [last]: doc(stamp(4)) };
+    const old = { doubtMs: Infinity };
+    expect(best(lacking, lists, left, old)).toEqual({ text: null });
+    expect(best(having, lists, left, old)).toEqual({ text: doc(stamp(4)) });
+    expect(best(lacking, lists, left)).toEqual({ text: doc(stamp(4)) });
+    expect(best(lacking, lists, left, { removedMs: stamp(15) })).toEqual({ text: null });
+    expect(best(lacking, lists, left, { doubtMs: stamp(15) })).toHaveProperty('leave');
+    // Of two that left at once one has it.
+    const both: [string, string][] = left.map(([node]) => [node, at(20)]);
+    for (const copies of [lacking, having]) expect(best(copies, lists, both, old)).toEqual({ text: doc(stamp(4)) });
+  });
+
   describe('where Redis has lost writes', () => {
     const loss = { lostMs: stamp(100) };
     const listed = { n1: null, n2: at(1) };
