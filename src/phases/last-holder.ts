@@ -11,6 +11,7 @@ import { shardFilter } from './filters.ts';
 
 /** Ids that a repair list holds at most, or the one entry that stands for all. */
 const LISTED_MAX = 100_001;
+const WHOLE = '*';
 /** Looked at in one go: what comes behind them is looked at when these are repaired. */
 const IDS_MAX = 1_000;
 
@@ -23,12 +24,14 @@ async function hasWhatOwnersMissed(
   const left = (await repairs.scores(index, shard, [move.target], [])).get(move.target)?.whole ?? null;
   if (left === null) return false;
   const lists = await Promise.all(owners.map((owner) => repairs.list(index, shard, owner, LISTED_MAX)));
-  const [first = [], ...others] = lists.map((list) => new Set(list));
-  const shared = [...first].filter((id) => others.every((list) => list.has(id))).slice(0, IDS_MAX);
+  const sets = lists.map((list) => new Set(list));
+  // Who missed the whole shard may have missed each id that another has on its list.
+  const all = new Set(lists.flat());
+  const shared = [...all].filter((id) => sets.every((set) => set.has(id) || set.has(WHOLE))).slice(0, IDS_MAX);
   const missed = await repairs.scores(index, shard, owners, shared);
   const isAlone = (id: string): boolean =>
-    [...missed.values()].every(({ ids }) => {
-      const score = ids.get(id) ?? 0;
+    [...missed.values()].every(({ ids, whole }) => {
+      const score = ids.get(id) ?? whole ?? 0;
       return missedAcknowledged(score) && Number(score) < Number(left);
     });
   return shared.some(isAlone) && (await target.count(entry.uid, shardFilter(shard))) > 0;

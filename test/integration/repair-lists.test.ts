@@ -335,6 +335,21 @@ describe('what an owner missed', () => {
     expect(texts.has('10')).toBe(false);
   }, 60_000);
 
+  it('keeps the copy of a node that failed since also where one owner missed the whole shard, the other that id', async () => {
+    const { fleet } = await stage(1, 60, [0, 1, 2]);
+    await fleet.base.repairs.add(UID, 0, 'shard', ['n1']);
+    await fleet.base.repairs.add(UID, 0, ['7'], ['n2']);
+    await fleet.planner.handle('NodeFailed', { node_id: 'n3' });
+    await fleet.planner.handle('NodeRecovered', { node_id: 'n3' });
+    await fleet.startWorker();
+    const waiting = async (): Promise<string[]> => {
+      await fleet.planner.tick();
+      return (await fleet.base.records.unfinishedMoves()).map((move) => move.waiting?.reason ?? '');
+    };
+    await untilTrue(async () => (await waiting()).some((why) => why.startsWith('last_copy')));
+    expect((await node(fleet, 'n3').texts(UID)).size).toBe(60);
+  });
+
   it('is not asked of a node that came back with less than it had', async () => {
     const { fleet } = await stage(1);
     const { base } = fleet;
