@@ -78,6 +78,14 @@ describe('the documents of a large write', () => {
     expect(cut(whole!, whole!.bytes)).toEqual([whole, null]);
   });
 
+  it('are cut where a script would have too many ids to go through, however small they are', () => {
+    const store = new DocumentStore({ ...ENTRY, shards: 1 });
+    store.add(Buffer.from(Array.from({ length: 20_001 }, (_, id) => `{"id":${id}}`).join(',')));
+    const [whole] = storedPayload(ENTRY, 'replace', store).parts;
+    const [first, rest] = cut(whole!, whole!.bytes);
+    expect([first.ids.length, rest?.ids]).toEqual([20_000, ['20000']]);
+  });
+
   it('are written over what was given back, and over nothing else', () => {
     const store = storeOf(['{"id":"a"}', '{"id":"b"}']);
     const { parts } = storedPayload(ENTRY, 'replace', store);
