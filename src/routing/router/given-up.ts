@@ -33,7 +33,11 @@ export async function givenUp(
   });
 }
 
-/** R8: what was sent and does not count goes on the list of every owner that it was sent to and that still is one. */
+/**
+ * R8: what was sent and does not count goes on the list of every owner that it was sent to and that still is one. Where Redis
+ * does not answer the client is told now, and the adapter goes on. Where this process dies before, what its turns' ends have
+ * listed is there, and turns that have no end yet are ended by others, all of them listed.
+ */
 async function listSent(
   { tables, repairs, observer, logger }: GivenUpParts,
   payload: Payload,
@@ -48,7 +52,7 @@ async function listSent(
         observer.missed(owners.length);
         const ids = turnIdsOf(payload.kind, part);
         await repairs.add(payload.index, part.shard, ids, owners, 'unknown').catch((error: unknown) => {
-          logger.warn({ index: payload.index, shard: part.shard, problem: messageOf(error) }, 'owners not listed');
+          logger.warn({ index: payload.index, shard: part.shard, problem: messageOf(error) }, 'owners not listed yet');
         });
       }),
   );
