@@ -5,6 +5,9 @@
 import {
   ConfigError,
   ConflictError,
+  GroupConflictError,
+  GroupNotDrainedError,
+  GroupNotReadyError,
   GroupUnknownError,
   IndexConflictError,
   IndexUnknownError,
@@ -31,6 +34,9 @@ import {
 const CLASSES = [
   ConfigError,
   ConflictError,
+  GroupConflictError,
+  GroupNotDrainedError,
+  GroupNotReadyError,
   GroupUnknownError,
   IndexConflictError,
   IndexUnknownError,

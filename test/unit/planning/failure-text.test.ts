@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { IndexUnsplitError, InvalidInputError, InvariantError } from '../../../src/errors.ts';
+import {
+  GroupConflictError,
+  GroupNotDrainedError,
+  GroupNotReadyError,
+  IndexUnsplitError,
+  InvalidInputError,
+  InvariantError,
+} from '../../../src/errors.ts';
 import { failureFromText, failureText } from '../../../src/queue/failure-text.ts';
 
 describe('a refused event as text', () => {
@@ -10,6 +17,9 @@ describe('a refused event as text', () => {
       field: 'index_uid',
       remedy: 'load\n  them again',
     }),
+    new GroupConflictError('group 1 is there', { field: 'nodes', remedy: 'take another' }),
+    new GroupNotReadyError('group 1 is syncing', { field: 'replica_group', remedy: 'wait' }),
+    new GroupNotDrainedError('group 1 is active', { field: 'replica_group', remedy: 'drain it' }),
   ])('$message comes back as it was', (error) => {
     const back = failureFromText(failureText(error));
     expect(back).toBeInstanceOf(error.constructor);
