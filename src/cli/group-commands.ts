@@ -24,6 +24,9 @@ function nodeOption(text: string, before: readonly NewNode[] = []): NewNode[] {
   return [...before, { node_id: id, url, ...(key === undefined ? {} : { api_key_ref: key }) }];
 }
 
+/** Read by the parser, which then says what is wrong with it. */
+const NUMBER = ['<group>', 'its number', whole] as const;
+
 const NONE: WaitFlags = { until: 'settled' };
 
 export function addGroupCommands(program: Command): void {
@@ -31,7 +34,8 @@ export function addGroupCommands(program: Command): void {
 
   withWait(
     group
-      .command('add <group>')
+      .command('add')
+      .argument(...NUMBER)
       .description('bring in a replica group: its nodes get a copy of every shard, and are read once these are equal'),
   )
     .requiredOption('--node <id=url>', 'a node of the group; once for each', nodeOption)
@@ -39,8 +43,8 @@ export function addGroupCommands(program: Command): void {
       'after',
       '\nExample:\n  miroir group add 1 --node n4=http://127.0.0.1:7704 --node n5=http://127.0.0.1:7705,key=EAST --wait',
     )
-    .action(async (id: string, flags: AddFlags, command: Command) => {
-      await planned(command, flags, 'GroupAdded', { replica_group: whole(id), nodes: flags.node });
+    .action(async (id: number, flags: AddFlags, command: Command) => {
+      await planned(command, flags, 'GroupAdded', { replica_group: id, nodes: flags.node });
     });
 
   group
@@ -52,32 +56,40 @@ export function addGroupCommands(program: Command): void {
     });
 
   group
-    .command('status <group>')
+    .command('status')
+    .argument(...NUMBER)
     .description('how far a replica group is')
-    .action(async (id: string, _flags: object, command: Command) => {
-      const view = await withControl(command, (control) => showGroup(control, whole(id)));
+    .action(async (id: number, _flags: object, command: Command) => {
+      const view = await withControl(command, (control) => showGroup(control, id));
       print(globalsOf(command).output, wire(view), () => groupsText([view]));
     });
 
   group
-    .command('activate <group>')
+    .command('activate')
+    .argument(...NUMBER)
     .description('have a replica group read that has every copy, compared and equal; it happens by itself by default')
-    .action(async (id: string, _flags: object, command: Command) => {
-      await planned(command, NONE, 'GroupActivated', { replica_group: whole(id) });
+    .action(async (id: number, _flags: object, command: Command) => {
+      await planned(command, NONE, 'GroupActivated', { replica_group: id });
     });
 
-  withWait(group.command('drain <group>').description('take a replica group out of service: nobody reads it any more'))
+  withWait(
+    group
+      .command('drain')
+      .argument(...NUMBER)
+      .description('take a replica group out of service: nobody reads it any more'),
+  )
     .addHelpText('after', '\nExample:\n  miroir group drain 0 && miroir group status 0 && miroir group remove 0')
-    .action(async (id: string, flags: WaitFlags, command: Command) => {
-      await planned(command, flags, 'GroupDraining', { replica_group: whole(id) });
+    .action(async (id: number, flags: WaitFlags, command: Command) => {
+      await planned(command, flags, 'GroupDraining', { replica_group: id });
     });
 
   group
-    .command('remove <group>')
+    .command('remove')
+    .argument(...NUMBER)
     .description('take out a replica group that is drained and owns nothing; its nodes keep what they have')
     .option('--force', 'the first time drains it, the second time does not wait for the grace')
-    .action(async (id: string, flags: { readonly force?: true }, command: Command) => {
-      await planned(command, NONE, 'GroupRemoved', { replica_group: whole(id), force: flags.force === true });
+    .action(async (id: number, flags: { readonly force?: true }, command: Command) => {
+      await planned(command, NONE, 'GroupRemoved', { replica_group: id, force: flags.force === true });
     });
 }
 

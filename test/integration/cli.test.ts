@@ -270,3 +270,47 @@ describe('miroir settings', () => {
     expect((await miroir('settings', 'show', 'nothing')).talk).toContain('miroir_index_unknown');
   });
 });
+
+describe('miroir group', () => {
+  const phase = async (): Promise<string | undefined> =>
+    (await fleet.base.records.topology()).groups?.find(({ id }) => id === 1)?.state;
+
+  it('brings one in, shows how far it is, and activates none that was not compared', async () => {
+    const list = await miroir('group', 'list');
+    expect(list.out).toMatch(/^GROUP +PHASE +NODES +PROGRESS .*\n0 +active +n2,n3,n4 +100% /);
+    const node = ['--node', `g1=${fleet.url('n1')}`];
+    const added = await miroir('group', 'add', '1', ...node, '-o', 'json');
+    expect(added.code, added.talk).toBe(0);
+    expect(JSON.parse(added.out)).toMatchObject({ change: 'changed', blocked: 0 });
+    expect(JSON.parse((await miroir('group', 'add', '1', ...node, '-o', 'json')).out)).toMatchObject({
+      change: 'repeated',
+    });
+    await untilTrue(async () => (await phase()) === 'sync_complete', 25_000);
+    const status = await miroir('group', 'status', '1', '-o', 'json');
+    expect(JSON.parse(status.out)).toMatchObject({
+      group_id: 1,
+      phase: 'sync_complete',
+      nodes: ['g1'],
+      progress_percent: 100,
+      shards: { total: 9, complete: 9, compared: 0, owned: 9 },
+    });
+    // Nobody compares in this test.
+    const early = await miroir('group', 'activate', '1');
+    expect(early).toMatchObject({ code: 3, out: '' });
+    expect(early.talk).toContain('error miroir_group_not_ready: ');
+  }, 90_000);
+
+  it.concurrent.each([
+    [['group', 'status', '7'], 1, 'error miroir_group_unknown: ', 'field: replica_group'],
+    [['group', 'drain', '0'], 3, 'error miroir_last_replica: ', 'remedy: add another group first'],
+    [['group', 'add', '0', '--node', 'g9=http://127.0.0.1:1'], 6, 'error miroir_group_conflict: ', 'field: nodes'],
+    [['group', 'add', '2', '--node', 'g9'], 64, 'Give id=url', ',key=<name>'],
+    [['group', 'add', '2'], 64, '--node', 'required'],
+    [['group', 'drain', 'one'], 64, 'whole number', 'one'],
+  ])('%j ends with %i and says why', async (args, code, first, second) => {
+    const ended = await miroir(...args);
+    expect(ended).toMatchObject({ code, out: '' });
+    expect(ended.talk).toContain(first);
+    expect(ended.talk).toContain(second);
+  });
+});
