@@ -122,9 +122,11 @@ export const groupText = ({ group, groupState }: Pick<NodeView, 'group' | 'group
   groupState === 'active' ? String(group) : `${group} (${groupState})`;
 
 /** A node's state; for one that has failed also until when it may come back, for one that is back what it has lost. */
-export function stateText({ state, repairAtMs, lost }: Pick<NodeView, 'state' | 'repairAtMs' | 'lost'>): string {
+export function stateText(node: Pick<NodeView, 'state' | 'repairAtMs' | 'drainWished' | 'lost'>): string {
+  const { state, repairAtMs, drainWished, lost } = node;
   const repair = repairAtMs === null ? '' : `, repair begins at ${new Date(repairAtMs).toISOString()}`;
-  return `${state}${repair}${lost === null ? '' : `, has lost data (${lost})`}`;
+  const drain = drainWished ? ', to be drained' : '';
+  return `${state}${drain}${repair}${lost === null ? '' : `, has lost data (${lost})`}`;
 }
 
 /** Sends the event, says what was planned, and follows when asked to. */

@@ -52,6 +52,8 @@ export interface NodeView {
   readonly state: NodeState;
   /** Failed: until then (ms) its copies are not restored elsewhere, since it may come back; null otherwise. */
   readonly repairAtMs: number | null;
+  /** It failed while it was drained, and goes on with that when it is back. */
+  readonly drainWished: boolean;
   /** What it had lost when it came back, until it is restored; null when nothing tells so. */
   readonly lost: string | null;
   readonly url: string;
@@ -74,7 +76,7 @@ function noteOf({ seen }: TopologyNode): string | null {
   return seen.flapping === true ? `${by}; flapping: at least ${times} failures, back after long good answers` : by;
 }
 
-export async function listNodes({ records }: ControlParts): Promise<NodeView[]> {
+export async function listNodes({ records }: Pick<ControlParts, 'records'>): Promise<NodeView[]> {
   const topology = await records.topology();
   const moves = await records.unfinishedMoves();
   const shards = new Map<string, number>();
@@ -89,12 +91,13 @@ export async function listNodes({ records }: ControlParts): Promise<NodeView[]> 
   return [...topology.nodes]
     .sort((a, b) => a.group - b.group || (a.id < b.id ? -1 : 1))
     .map((node) => ({ ...node, note: noteOf(node) }))
-    .map(({ id, group, state, url, note, repairAtMs = null }) => ({
+    .map(({ id, group, state, url, note, repairAtMs = null, drainWished = false }) => ({
       id,
       group,
       groupState: groupStateOf(topology, group),
       state,
       repairAtMs,
+      drainWished,
       lost: lost.get(id) ?? null,
       url,
       note,

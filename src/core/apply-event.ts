@@ -20,6 +20,7 @@ import { withoutTrouble } from './seen.ts';
 import {
   findNode,
   groupsOf,
+  isLeaving,
   isLegalTransition,
   mayOwn,
   type NodeState,
@@ -60,8 +61,9 @@ function step(node: TopologyNode, to: NodeState, event: TopologyEvent, remedy: s
       details: { node: node.id, state: node.state },
     });
   }
-  const { failedAtMs: _failed, repairAtMs: _repair, ...rest } = node;
-  return { ...rest, state: to };
+  const { failedAtMs: _failed, repairAtMs: _repair, drainWished: _wished, ...rest } = node;
+  // Failing is no answer to the wish that it leaves: that stands until the node is added again, or removed.
+  return { ...rest, state: to, ...(isLeaving(node) && to !== 'draining' ? { drainWished: true } : {}) };
 }
 
 function knownNode(topology: Topology, event: TopologyEvent): TopologyNode {
@@ -159,20 +161,20 @@ function addKnown(topology: Topology, node: TopologyNode, event: TopologyEvent):
   // While it was removed another node may have come under its url.
   if (node.state === 'removed') assertUrlFree(topology, node.id, node.url);
   const { apiKeyRef = node.apiKeyRef } = event;
+  const { drainWished, ...rest } = node;
   const state = node.state === 'draining' || node.state === 'removed' ? 'joining' : node.state;
-  if (state !== node.state) assertTakesNodes(topology, node.group);
+  const staysAsItIs = state === node.state && drainWished === undefined;
+  if (!staysAsItIs) assertTakesNodes(topology, node.group);
   // Another name for the key is a change of its own: reporting it as repeated would drop a rotated key silently.
-  if (state === node.state && apiKeyRef === node.apiKeyRef) return repeated(topology);
-  return changed(topology, { ...node, ...(apiKeyRef === undefined ? {} : { apiKeyRef }), state });
+  if (staysAsItIs && apiKeyRef === node.apiKeyRef) return repeated(topology);
+  return changed(topology, { ...rest, ...(apiKeyRef === undefined ? {} : { apiKeyRef }), state });
 }
 
 function drain(topology: Topology, event: TopologyEvent): Applied {
   const node = knownNode(topology, event);
   if (node.state === 'draining') return repeated(topology);
   const next = step(node, 'draining', event, 'its copies are replaced without it; send NodeRecovered before draining');
-  const others = topology.nodes.filter(
-    ({ id, group, state }) => id !== node.id && group === node.group && mayOwn(state),
-  );
+  const others = topology.nodes.filter((other) => other.id !== node.id && other.group === node.group && mayOwn(other));
   if (others.length === 0) {
     throw new LastReplicaError(`NodeDraining: ${node.id} is the last node of replica group ${node.group}`, {
       field: 'node_id',
@@ -196,7 +198,8 @@ function fail(topology: Topology, event: TopologyEvent, moment: Moment | null): 
   const failed = withoutTrouble(step(node, 'failed', event, 'drain the node instead'));
   if (moment === null) return changed(topology, failed);
   const { nowMs, repairDelayMs } = moment;
-  const waits = repairDelayMs > 0 && event.repairNow !== true;
+  // Its copies had to go elsewhere anyway: its return would spare nothing.
+  const waits = repairDelayMs > 0 && event.repairNow !== true && !isLeaving(node);
   return changed(topology, {
     ...failed,
     failedAtMs: nowMs,

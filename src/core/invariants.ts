@@ -76,7 +76,7 @@ const readsOnlyHealthyOwners: Predicate = (input, plan) =>
 const targetsMayOwn: Predicate = (input, plan) =>
   walk(input, plan, ({ target, group }, owners) => {
     const node = findNode(input.topology, target);
-    if (node === undefined || node.group !== group || !mayOwn(node.state)) return `is ${node?.state}`;
+    if (node === undefined || node.group !== group || !mayOwn(node)) return `is ${node?.state}`;
     return owners.includes(target) ? 'owns the shard already' : undefined;
   });
 
@@ -121,7 +121,7 @@ const judgesEveryPendingMove: Predicate = ({ indexes, pending = [] }, plan) => {
 function wantedOwners({ topology, indexes }: PlannerInput, { index, shard, group }: Wanted): string[] {
   if (!mayHoldShards(topology, group)) return [];
   const replicationFactor = indexes.find(({ entry }) => entry.uid === index)?.entry.replicationFactor ?? 0;
-  const nodes = topology.nodes.filter((node) => node.group === group && mayOwn(node.state)).map(({ id }) => id);
+  const nodes = topology.nodes.filter((node) => node.group === group && mayOwn(node)).map(({ id }) => id);
   return assignShard({ shard, nodes, replicationFactor });
 }
 

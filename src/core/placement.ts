@@ -32,7 +32,7 @@ export function assignShard({
 export const ownersOfGroup = (topology: Topology, group: number): string[] =>
   mayHoldShards(topology, group)
     ? topology.nodes
-        .filter((node) => node.group === group && mayOwn(node.state))
+        .filter((node) => node.group === group && mayOwn(node))
         .map((node) => node.id)
         .sort()
     : [];

@@ -20,7 +20,7 @@ import {
 } from './plan.ts';
 import { absentFrom, isAwaited, repairBegins } from './repair.ts';
 import type { IndexEntry, ShardRoute } from './routing.ts';
-import { mayBeSource, type NodeState, type Topology, type TopologyNode } from './topology.ts';
+import { isLeaving, isWaitedFor, mayBeSource, type NodeState, type Topology, type TopologyNode } from './topology.ts';
 
 export { assertDrainable } from './drainable.ts';
 export * from './plan.ts';
@@ -46,12 +46,9 @@ interface ShardPlan {
 
 const urgency = (reason: MoveReason): number => MOVE_REASONS.indexOf(reason);
 
-const isLost = (state: NodeState | undefined): boolean =>
-  state === undefined || state === 'failed' || state === 'removed';
-
-/** Why an owner of this state has to leave. */
-const reasonToLeave = (state: NodeState | undefined): MoveReason =>
-  isLost(state) ? 'restore' : state === 'draining' ? 'drain' : 'balance';
+/** Why an owner has to leave. */
+const reasonToLeave = (node: TopologyNode | undefined): MoveReason =>
+  node === undefined || !isWaitedFor(node) ? 'restore' : isLeaving(node) ? 'drain' : 'balance';
 
 /** Why a shard is brought where nobody leaves: what is lost goes first, a group that is not read yet can wait. */
 const reasonToJoin = ({ topology }: Planning, group: number): MoveReason =>
@@ -135,7 +132,7 @@ function judgePending(planning: Planning, shard: ShardPlan, pending: readonly Mo
 
 /** The owners that leave a group, most urgent first: lost ones, draining ones, displaced ones. */
 function leaversOf(planning: Planning, shard: ShardPlan, group: number, desired: readonly string[]): string[] {
-  const order = (id: string): number => urgency(reasonToLeave(planning.nodes.get(id)?.state));
+  const order = (id: string): number => urgency(reasonToLeave(planning.nodes.get(id)));
   return shard.owners
     .filter((id) => planning.nodes.get(id)?.group === group && !desired.includes(id))
     .sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
@@ -160,13 +157,13 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
   const arrivals = desired.filter((id) => !shard.owners.includes(id));
   const leavers = leaversOf(planning, shard, group, desired);
   for (const id of leavers.slice(arrivals.length)) {
-    const state = planning.nodes.get(id)!.state;
-    if (reasonToLeave(state) === 'balance') continue;
+    const node = planning.nodes.get(id)!;
+    if (reasonToLeave(node) === 'balance') continue;
     const why =
       desired.length < entry.replicationFactor
         ? `replica group ${group} has ${desired.length} other node(s) for replication factor ${entry.replicationFactor}`
         : `no other node lacks a copy of the shard`;
-    const reason = `node ${id} is ${state}, but ${why}`;
+    const reason = `node ${id} is ${node.state}, but ${why}`;
     planning.blocked.push({ index: entry.uid, shard: route.shard, group, reason });
   }
   // A failed node is no owner any more where another is, and nobody takes its place.
@@ -185,7 +182,7 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
   const absent = absentFrom(route, planning.nodes, group, arrivals.length - leavers.length);
   return arrivals.map((target, i) => {
     const retires = leavers[i] ?? null;
-    const reason = retires === null ? reasonToJoin(planning, group) : reasonToLeave(planning.nodes.get(retires)?.state);
+    const reason = retires === null ? reasonToJoin(planning, group) : reasonToLeave(planning.nodes.get(retires));
     // Of copies that are just missing the last ones wait: the best candidates take those that nobody brings back.
     const gone = retires === null ? absent[arrivals.length - 1 - i] : planning.nodes.get(retires);
     return { group, target, retires, reason, awaited: isAwaited(gone) ? gone : undefined };

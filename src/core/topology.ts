@@ -27,6 +27,8 @@ export interface TopologyNode {
   readonly failedAtMs?: number;
   /** Until then (ms) its copies are not restored elsewhere, since it may come back; absent once that is over. */
   readonly repairAtMs?: number;
+  /** It failed while it was drained, or is back from that: it goes on being drained when it can. */
+  readonly drainWished?: true;
   /** What observers made of it. */
   readonly seen?: NodeSeen;
 }
@@ -55,9 +57,18 @@ const LEGAL: Readonly<Record<NodeState, readonly NodeState[]>> = {
 export const isLegalTransition = (from: NodeState, to: NodeState): boolean =>
   from === to ? SELF.has(from) : LEGAL[from].includes(to);
 
+/** Whether the node is on its way out; one that has failed meanwhile is so when it is back. */
+export const isLeaving = ({ state, drainWished }: Pick<TopologyNode, 'state' | 'drainWished'>): boolean =>
+  state === 'draining' || drainWished === true;
+
 /** Nodes that may be given shards: alive and not on their way out. */
-export const mayOwn = (state: NodeState): boolean =>
-  state === 'active' || state === 'healthy' || state === 'joining' || state === 'degraded' || state === 'restoring';
+export const mayOwn = (node: Pick<TopologyNode, 'state' | 'drainWished'>): boolean =>
+  node.state !== 'failed' && node.state !== 'removed' && !isLeaving(node);
+
+/** The node as one for which nothing has to be brought any more: a member, or what it was to be before it failed. */
+export function arrived({ drainWished, ...node }: TopologyNode): TopologyNode {
+  return { ...node, state: drainWished === true ? 'draining' : 'active' };
+}
 
 /** Nodes whose copies may be read as the source of a move. */
 export const mayBeSource = (state: NodeState): boolean =>

@@ -1,5 +1,5 @@
 /** Nodes that join or are restored: one that waits for no shard any more is a full member. */
-import type { Topology, TopologyNode } from '../core/topology.ts';
+import { arrived, type Topology } from '../core/topology.ts';
 import { EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { forgetBefore } from './sightings.ts';
 import { brings } from './sweep.ts';
@@ -13,23 +13,30 @@ export class Arrivals {
     this.#parts = parts;
   }
 
-  /** Makes nodes active that have arrived. Returns why every index is to be planned now; null when none has to be. */
+  /**
+   * Makes nodes active that have arrived, and lets those go on that were to leave. Returns why every index is to be planned
+   * now; null when none has to be.
+   */
   async activate(topology: Topology): Promise<string | null> {
     const { writer, logger } = this.#parts;
     const arriving = topology.nodes.filter(({ state }) => state === 'joining' || state === 'restoring');
     if (arriving.length === 0 || (await writer.unplanned()).length > 0) return null;
     const awaiting = await Promise.all(arriving.map(({ id }) => this.#isAwaited(id)));
-    const arrived = arriving.filter((_, at) => awaiting[at] === false);
-    if (arrived.length === 0) return null;
-    const changes = arrived.map((node) => ({ id: node.id, node: { ...node, state: 'active' } satisfies TopologyNode }));
-    const arrivedIds = arrived.map((node) => node.id);
+    const there = arriving.filter((_, at) => awaiting[at] === false);
+    if (there.length === 0) return null;
+    const changes = there.map((node) => ({ id: node.id, node: arrived(node) }));
+    const arrivedIds = there.map((node) => node.id);
     // While they were on their way nobody looked; what was seen before that is no measure any more.
     await forgetBefore(this.#parts, arrivedIds);
-    const mayUnblock = arrived.some(({ state }) => state === 'restoring');
+    const mayUnblock = there.some(({ state }) => state === 'restoring');
     const ids = arrivedIds.join(', ');
     const why = `${ids} arrived`;
     await writer.commitTopology(topology.version, changes, { why, ...(mayUnblock ? { plan: EVERY_INDEX } : {}) });
-    logger.info({ nodes: ids }, 'nodes are active');
+    const leaving = changes.filter(({ node }) => node.state === 'draining').map(({ id }) => id);
+    logger.info(
+      { nodes: ids, leaving },
+      'nodes have arrived: those that were drained before they failed go on with that',
+    );
     return mayUnblock ? why : null;
   }
 

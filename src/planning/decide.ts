@@ -185,6 +185,6 @@ async function decideRemoval(parts: PlanningParts, data: unknown): Promise<Decis
     });
   }
   // Nobody waits for its return any more.
-  const { failedAtMs: _failed, repairAtMs: _repair, seen: _seen, ...rest } = node;
+  const { failedAtMs: _failed, repairAtMs: _repair, drainWished: _wished, seen: _seen, ...rest } = node;
   return { ...about, node: { ...rest, state: 'removed' }, plan: EVERY_INDEX };
 }

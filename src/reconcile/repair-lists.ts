@@ -9,7 +9,7 @@ import { missedAcknowledged } from '../core/missed.ts';
 import { troubledNodes } from '../core/observations.ts';
 import type { IndexEntry } from '../core/routing.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
-import { mayBeSource, mayOwn } from '../core/topology.ts';
+import { isWaitedFor } from '../core/topology.ts';
 import { InvariantError } from '../errors.ts';
 import type {
   Duty,
@@ -70,8 +70,6 @@ interface Shard {
   cleared: number;
 }
 
-const isAlive = ({ state }: TopologyNode): boolean => mayOwn(state) || mayBeSource(state);
-
 export function repairListsDuty(parts: RepairListsParts): Duty {
   const { records, repairs, observations, logger, clock, holder, isOn, everyMs } = parts;
   let told = '';
@@ -81,7 +79,7 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
   /** Nodes that hold their shards and answer, as far as anybody knows. */
   const answering = async (topology: Topology): Promise<ReadonlySet<string>> => {
     const troubled = troubledNodes(topology, await observations.read(), holder);
-    return new Set(topology.nodes.filter((node) => isAlive(node) && !troubled.has(node.id)).map(({ id }) => id));
+    return new Set(topology.nodes.filter((node) => isWaitedFor(node) && !troubled.has(node.id)).map(({ id }) => id));
   };
 
   /** Said once, and again when it is about others. */

@@ -2,6 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { stateText } from '../../src/cli/node-commands.ts';
+import { listNodes } from '../../src/control/nodes.ts';
 import { CLAIMS_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 import { untilTrue } from '../support/until.ts';
@@ -219,6 +221,26 @@ describe('an event becomes a plan', () => {
     await fleet.finishMoves();
     await untilTrue(async () => (await nodeState('n1')) === 'active');
     expect(await fleet.send('NodeRecovered', { node_id: 'n1' })).toMatchObject({ change: 'repeated', plan: null });
+  });
+
+  it('goes on draining a node that failed meanwhile, when it has recovered', async () => {
+    await fleet.reset();
+    await fleet.createIndex('books', 16, 60);
+    await fleet.startPlanner().worker.leading;
+    const { moves } = await fleet.send('NodeDraining', { node_id: 'n1' });
+    expect(moves).toBeGreaterThan(0);
+    expect(await fleet.send('NodeFailed', { node_id: 'n1' })).toMatchObject({ change: 'changed', blocked: moves });
+    const [failed] = await listNodes(fleet.base);
+    expect(stateText(failed!)).toBe('failed, to be drained');
+    // Those that were planned before are cancelled.
+    await fleet.finishMoves();
+    await fleet.send('NodeRecovered', { node_id: 'n1' });
+    const wished = async () => (await unfinished()).filter(({ cancelWished }) => !cancelWished);
+    await untilTrue(async () => (await wished()).length === moves);
+    expect(await nodeState('n1')).toBe('draining');
+    expect((await wished()).every(({ reason, retires }) => reason === 'drain' && retires === 'n1')).toBe(true);
+    await fleet.finishMoves();
+    expect(await fleet.send('NodeRemoved', { node_id: 'n1' })).toMatchObject({ change: 'changed' });
   });
 
   it('warns once of a queue of the same name that nobody looks at', async () => {

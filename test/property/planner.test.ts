@@ -9,7 +9,7 @@ import { assignShard, initialRoutes } from '../../src/core/placement.ts';
 import { assertDrainable, planMoves, type Plan, type PlannerIndex, type PlannerInput } from '../../src/core/planner.ts';
 import type { IndexEntry, RoutingTable } from '../../src/core/routing.ts';
 import { startable } from '../support/schedule.ts';
-import { mayBeSource, mayOwn, type NodeState, type Topology } from '../../src/core/topology.ts';
+import { arrived, isLeaving, mayBeSource, mayOwn, type Topology, type TopologyNode } from '../../src/core/topology.ts';
 import { isMiroirError } from '../../src/errors.ts';
 
 /** A cluster whose moves are carried out on paper: every plan goes through the same steps as in the records. */
@@ -30,14 +30,14 @@ class Cluster {
     }));
   }
 
-  state(id: string): NodeState | undefined {
-    return this.topology.nodes.find((node) => node.id === id)?.state;
+  node(id: string): TopologyNode | undefined {
+    return this.topology.nodes.find((node) => node.id === id);
   }
 
   /** Live copies of a shard in a group. */
   copies(owners: readonly string[], group: number): number {
     return owners.filter((id) => {
-      const node = this.topology.nodes.find((each) => each.id === id);
+      const node = this.node(id);
       return node?.group === group && node.state !== 'failed' && node.state !== 'removed';
     }).length;
   }
@@ -119,7 +119,7 @@ class Cluster {
 
   start(move: Move): void {
     const { owners } = this.route(move);
-    assert.ok(owners.includes(move.source) && mayBeSource(this.state(move.source)!), 'a healthy owner is read');
+    assert.ok(owners.includes(move.source) && mayBeSource(this.node(move.source)!.state), 'a healthy owner is read');
     assert.ok(!owners.includes(move.target), 'the target is no owner yet');
     assert.ok(move.retires === null || owners.includes(move.retires), 'an owner retires');
   }
@@ -128,7 +128,7 @@ class Cluster {
     const { owners } = this.route(move);
     const next = [...owners.filter((id) => id !== move.retires), move.target];
     assert.ok(this.copies(next, move.group) >= this.copies(owners, move.group), 'RF never drops');
-    assert.ok(mayOwn(this.state(move.target)!), 'the target may own shards');
+    assert.ok(mayOwn(this.node(move.target)!), 'the target may own shards');
     assert.equal(new Set(next).size, next.length);
     this.setOwners(move, next);
   }
@@ -175,11 +175,11 @@ const actionArb: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ kind: fc.constant('work' as const), picks: fc.array(fc.nat(50), { maxLength: 25 }) }),
 );
 
-/** What others do to the topology: a node that joined or was restored becomes active. */
+/** What others do to the topology: a node that joined or was restored has arrived. */
 function settle(cluster: Cluster, id: string): void {
-  const state = cluster.state(id);
+  const state = cluster.node(id)?.state;
   if (state !== 'joining' && state !== 'restoring') return;
-  const nodes = cluster.topology.nodes.map((node) => (node.id === id ? { ...node, state: 'active' as const } : node));
+  const nodes = cluster.topology.nodes.map((node) => (node.id === id ? arrived(node) : node));
   cluster.topology = { version: cluster.topology.version + 1, nodes };
   cluster.plan();
 }
@@ -202,11 +202,19 @@ describe('random histories of adds, drains, failures and recoveries', () => {
     fc.assert(
       fc.property(worldArb, fc.array(actionArb, { maxLength: 25 }), ({ nodes, groups, entries }, actions) => {
         const cluster = new Cluster(nodes, groups, entries);
-        for (const action of actions) act(cluster, action, groups);
+        const wished = new Set<string>();
+        for (const action of actions) {
+          act(cluster, action, groups);
+          if (action.kind !== 'event') continue;
+          const id = `n${action.node}`;
+          if (cluster.node(id)?.state === 'draining') wished.add(id);
+          if (action.type === 'NodeAdded' && cluster.node(id)?.state !== 'failed') wished.delete(id);
+        }
         for (const { id } of cluster.topology.nodes) {
-          if (cluster.state(id) === 'failed') cluster.send({ type: 'NodeRecovered', nodeId: id });
+          if (cluster.node(id)?.state === 'failed') cluster.send({ type: 'NodeRecovered', nodeId: id });
           settle(cluster, id);
         }
+        expect(cluster.topology.nodes.filter(isLeaving).map(({ id }) => id)).toEqual([...wished].sort());
         const last = cluster.plan();
         cluster.finishAll();
         expect(cluster.pending).toEqual([]);
@@ -215,7 +223,7 @@ describe('random histories of adds, drains, failures and recoveries', () => {
           for (const { shard, owners } of table.shards) {
             for (const group of entry.groups) {
               if (stuck.has(`${entry.uid}/${shard}/${group}`)) continue;
-              const able = cluster.topology.nodes.filter((node) => node.group === group && mayOwn(node.state));
+              const able = cluster.topology.nodes.filter((node) => node.group === group && mayOwn(node));
               const wanted = assignShard({ shard, nodes: able.map(({ id }) => id), ...entry });
               const inGroup = owners.filter((id) => cluster.topology.nodes.find((n) => n.id === id)?.group === group);
               expect([...inGroup].sort()).toEqual([...wanted].sort());
@@ -244,7 +252,7 @@ describe('random histories of adds, drains, failures and recoveries', () => {
         for (const { entry, table } of cluster.indexes) {
           for (const { shard, owners } of table.shards) {
             for (const group of entry.groups) {
-              const able = cluster.topology.nodes.filter((node) => node.group === group && mayOwn(node.state));
+              const able = cluster.topology.nodes.filter((node) => node.group === group && mayOwn(node));
               const wanted = assignShard({ shard, nodes: able.map(({ id }) => id), ...entry });
               missing += wanted.filter((id) => !owners.includes(id)).length;
             }

@@ -40,8 +40,11 @@ export async function nodeChecks(parts: DoctorParts, nodes: readonly TopologyNod
 async function look(parts: DoctorParts, node: TopologyNode): Promise<Seen> {
   const subject = `node ${node.id}`;
   if (node.state === 'failed') {
-    const remedy = `bring it back and send NodeRecovered (\`miroir node recover ${node.id}\`), or remove it`;
-    return { node, version: null, findings: [warn(subject, 'has failed', remedy)] };
+    const [found, then] = node.drainWished
+      ? ['has failed while it was drained', 'it goes on with that']
+      : ['has failed', 'it is restored'];
+    const remedy = `bring it back and send NodeRecovered: ${then}; or \`miroir node remove ${node.id}\` when it owns nothing`;
+    return { node, version: null, findings: [warn(subject, found, remedy)] };
   }
   try {
     const client = parts.clientOf(node);

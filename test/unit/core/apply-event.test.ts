@@ -79,7 +79,8 @@ describe('every state with every event', () => {
       const applied = applyEvent(topology, { type, nodeId: 'n1' });
       expect(applied.change).toBe('changed');
       expect(applied.topology.version).toBe(topology.version + 1);
-      expect(findNode(applied.topology, 'n1')).toEqual({ ...topology.nodes[0], state: result });
+      const wish = state === 'draining' && type === 'NodeFailed' ? { drainWished: true } : {};
+      expect(findNode(applied.topology, 'n1')).toEqual({ ...topology.nodes[0], state: result, ...wish });
       expect(findNode(applied.topology, 'n2')).toEqual(topology.nodes[1]);
       expect(topology).toEqual(around(state));
     },
@@ -210,6 +211,25 @@ describe('a node that fails', () => {
       expect(node).toMatchObject({ state: 'failed', failedAtMs: 7 });
       expect(node).not.toHaveProperty('repairAtMs');
     }
+  });
+
+  it('while it was drained is not waited for, and goes on with that when it is back, until it is added again', () => {
+    const draining = topologyOf({ n1: 'draining', n2: 'active' });
+    const { topology } = applyEvent(draining, failed(), moment);
+    expect(of(topology)).toEqual({ ...of(draining), state: 'failed', failedAtMs: 1_000, drainWished: true });
+    const back = applyEvent(topology, { type: 'NodeRecovered', nodeId: 'n1' }, moment);
+    expect(of(back.topology)).toEqual({ ...of(draining), state: 'restoring', drainWished: true });
+    const twice = applyEvent(back.topology, failed(), moment);
+    expect(of(twice.topology)).toEqual(of(topology));
+    const again = applyEvent(back.topology, { type: 'NodeAdded', nodeId: 'n1' });
+    expect(again.change).toBe('changed');
+    expect(of(again.topology)).toEqual({ ...of(draining), state: 'restoring' });
+    const drained = applyEvent(back.topology, { type: 'NodeDraining', nodeId: 'n1' });
+    expect(of(drained.topology)).toEqual(of(draining));
+    // One that is itself to leave is nobody that another may leave its shards to.
+    expect(() => applyEvent(back.topology, { type: 'NodeDraining', nodeId: 'n2' })).toThrow(
+      refused('last_replica', 'node_id'),
+    );
   });
 
   it('has nothing of that left when it is back', () => {

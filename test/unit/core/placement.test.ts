@@ -128,6 +128,6 @@ describe('groups', () => {
       const owners = [...desiredOwners(entry, topology, route.shard).values()].flat();
       expect(route).toEqual({ shard: route.shard, state: 'stable', owners, readers: owners, epoch: 1 });
     }
-    expect(topology.nodes.filter(({ state }) => !mayOwn(state)).map(({ id }) => id)).toEqual(['c', 'd']);
+    expect(topology.nodes.filter((node) => !mayOwn(node)).map(({ id }) => id)).toEqual(['c', 'd']);
   });
 });

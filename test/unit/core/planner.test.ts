@@ -140,6 +140,26 @@ describe('a node fails', () => {
     expect(back).toMatchObject({ blocked: [], moves: [{ source: 'n2', target: 'n1', retires: null }] });
   });
 
+  it('while it was drained gets nothing back when it returns, and its last copies leave when they may be read', () => {
+    const index = owned(entryOf('idx', 2, 1), [['n1'], ['n2']]);
+    const wished = (state: NodeState): Topology => ({
+      ...THREE,
+      nodes: THREE.nodes.map((node) => (node.id === 'n1' ? { ...node, state, drainWished: true as const } : node)),
+    });
+    const plan = soundPlan({ topology: wished('restoring'), indexes: [index] });
+    expect(plan.moves).toEqual([]);
+    expect(plan.blocked).toMatchObject([{ shard: 0, reason: expect.stringContaining('owners: n1 (restoring)') }]);
+    const alone = soundPlan({
+      topology: { ...wished('restoring'), nodes: wished('restoring').nodes.slice(0, 1) },
+      indexes: [owned(entryOf('idx', 1, 1), [['n1']])],
+    });
+    expect(alone.blocked.map(({ reason }) => reason)).toEqual([
+      'node n1 is restoring, but replica group 0 has 0 other node(s) for replication factor 1',
+    ]);
+    const back = soundPlan({ topology: withState(THREE, 'n1', 'draining'), indexes: [index] });
+    expect(back).toMatchObject({ blocked: [], moves: [{ source: 'n1', retires: 'n1', reason: 'drain' }] });
+  });
+
   describe('while its return is awaited', () => {
     const entry = entryOf('idx', 1, 2);
     const awaitedAt = (topology: Topology, id: string, repairAtMs: number): Topology => ({

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   NODE_STATES,
+  arrived,
   findNode,
   groupsOf,
   isGone,
@@ -38,12 +39,19 @@ describe('node states', () => {
 
   it('who may own and who may be read', () => {
     const those = (may: (state: NodeState) => boolean): NodeState[] => NODE_STATES.filter(may);
-    expect(those(mayOwn)).toEqual(['healthy', 'degraded', 'joining', 'active', 'restoring']);
+    expect(those((state) => mayOwn({ state }))).toEqual(['healthy', 'degraded', 'joining', 'active', 'restoring']);
+    expect(those((state) => mayOwn({ state, drainWished: true }))).toEqual([]);
     expect(those(mayBeSource)).toEqual(['healthy', 'degraded', 'draining', 'joining', 'active']);
     const node = { id: 'n1', group: 0, url: 'http://n1' };
     const waitedFor = those((state) => isWaitedFor({ ...node, state }));
     expect(waitedFor).toEqual(NODE_STATES.filter((state) => state !== 'failed' && state !== 'removed'));
     expect(isWaitedFor(undefined)).toBe(false);
+  });
+
+  it('who has arrived is a member, or goes on being drained', () => {
+    const node = { id: 'n1', group: 0, url: 'http://n1', state: 'restoring' } as const;
+    expect(arrived(node)).toEqual({ ...node, state: 'active' });
+    expect(arrived({ ...node, drainWished: true })).toEqual({ ...node, state: 'draining' });
   });
 });
 
