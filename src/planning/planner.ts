@@ -15,7 +15,7 @@ import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { takeUpRun } from './new-run.ts';
 import { finishPlanning, replan } from './replan.ts';
-import { lostAndBack, shardOnLost, sightNodes } from './sightings.ts';
+import { answering, lostAndFree, shardOnLost, sightNodes } from './sightings.ts';
 import { claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
 /** Times an event is decided anew because somebody changed the topology meanwhile. */
@@ -170,9 +170,12 @@ class LeadingPlanner implements Planner {
         await this.#handle('NodeFailed', { node_id: id }, word);
       });
     }
-    // One that an event has failed is not among them: it is not ours to take back.
+    const there = await answering(this.#parts, await lostAndFree(this.#parts));
+    if (there.size === 0) return;
+    // Read again: one that an event has failed meanwhile is not ours to take back.
     await this.#serial(async () => {
-      for (const id of await lostAndBack(this.#parts)) await this.#handle('NodeRecovered', { node_id: id });
+      for (const { id } of await lostAndFree(this.#parts))
+        if (there.has(id)) await this.#handle('NodeRecovered', { node_id: id });
     });
   }
 

@@ -7,6 +7,7 @@ import pLimit from 'p-limit';
 import { answers } from '../core/answers.ts';
 import { countsOn } from '../core/leaving.ts';
 import { isUnchanged, lookAt, lossOf, newestTask, sightingOf, type Newest, type Present } from '../core/sightings.ts';
+import type { IndexEntry } from '../core/routing.ts';
 import type { NodeState, TopologyNode } from '../core/topology.ts';
 import { isMiroirError } from '../errors.ts';
 import type { NodeClient, SightingRead } from '../ports.ts';
@@ -39,6 +40,22 @@ async function answer<T>(
     logger.debug({ node: node.id, problem: error.message }, 'a node was not looked at');
     return null;
   }
+}
+
+/**
+ * Looks at nodes, but at none again that gave no answer: one that hangs must not cost its time-out once for each index.
+ * Null for what was not looked at.
+ */
+function looksOf(parts: PlanningParts): <T>(node: TopologyNode, ask: () => Promise<T>) => Promise<T | null> {
+  const limit = pLimit(AT_A_TIME);
+  const silent = new Set<string>();
+  return (node, ask) =>
+    limit(async () => {
+      if (silent.has(node.id)) return null;
+      const answered = await answer(parts, node, ask);
+      if (answered === null) silent.add(node.id);
+      return answered;
+    });
 }
 
 /** A client that gives up soon. */
@@ -106,7 +123,7 @@ async function newestOf(parts: PlanningParts): Promise<ReadonlyMap<TopologyNode,
  */
 export async function sightNodes(parts: PlanningParts): Promise<ReadonlyMap<string, string>> {
   const { records } = parts;
-  const limit = pLimit(AT_A_TIME);
+  const look = looksOf(parts);
   const losses = new Map<string, string>();
   await forgetSightings(parts, []);
   const newest = await newestOf(parts);
@@ -116,16 +133,14 @@ export async function sightNodes(parts: PlanningParts): Promise<ReadonlyMap<stri
     const asked = [...newest].filter(([{ id }]) => owners.has(id));
     const looks = await Promise.all(
       asked.map(([node, task]) =>
-        limit(() =>
-          answer(parts, node, () => lookOnce(parts, node, uid, { seen: seen.get(node.id) ?? null, newest: task })),
-        ),
+        look(node, () => lookOnce(parts, node, uid, { seen: seen.get(node.id) ?? null, newest: task })),
       ),
     );
     await noteIndex(
       parts,
       uid,
       owners.size,
-      looks.flatMap((look) => look ?? []),
+      looks.flatMap((one) => one ?? []),
     );
     const noted = await records.sightings(uid);
     for (const [{ id }] of asked) {
@@ -149,19 +164,25 @@ export async function shardOnLost({ records }: Pick<PlanningParts, 'records'>, i
   return null;
 }
 
-/** Nodes that were failed by sight because they lost data, answer, and may be taken back: nothing counts on that any more. */
-export async function lostAndBack(parts: PlanningParts): Promise<readonly string[]> {
+/** Nodes that were failed by sight because they lost data, and may be taken back: nothing counts on that any more. */
+export async function lostAndFree(parts: PlanningParts): Promise<readonly TopologyNode[]> {
   const { records } = parts;
   const lost = new Set<string>();
   for (const { uid } of await records.indexes())
     for (const [id, { sighting }] of await records.sightings(uid)) if (sighting.lost !== undefined) lost.add(id);
-  const back: string[] = [];
+  const free: TopologyNode[] = [];
   for (const node of (await records.topology()).nodes) {
     const isOurs = node.state === 'failed' && node.seen?.failed === true && lost.has(node.id);
-    if (isOurs && (await shardOnLost(parts, node.id)) === null && (await answers(brief(parts, node))))
-      back.push(node.id);
+    if (isOurs && (await shardOnLost(parts, node.id)) === null) free.push(node);
   }
-  return back;
+  return free;
+}
+
+/** Those of the nodes that answer. */
+export async function answering(parts: PlanningParts, nodes: readonly TopologyNode[]): Promise<ReadonlySet<string>> {
+  const limit = pLimit(AT_A_TIME);
+  const asked = await Promise.all(nodes.map((node) => limit(() => answers(brief(parts, node)))));
+  return new Set(nodes.filter((_, at) => asked[at]).map(({ id }) => id));
 }
 
 /** A node that says it is back: what it has lost is noted, so that nothing is built on the rest. */
@@ -169,11 +190,12 @@ export async function sightReturned(parts: PlanningParts, node: TopologyNode): P
   const { records, writer, logger } = parts;
   const newest = await answer(parts, node, () => newestTask(brief(parts, node)));
   if (newest === null) return;
-  for (const { uid } of await records.indexes()) {
+  const look = looksOf(parts);
+  const lookAtIndex = async ({ uid }: IndexEntry): Promise<void> => {
     const seen = (await records.sightings(uid)).get(node.id);
-    if (seen === undefined || seen.sighting.lost !== undefined) continue;
-    const loss = (await answer(parts, node, () => lookOnce(parts, node, uid, { seen, newest })))?.loss ?? null;
-    if (loss === null) continue;
+    if (seen === undefined || seen.sighting.lost !== undefined) return;
+    const loss = (await look(node, () => lookOnce(parts, node, uid, { seen, newest })))?.loss ?? null;
+    if (loss === null) return;
     logger.warn(
       { node: node.id, index: uid, loss },
       'a node is back with less than it had; its shards are copied anew',
@@ -181,7 +203,8 @@ export async function sightReturned(parts: PlanningParts, node: TopologyNode): P
     await writer.noteSightings(uid, [
       { node: node.id, expected: seen.text, sighting: { ...seen.sighting, lost: loss } },
     ]);
-  }
+  };
+  await Promise.all((await records.indexes()).map(lookAtIndex));
 }
 
 /**

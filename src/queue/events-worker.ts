@@ -142,15 +142,24 @@ class LeadingWorker implements EventsWorker {
   async #upkeep(planner: Planner, over: AbortSignal): Promise<void> {
     const { clock, sweepIntervalMs } = this.#options;
     let nextSweepMs = clock.monotonic() + sweepIntervalMs;
+    let sweeping: Promise<void> | null = null;
     while (!over.aborted) {
       await pause(clock, Math.min(TICK_MS, sweepIntervalMs), over);
-      if (over.aborted) return;
+      if (over.aborted) break;
       await this.#look(() => planner.tick(), over);
-      if (clock.monotonic() < nextSweepMs) continue;
+      if (sweeping !== null || clock.monotonic() < nextSweepMs) continue;
       nextSweepMs = clock.monotonic() + sweepIntervalMs;
-      await this.#look(() => planner.sweep(), over);
-      await this.#look(() => this.#lookAtQueues(), over);
+      // Beside the ticks: a sweep asks nodes, and one that hangs must not keep the others from being found failed.
+      sweeping = this.#sweep(planner, over).finally(() => {
+        sweeping = null;
+      });
     }
+    await sweeping;
+  }
+
+  async #sweep(planner: Planner, over: AbortSignal): Promise<void> {
+    await this.#look(() => planner.sweep(), over);
+    await this.#look(() => this.#lookAtQueues(), over);
   }
 
   /** Each look by itself: where one fails, the others go on. */

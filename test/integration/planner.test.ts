@@ -115,7 +115,7 @@ describe('an event becomes a plan', () => {
     const { plan } = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
     await fleet.finishMoves();
     await untilTrue(async () => (await nodeState('n4')) === 'active');
-    expect(await fleet.base.records.plans(0)).toEqual([]);
+    await untilTrue(async () => (await fleet.base.records.plans(0)).length === 0);
     expect(await fleet.base.records.plan(plan ?? '')).toMatchObject({ state: 'done', left: 0 });
   });
 
@@ -261,9 +261,40 @@ describe('an event becomes a plan', () => {
     await fleet.base.redis.hset('{miroir}:observers', 'broken', '{"untilMs":99999999999999,');
     await fleet.finishMoves();
     await untilTrue(async () => (await nodeState('n4')) === 'active');
+    await untilTrue(async () => (await fleet.base.records.plans(0)).length === 0);
     expect(await fleet.base.records.plan(plan ?? '')).toMatchObject({ state: 'done' });
-    expect(await fleet.base.records.plans(0)).toEqual([]);
     expect(fleet.planners[0]?.warnings).toContain('looking after moves failed, trying again');
+  });
+
+  it('looks after moves and health each second while a node that hangs is looked at, once for all its indexes', async () => {
+    await fleet.reset();
+    for (const uid of ['books', 'films', 'songs']) await fleet.createIndex(uid, 4);
+    // Answers for its newest task alone, as one that has frozen just after that.
+    const asked: string[] = [];
+    let sweeps = 0;
+    const node = createServer(({ url = '' }, response) => {
+      if (url.startsWith('/tasks')) {
+        sweeps += 1;
+        response.end('{"results":[]}');
+      } else asked.push(url);
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => node.once('listening', resolve));
+    const { redis, records } = fleet.base;
+    const [n1] = (await records.topology()).nodes;
+    const url = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
+    await redis.hset('{miroir}:topology', 'node:n1', JSON.stringify({ v: 1, ...n1, url }));
+    // Every tick fails by it, and says so.
+    await redis.hset('{miroir}:observers', 'broken', '{"untilMs":99999999999999,');
+    const { warnings } = fleet.startPlanner();
+    const ticks = (): number => warnings.filter((one) => one.startsWith('looking after moves failed')).length;
+    await untilTrue(() => asked.length > 0);
+    const before = ticks();
+    await untilTrue(() => ticks() >= before + 3);
+    expect(sweeps).toBe(1);
+    await untilTrue(() => sweeps === 2);
+    expect(new Set(asked)).toEqual(new Set(['/indexes/books']));
+    node.close();
+    node.closeAllConnections();
   });
 
   it('keeps an event whose change Redis has no memory for, and plans it when there is some', async () => {
