@@ -43,7 +43,9 @@ export function compared(
   hashes: Readonly<Record<string, string>>,
 ): BroadcastStatus {
   expectPhase(status, 'be compared', 'Verify');
-  const isEqual = Object.values(hashes).every((hash) => hash === fingerprint);
+  const shown = Object.values(hashes);
+  // Nobody there, nothing compared: that is no agreement.
+  const isEqual = shown.length > 0 && shown.every((hash) => hash === fingerprint);
   return { ...status, proposed_fingerprint: fingerprint, node_hashes: hashes, verify_ok: isEqual };
 }
 

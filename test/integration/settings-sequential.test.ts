@@ -1,5 +1,7 @@
 // Settings one node after the other, and nodes that fall silent in the middle.
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { NodeState } from '../../src/core/topology.ts';
+import { keys } from '../../src/redis/keys.ts';
 import { SettingsScene } from '../support/settings.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -50,6 +52,34 @@ it('a node that falls silent ends the change after the timeout, the others are s
   await scene.node('n3').clearFaults();
   expect(await scene.duty('settings-drift', 'falls')).toMatchObject({ drifted: 0 });
   expect((await scene.record('falls')).nodeVersions).toEqual({ n1: 1, n2: 1, n3: 1 });
+}, 30_000);
+
+it('a change whose every owner fails meanwhile is not committed: it waits, and ends with who has failed', async () => {
+  await scene.index('gone');
+  await scene.changed('gone', { stopWords: ['before'] });
+  await scene.node('n1').pause();
+  const answer = await scene.change('gone', { stopWords: ['after'] });
+  const { redis, records } = scene.fleet.base;
+  const { nodes } = await records.topology();
+  const store = (state: NodeState): Promise<unknown> =>
+    redis.hset(
+      keys.topology,
+      Object.fromEntries(nodes.map((one) => [`node:${one.id}`, JSON.stringify({ v: 1, ...one, state })])),
+    );
+  await store('failed');
+  await scene.node('n1').resume();
+  const ended = await scene.calls.ended(answer);
+  await store('active');
+  expect(ended.error).toMatchObject({
+    code: 'miroir_node_unreachable',
+    message: expect.stringContaining('n1: has failed; n2: has failed; n3: has failed'),
+  });
+  expect(await scene.record('gone')).toMatchObject({
+    version: 1,
+    frozen: null,
+    desired: { settings: { stopWords: ['before'] } },
+  });
+  expect(await scene.duty('settings-drift', 'gone')).toMatchObject({ nodes: 3, drifted: 1 });
 }, 30_000);
 
 it('a reconciler does not wait for ever for a node that indexes: the next round goes on', async () => {

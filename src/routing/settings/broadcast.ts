@@ -171,12 +171,14 @@ export class BroadcastRun {
       await this.#keep({ status: compared(sent(this.#broadcast.status, {}), fingerprint, hashes) });
       const untold = hasSecrets(this.#change) ? clients.filter(({ node }) => !this.#isTold(node.id)) : [];
       const wrong = new Set([...mismatching(this.#broadcast.status), ...untold.map(({ node }) => node.id)]);
-      if (wrong.size === 0 && silent.length === 0) {
+      if (this.#broadcast.status.verify_ok && wrong.size === 0 && silent.length === 0) {
         return this.#commit({ settings: withReferences(worded), fingerprint }, Object.keys(hashes), failed);
       }
-      silentSinceMs = silent.length === 0 ? null : (silentSinceMs ?? clock.monotonic());
+      const isAnySilent = silent.length > 0 || shown.length === 0;
+      silentSinceMs = isAnySilent ? (silentSinceMs ?? clock.monotonic()) : null;
       if (silentSinceMs !== null && clock.monotonic() - silentSinceMs > verifyTimeoutMs) {
-        const words = silent.map(({ node, problem }) => `${node}: ${problem}`).join('; ');
+        const said = silent.map(({ node, problem }) => `${node}: ${problem}`);
+        const words = [...said, ...failed.map((node) => `${node}: has failed`)].join('; ');
         throw new NodeUnreachableError(`the settings of ${this.index} could not be compared: ${words}`);
       }
       if (wrong.size > 0) {

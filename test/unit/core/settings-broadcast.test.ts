@@ -32,10 +32,14 @@ describe('a broadcast of settings', () => {
     expect(() => committed({ ...given, verify_ok: true }, 1)).toThrow(IllegalTransitionError);
   });
 
+  it('does not commit what nobody has shown', () => {
+    expect(() => committed(compared(verifying, 'g', {}), 1)).toThrow(IllegalTransitionError);
+  });
+
   it('takes no step in a wrong phase', () => {
     expect(() => compared(begun, 'g', {})).toThrow(IllegalTransitionError);
     expect(() => committed(begun, 1)).toThrow('in Propose cannot commit');
-    const over = committed(compared(verifying, 'f', {}), 1);
+    const over = committed(compared(verifying, 'f', { n1: 'f' }), 1);
     expect(() => sent(over, {})).toThrow(IllegalTransitionError);
     expect(() => aborted(over, 'x')).toThrow(IllegalTransitionError);
   });
