@@ -111,28 +111,32 @@ class DriftLook {
   }
 
   async run(): Promise<DutyResult> {
-    const { settings, logger } = this.#parts;
+    const { settings, strategy, logger } = this.#parts;
     const record = await settings.read(this.#index);
     if (record.broadcast !== null) return { skipped: 'broadcast' };
     const { clients, failed } = await this.#nodes.present();
-    const { shown, silent } = await this.#nodes.look(clients);
+    const { shown, silent } = await this.#nodes.look(clients, { waits: false });
     for (const { node, problem } of silent) {
-      logger.warn({ index: this.#index, node, problem }, 'settings of a node not compared: it does not answer');
+      logger.warn({ index: this.#index, node, problem }, 'settings of a node not compared; the next look does that');
     }
     const result = { nodes: shown.length, unreachable: silent.length + failed.length };
     if (record.desired === null) {
       const isAdopted = silent.length === 0 && failed.length === 0 && (await this.#adopt(shown));
       return { ...result, adopted: isAdopted };
     }
+    const { settings: wanted } = record.desired;
     let drifted = 0;
     let repaired = 0;
-    for (const one of shown) {
-      const isDrifted = Object.keys(settingsLacking(record.desired.settings, one.settings)).length > 0;
+    const mend = async (one: Shown): Promise<void> => {
+      const isDrifted = Object.keys(settingsLacking(wanted, one.settings)).length > 0;
       if (isDrifted) drifted += 1;
       const isMended = isDrifted && (await this.#repair(record, one));
       if (isMended) repaired += 1;
       await this.#stamp(record, one.node, !isDrifted || isMended);
-    }
+    };
+    // Each by itself: one that indexes until this look is over keeps no other from being sent what it lacks.
+    if (strategy === 'sequential') for (const one of shown) await mend(one);
+    else await Promise.all(shown.map(mend));
     return { ...result, drifted, repaired };
   }
 

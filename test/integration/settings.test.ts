@@ -89,6 +89,18 @@ describe('settings broadcast acceptance', () => {
     expect(text).toContain('miroir_settings_drift_repair_total{index="drift",node_id="n1"} 1');
   });
 
+  it('drift on other nodes is found and repaired while one of them still indexes a change', async () => {
+    await scene.index('hours');
+    await scene.changed('hours', { stopWords: ['desired'] });
+    await scene.changeOn('n2', 'hours', { stopWords: ['drifted'] });
+    await scene.node('n1').pause();
+    await scene.fleet.client('n1').updateSettings('hours', { stopWords: ['past us'] });
+    expect(await scene.duty('settings-drift', 'hours')).toEqual({ nodes: 2, unreachable: 1, drifted: 1, repaired: 1 });
+    await scene.node('n1').resume();
+    await untilTrue(async () => (await scene.duty('settings-drift', 'hours'))['drifted'] === 1);
+    expect(await scene.shown('hours', 'stopWords')).toEqual(nodes.map(() => ['desired']));
+  });
+
   it('4 floor: a round that reaches only two nodes leaves the third behind, and reads may ask for more', async () => {
     await scene.index('floor');
     await scene.changed('floor', { stopWords: ['one'] });

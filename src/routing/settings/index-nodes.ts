@@ -66,15 +66,25 @@ export class IndexNodes {
     };
   }
 
-  /** What each shows once it has no change of the index's settings before it. */
-  async look(clients: readonly NodeClient[]): Promise<{ shown: readonly Shown[]; silent: readonly Silent[] }> {
+  /**
+   * What each shows once it has no change of the index's settings before it. Without `waits` one that has counts as
+   * silent: it may index for hours.
+   */
+  async look(
+    clients: readonly NodeClient[],
+    { waits = true }: { readonly waits?: boolean } = {},
+  ): Promise<{ shown: readonly Shown[]; silent: readonly Silent[] }> {
     const shown: Shown[] = [];
     const silent: Silent[] = [];
     await Promise.all(
       clients.map(async (client) => {
         const node = client.node.id;
         try {
-          await this.quiet(client);
+          if (waits) await this.quiet(client);
+          else if (!(await this.#isQuiet(client))) {
+            silent.push({ node, problem: 'it applies a change of settings' });
+            return;
+          }
           shown.push({ client, node, settings: await client.settings(this.#index) });
         } catch (error) {
           this.signal.throwIfAborted();
@@ -90,15 +100,18 @@ export class IndexNodes {
 
   /** Until the node has worked off every change of the index's settings, whoever sent it: as long as it indexes. */
   async quiet(client: NodeClient): Promise<void> {
-    for (let waitMs = LOOK_MS_MIN; ; waitMs = Math.min(LOOK_MS_MAX, waitMs * 1.5)) {
-      const unfinished = await client.tasks({
-        index: this.#index,
-        statuses: ['enqueued', 'processing'],
-        types: ['settingsUpdate'],
-        limit: 1,
-      });
-      if (unfinished.length === 0) return;
+    for (let waitMs = LOOK_MS_MIN; !(await this.#isQuiet(client)); waitMs = Math.min(LOOK_MS_MAX, waitMs * 1.5)) {
       await this.#parts.clock.sleep(waitMs, this.signal);
     }
+  }
+
+  async #isQuiet(client: NodeClient): Promise<boolean> {
+    const unfinished = await client.tasks({
+      index: this.#index,
+      statuses: ['enqueued', 'processing'],
+      types: ['settingsUpdate'],
+      limit: 1,
+    });
+    return unfinished.length === 0;
   }
 }
