@@ -11,6 +11,7 @@ import type {
   MoveState,
   Nodes,
   Observations,
+  Observer,
   Permit,
   PlanWriter,
   Records,
@@ -35,6 +36,7 @@ export interface PlanningParts {
     'graceMs' | 'groupAutoActivate' | 'nodeFailedAfterMs' | 'nodeFlapQuietMs' | 'repairDelayMs'
   >;
   readonly logger: Logger;
+  readonly observer: Pick<Observer, 'event'>;
   /** The lease under which this planner acts; requests to nodes are bounded by it. */
   readonly permit: Permit;
 }

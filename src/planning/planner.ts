@@ -1,4 +1,5 @@
 /** The planner: one process at a time turns events into plans, and keeps what was planned going. */
+import type { TopologyEventType } from '../core/events.ts';
 import { isGroupEvent } from '../core/group-events.ts';
 import type { PlannedMove } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
@@ -14,7 +15,7 @@ import { Groups } from './groups.ts';
 import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { takeUpRun } from './new-run.ts';
-import { finishPlanning, replan } from './replan.ts';
+import { finishPlanning, planUnderWay, replan } from './replan.ts';
 import { answering, lostAndFree, shardOnLost, sightNodes } from './sightings.ts';
 import { claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
@@ -125,12 +126,12 @@ class LeadingPlanner implements Planner {
     const { failed, recovered, nowMs } = await this.#health.judge();
     for (const { id, why, observers } of failed) {
       logger.warn({ node: id, observers }, 'a node has failed: observers get no answer from it');
-      await this.#handle('NodeFailed', { node_id: id }, { told: `${why} to ${observers.join(', ')}`, why, nowMs });
+      await this.#tell('NodeFailed', id, { told: `${why} to ${observers.join(', ')}`, why, nowMs });
     }
     for (const { id, why, observers } of recovered) {
       if ((await shardOnLost(this.#parts, id)) !== null) continue;
       logger.warn({ node: id, observers }, 'a node that observers had failed answers them again');
-      await this.#handle('NodeRecovered', { node_id: id }, { told: `${why} ${observers.join(', ')}`, why, nowMs });
+      await this.#tell('NodeRecovered', id, { told: `${why} ${observers.join(', ')}`, why, nowMs });
     }
     const changed = await this.#failures.leave(false);
     if (changed.length > 0) await this.#replan(changed, LEFT);
@@ -167,15 +168,14 @@ class LeadingPlanner implements Planner {
       await this.#serial(async () => {
         // By sight: should this process die before the next line, observers bring the node back.
         const word = { told: loss, why: loss, nowMs: this.#parts.clock.now() };
-        await this.#handle('NodeFailed', { node_id: id }, word);
+        await this.#tell('NodeFailed', id, word);
       });
     }
     const there = await answering(this.#parts, await lostAndFree(this.#parts));
     if (there.size === 0) return;
     // Read again: one that an event has failed meanwhile is not ours to take back.
     await this.#serial(async () => {
-      for (const { id } of await lostAndFree(this.#parts))
-        if (there.has(id)) await this.#handle('NodeRecovered', { node_id: id });
+      for (const { id } of await lostAndFree(this.#parts)) if (there.has(id)) await this.#tell('NodeRecovered', id);
     });
   }
 
@@ -185,6 +185,12 @@ class LeadingPlanner implements Planner {
     await finishPlanning(this.#parts);
     // What was planned before had these nodes among its owners.
     if (changed.length > 0) await this.#replan(changed, LEFT);
+  }
+
+  /** An event of our own, counted as those of the queue are. */
+  async #tell(name: TopologyEventType, nodeId: string, word: Word | null = null): Promise<void> {
+    const { change } = await this.#handle(name, { node_id: nodeId }, word);
+    this.#parts.observer.event(name, change === 'repeated' ? 'repeated' : 'planned');
   }
 
   async #handle(name: string, data: unknown, word: Word | null = null): Promise<EventOutcome> {
@@ -235,25 +241,13 @@ class LeadingPlanner implements Planner {
       const { change, ...outcome } = await this.#plan([plan], why);
       if (outcome.plan !== null) return { change, ...outcome };
     }
-    return this.#existing(nodeId);
+    return planUnderWay(this.#parts, nodeId);
   }
 
   async #replan(names: readonly string[], why: string, wanted?: (move: PlanMove) => boolean): Promise<Plan> {
     const plan = await replan(this.#parts, names, why, wanted);
     this.#behind = new Set([...this.#behind, ...plan.moves.map(({ id }) => id), ...plan.cancel]);
     return plan;
-  }
-
-  /** The newest plan that still moves something from or to the node. */
-  async #existing(nodeId: string): Promise<EventOutcome> {
-    const { records } = this.#parts;
-    const concerned = (await records.unfinishedMoves()).filter(({ source, target, retires }) =>
-      [source, target, retires].includes(nodeId),
-    );
-    const ids = new Set(concerned.map(({ planId }) => planId));
-    const plan = (await records.plans(0)).find(({ id }) => ids.has(id));
-    const { id = null, moves = 0, blocked = [] } = plan ?? {};
-    return { change: 'repeated', plan: id, moves, blocked: blocked.length };
   }
 
   /** Closes plans whose moves have all ended. What a plan gave up because it was out of date is planned anew. */

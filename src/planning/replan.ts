@@ -12,7 +12,7 @@
  */
 import { planMoves, type Plan, type PlanMove, type PlannerInput } from '../core/planner.ts';
 import { ConflictError, isMiroirError } from '../errors.ts';
-import type { MoveState } from '../ports.ts';
+import type { EventOutcome, MoveState } from '../ports.ts';
 import { dispatch } from './dispatch.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
 
@@ -155,4 +155,15 @@ async function planAgain(
     if (isMiroirError(error)) return null;
     throw error;
   }
+}
+
+/** What is told of a repeated event: the newest plan that still moves something from or to the node. */
+export async function planUnderWay({ records }: PlanningParts, nodeId: string): Promise<EventOutcome> {
+  const concerned = (await records.unfinishedMoves()).filter(({ source, target, retires }) =>
+    [source, target, retires].includes(nodeId),
+  );
+  const ids = new Set(concerned.map(({ planId }) => planId));
+  const plan = (await records.plans(0)).find(({ id }) => ids.has(id));
+  const { id = null, moves = 0, blocked = [] } = plan ?? {};
+  return { change: 'repeated', plan: id, moves, blocked: blocked.length };
 }

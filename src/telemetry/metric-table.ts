@@ -194,7 +194,7 @@ export const METRICS = {
   events: {
     name: 'miroir_events_total',
     type: 'counter',
-    help: 'Topology events taken from the queue, by type and what came of them',
+    help: 'Topology events, taken from the queue or found by observers, by type and what came of them',
     labels: { type: null, result: null },
   },
   ...DUTY_METRICS,

@@ -180,7 +180,7 @@ describe('observers', () => {
   it('that see too much of the fleet down are not believed, which is said once', async () => {
     const fleet = await makeFleet(3);
     const { logger, lines } = said();
-    const { records, observations, clock, config, nodes, turns, repairs, groupChecks } = fleet.base;
+    const { records, observations, clock, config, nodes, turns, repairs, groupChecks, observer } = fleet.base;
     const health = new Health({
       records,
       repairs,
@@ -191,6 +191,7 @@ describe('observers', () => {
       clock,
       config,
       logger,
+      observer,
       writer: fleet.planWriter,
       runs: fleet.runs,
       queue: fleet.moveQueue,

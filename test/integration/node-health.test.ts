@@ -115,6 +115,10 @@ describe('a node that is killed', () => {
     expect(text).toContain('miroir_node_state{node_id="n2",state="failed"} 1');
     await nodeOf(fleet, 'n2').restart();
     const back = await untilState(fleet, 'n2', 'restoring', 'active');
+    // What observers find counts as an event that somebody sends.
+    const counted = await fleet.base.metrics.registry.metrics();
+    for (const type of ['NodeFailed', 'NodeRecovered'])
+      expect(counted).toContain(`miroir_events_total{type="${type}",result="planned"} 1`);
     expect(back.seen).toEqual({ failuresAtMs: [expect.any(Number)] });
     const audit = await fleet.base.redis.xrange('{miroir}:audit', '-', '+');
     expect(audit.map(([, fields]) => fields.join(' ')).join('\n')).toContain(
