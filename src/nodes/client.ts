@@ -49,6 +49,12 @@ export class MeilisearchClient implements NodeClient {
     return this.#askOr({ operation: 'version', method: 'GET', path: '/version' }, versionShape, isHidden);
   }
 
+  async clockMs(): Promise<number | null> {
+    const { date } = await this.#send({ operation: 'health', method: 'GET', path: '/health' });
+    const atMs = Date.parse(date ?? '');
+    return Number.isNaN(atMs) ? null : atMs;
+  }
+
   index(uid: string): Promise<NodeIndex | null> {
     const isMissing = (_: number | null, code: string | null): boolean => code === 'index_not_found';
     return this.#askOr({ operation: 'index', method: 'GET', path: indexPath(uid) }, indexShape, isMissing);
@@ -166,7 +172,7 @@ export class MeilisearchClient implements NodeClient {
     throw outcome.error;
   }
 
-  async #send(request: Request): Promise<{ body: Buffer; context: CallContext }> {
+  async #send(request: Request): Promise<{ body: Buffer; date: string | null; context: CallContext }> {
     const outcome = await send(this.#parts, this.node, this.#permit, request);
     if ('error' in outcome) throw outcome.error;
     return outcome;

@@ -20,7 +20,14 @@ export interface Call {
 }
 
 export type Exchange =
-  | { readonly kind: 'answered'; readonly status: number; readonly retryAfter: string | null; readonly body: Buffer }
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly retryAfter: string | null;
+      /** When the node says it answered. */
+      readonly date: string | null;
+      readonly body: Buffer;
+    }
   | {
       readonly kind: 'unanswered';
       readonly why: 'transport' | 'timeout' | 'cancelled' | 'too large';
@@ -47,6 +54,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #isSent = false;
   #status = 0;
   #retryAfter: string | null = null;
+  #date: string | null = null;
   #body = new BoundedBody(0, null);
   #controller: Dispatcher.DispatchController | null = null;
   readonly #permit: Permit;
@@ -104,6 +112,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.#status = status;
     this.#retryAfter = typeof headers['retry-after'] === 'string' ? headers['retry-after'] : null;
+    this.#date = typeof headers['date'] === 'string' ? headers['date'] : null;
     const length = typeof headers['content-length'] === 'string' ? Number(headers['content-length']) : null;
     const isGood = status < 300;
     this.#body = new BoundedBody(isGood ? this.#maxBytes : ERROR_BYTES_MAX, length);
@@ -121,6 +130,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       kind: 'answered',
       status: this.#status,
       retryAfter: this.#retryAfter,
+      date: this.#date,
       body: this.#body.bytes(),
     });
   }
@@ -133,7 +143,13 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.#status < 300) this.#giveUp('too large', new Error(`more than ${this.#maxBytes} bytes`));
     else {
       // What the status says is enough; the rest of such a body is not wanted.
-      this.#settle({ kind: 'answered', status: this.#status, retryAfter: this.#retryAfter, body: this.#body.bytes() });
+      this.#settle({
+        kind: 'answered',
+        status: this.#status,
+        retryAfter: this.#retryAfter,
+        date: this.#date,
+        body: this.#body.bytes(),
+      });
       this.#controller?.abort(new Error('error body too large'));
     }
   }

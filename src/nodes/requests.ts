@@ -61,13 +61,13 @@ export async function send(
   node: TopologyNode,
   permit: Permit,
   request: Request,
-): Promise<{ body: Buffer; context: CallContext } | Fault> {
+): Promise<{ body: Buffer; date: string | null; context: CallContext } | Fault> {
   const startedMs = parts.clock.monotonic();
   for (let attempt = 1; ; attempt += 1) {
     const { result, context } = await attemptOnce(parts, node, permit, request);
     if (isSuccess(result)) {
       parts.metrics?.nodeReachable.set({ node_id: node.id }, 1);
-      return { body: result.body, context };
+      return { body: result.body, date: result.date, context };
     }
     const fault = faultOf(result, context, parts.clock.now());
     report(parts, node, fault);

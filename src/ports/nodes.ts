@@ -87,6 +87,8 @@ export interface NodeClient {
   readonly node: TopologyNode;
   /** pkgVersion, or null when the key may not see it. */
   version(): Promise<string | null>;
+  /** The time that it tells with its answers (ms), in whole seconds; null when it tells none. */
+  clockMs(): Promise<number | null>;
   index(uid: string): Promise<NodeIndex | null>;
   createIndex(uid: string, primaryKey: string): Promise<number>;
   deleteIndex(uid: string): Promise<number>;

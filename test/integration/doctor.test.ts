@@ -108,6 +108,17 @@ describe('the doctor', () => {
     ]);
   });
 
+  it('tells of clocks of Redis and of nodes that are not ours', async () => {
+    const fleet = await makeFleet();
+    const control = await openControl(fleet.config);
+    const clock = { ...control.clock, now: () => Date.now() + 60_000 };
+    const off = (await doctor({ ...control, clock })).filter(({ level }) => level !== 'ok');
+    await control.close();
+    expect(off.map(({ subject }) => subject).sort()).toEqual(['node n1', 'node n2', 'redis']);
+    for (const { level, found } of off)
+      expect([level, found]).toEqual(['warn', expect.stringMatching(/^its clock is (5[89]|60)\d{3} ms off ours$/)]);
+  });
+
   it('tells of a room that nobody knows', async () => {
     const fleet = await makeFleet({ config: {} });
     expect(await bad(fleet)).toMatchObject([

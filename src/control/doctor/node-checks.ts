@@ -4,6 +4,7 @@ import { BATCHES_LOOKED_AT, NODE_FULL, SLOW_BATCH_MS, smallBatchMs } from '../..
 import type { TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { NodeBatch, NodeClient } from '../../ports.ts';
+import { clockFinding, skewMs } from './clocks.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import type { DoctorParts } from './parts.ts';
 
@@ -51,6 +52,7 @@ async function look(parts: DoctorParts, node: TopologyNode): Promise<Seen> {
     const version = await client.version();
     const findings = [
       ok(subject, `answers, ${node.state}, version ${version ?? 'hidden from its key'}`),
+      ...(await clockOf(parts, client, subject)),
       await roomOf(parts, client, subject),
       ...batchCost(await client.batches(BATCHES_LOOKED_AT), subject),
     ];
@@ -60,6 +62,15 @@ async function look(parts: DoctorParts, node: TopologyNode): Promise<Seen> {
     const remedy = error.remedy ?? 'look at the node, its url and its key';
     return { node, version: null, findings: [fail(subject, error.message, remedy)] };
   }
+}
+
+/** No guarantee rests on it, but times of its tasks and logs do. None where the node, or a proxy before it, tells no time. */
+async function clockOf({ clock }: DoctorParts, client: NodeClient, subject: string): Promise<Finding[]> {
+  const beforeMs = clock.now();
+  const toldMs = await client.clockMs();
+  if (toldMs === null) return [];
+  const offMs = skewMs({ least: toldMs, most: toldMs + 1_000 }, { least: beforeMs, most: clock.now() });
+  return [clockFinding(subject, offMs)];
 }
 
 async function roomOf({ nodeMaxBytes }: DoctorParts, client: NodeClient, subject: string): Promise<Finding> {

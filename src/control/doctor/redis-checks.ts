@@ -1,4 +1,5 @@
 /** Redis: whether it keeps what we write, and tells the time as we do. */
+import { clockFinding, skewMs } from './clocks.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import type { DoctorParts } from './parts.ts';
 
@@ -6,14 +7,12 @@ import type { DoctorParts } from './parts.ts';
 const VERSION_MIN = [6, 2] as const;
 /** Fuller than this a busy hour may meet `OOM`: with noeviction every write of ours is refused then. */
 const FULL = 0.85;
-/** Stamps of documents are Redis time; people compare logs of processes with them. */
-const SKEW_MS = 1_000;
 const SUBJECT = 'redis';
 
 export async function redisChecks({ redisHealth, clock }: DoctorParts): Promise<Finding[]> {
   const beforeMs = clock.now();
   const { version, policy, hasAof, appendFsync, areWritesSaved, usedBytes, maxBytes, nowMs } = await redisHealth.look();
-  const skewMs = nowMs < beforeMs ? beforeMs - nowMs : Math.max(0, nowMs - clock.now());
+  const offMs = skewMs({ least: nowMs, most: nowMs }, { least: beforeMs, most: clock.now() });
   return [
     isOld(version)
       ? fail(SUBJECT, `version ${version}`, `run Redis ${VERSION_MIN.join('.')} or newer`)
@@ -31,9 +30,7 @@ export async function redisChecks({ redisHealth, clock }: DoctorParts): Promise<
     maxBytes > 0 && usedBytes > maxBytes * FULL
       ? warn(SUBJECT, `${usedBytes} of ${maxBytes} bytes are used`, 'raise maxmemory, or lower client_tasks_max')
       : ok(SUBJECT, `${usedBytes} bytes are used${maxBytes > 0 ? ` of ${maxBytes}` : ', no limit'}`),
-    skewMs > SKEW_MS
-      ? warn(SUBJECT, `its clock is ${Math.round(skewMs)} ms off ours`, 'let NTP set both clocks')
-      : ok(SUBJECT, 'its clock agrees with ours'),
+    clockFinding(SUBJECT, offMs),
   ];
 }
 
