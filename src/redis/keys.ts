@@ -100,3 +100,12 @@ export const settingsScope = (index: string): string => `settings_broadcast:${in
 export const adoptionScope = (index: string): string => `adopt:${index}`;
 /** Scope of the lease under which one process at a time plans. */
 export const PLANNER_SCOPE = 'planner';
+
+/** Far longer than any wait for a predecessor. */
+const LEASE_KEPT_MS = 86_400_000;
+/**
+ * How long (ms) a lease stays after its last use; null: for ever. Records of moves and plans keep fences of theirs, and
+ * there are as many as indexes. Tasks of duties have one for each shard there ever was, and nothing outlives their fences.
+ */
+export const leaseKeptMs = (scope: string): number | null =>
+  scope === PLANNER_SCOPE || scope.startsWith(rebalanceScope('')) ? null : LEASE_KEPT_MS;

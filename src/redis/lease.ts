@@ -7,7 +7,7 @@ import type { Clock, Lease, Leases, Logger, Observer } from '../ports.ts';
 import type { Timings } from '../core/timing.ts';
 import { LeaseLostError, messageOf } from '../errors.ts';
 import type { LeaseWatch } from './lease-watch.ts';
-import { keys } from './keys.ts';
+import { keys, leaseKeptMs } from './keys.ts';
 import type { Scripts } from './scripts.ts';
 import { stopwatch } from '../core/stopwatch.ts';
 
@@ -25,6 +25,12 @@ export interface LeaseOptions {
 }
 
 type Grant = { readonly fence: string; readonly how: string; readonly waitMs: number };
+
+/** What scripts are told of it; nothing for ever. */
+function keptFor(scope: string): readonly number[] {
+  const keptMs = leaseKeptMs(scope);
+  return keptMs === null ? [] : [keptMs];
+}
 
 interface Try {
   readonly nonce: string;
@@ -136,7 +142,11 @@ class HeldLease implements Lease {
     const sentAtMs = this.#elapsed();
     if (sentAtMs >= this.#stopAtMs) return this.#lose('was not renewed in time');
     try {
-      const reply = await scripts.try('lease-renew', [keys.lease(this.scope)], [this.fence, timings.ttlMs]);
+      const reply = await scripts.try(
+        'lease-renew',
+        [keys.lease(this.scope)],
+        [this.fence, timings.ttlMs, ...keptFor(this.scope)],
+      );
       if (this.#ended) return;
       if ('refused' in reply) return this.#lose(`was taken: ${reply.refused}`);
       // An answer that comes after the end does not revive: somebody else may rely on that end.
@@ -189,7 +199,7 @@ export function createLeases(options: LeaseOptions): Leases {
         values = await scripts.run(
           'lease-acquire',
           [keys.lease(scope), keys.leases],
-          [holder, nonce, timings.ttlMs, scope],
+          [holder, nonce, timings.ttlMs, scope, ...keptFor(scope)],
         );
       } catch (error) {
         unanswered.set(scope, attempt);

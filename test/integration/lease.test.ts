@@ -7,7 +7,7 @@ import { leaseTimings } from '../../src/core/timing.ts';
 import { StaleFenceError, messageOf } from '../../src/errors.ts';
 import type { Lease, Leases } from '../../src/ports.ts';
 import { connect, untilReady } from '../../src/redis/connection.ts';
-import { PLANNER_SCOPE, keys, rebalanceScope } from '../../src/redis/keys.ts';
+import { PLANNER_SCOPE, dutyScope, keys, rebalanceScope } from '../../src/redis/keys.ts';
 import { type LeaseWatch, watchLeases } from '../../src/redis/lease-watch.ts';
 import { createLeases } from '../../src/redis/lease.ts';
 import { type Scripts, createScripts } from '../../src/redis/scripts.ts';
@@ -139,6 +139,24 @@ describe('A1: two workers, one lease per index', () => {
     const [one, two] = [await participant('host/1'), await participant('host/2')];
     const leases = [await grant(one, newScope()), await grant(two, newScope())];
     expect(leases.map((lease) => lease.signal.aborted)).toEqual([false, false]);
+  });
+
+  it('of a duty’s task ends with its index: a day after its last use nothing is left of it', async () => {
+    const one = await participant('host/1');
+    const DAY_MS = 86_400_000;
+    const scope = dutyScope('anti-entropy', 'gone/0');
+    const lease = await grant(one, scope);
+    await grant(one, rebalanceScope('gone'));
+    expect(await one.redis.pttl(keys.lease(rebalanceScope('gone')))).toBe(-1);
+    // As a lease has it whose task runs for long.
+    await one.redis.persist(keys.lease(scope));
+    await untilTrue(async () => (await one.redis.pttl(keys.lease(scope))) > DAY_MS - BUSY_MS);
+    await lease.release(false);
+    expect(await one.redis.pttl(keys.lease(scope))).toBeGreaterThan(DAY_MS - 2 * BUSY_MS);
+    expect(await one.redis.sismember(keys.leases, scope)).toBe(1);
+    await one.redis.pexpire(keys.lease(scope), 1);
+    await untilTrue(async () => (await one.redis.sismember(keys.leases, scope)) === 0);
+    expect(Number((await grant(one, scope)).fence)).toBeGreaterThan(Number(lease.fence));
   });
 
   it('at the very instant of its end a lease is still held; a millisecond later it is not', async () => {

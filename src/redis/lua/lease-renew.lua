@@ -1,6 +1,6 @@
 -- Lengthens a lease that is still held by this fence; never revives one that is over.
 -- KEYS[1] lease hash
--- ARGV[1] fence, ARGV[2] TTL ms
+-- ARGV[1] fence, ARGV[2] TTL ms, ARGV[3] how long the hash stays after its last use (ms), none for ever
 -- Returns {'ok'} or {'refused', 'fence' | 'server' | 'expired', fence now}
 local info = redis.call('INFO', 'server')
 local now = math.floor(tonumber(string.match(info, 'server_time_usec:(%d+)')) / 1000)
@@ -17,4 +17,7 @@ if tonumber(old[3]) < now then
 end
 redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])))
 redis.call('HINCRBY', KEYS[1], 'seq', 1)
+if ARGV[3] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
 return { 'ok' }
