@@ -71,6 +71,12 @@ export const DUTY_KEYS = {
     'ms',
     'how often lists are looked at: an owner that is back is level within seconds; with none a look is one read an index',
   ),
+  settings_broadcast_enabled: key(
+    flag,
+    true,
+    'boolean',
+    'off: a change of settings whose process died waits until the next one of its index is asked for',
+  ),
   settings_strategy: key(
     z.enum(['two_phase', 'sequential']),
     'two_phase',

@@ -92,6 +92,12 @@ export const CONFIG_KEYS = {
     'how long lost copies wait for the return of a node that failed, 0 = not at all: a node that is back is brought level ' +
       'for a fraction of what copying its shards costs; a restart or a broken host takes minutes',
   ),
+  health_enabled: key(
+    flag,
+    true,
+    'boolean',
+    'off: planners and reconcilers look at no node, and none is failed, degraded or taken back but by an event',
+  ),
   health_probe_interval_ms: key(
     whole(100, 600_000),
     5_000,

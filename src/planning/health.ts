@@ -34,6 +34,10 @@ export class Health {
     const observed = await observations.read();
     const topology = await records.topology();
     const { nowMs } = observed;
+    if (!config.healthEnabled) {
+      this.#braked = '';
+      return { failed: [], recovered: [], nowMs };
+    }
     const verdict = judgeNodes(topology, observed, {
       failedAfterMs: config.nodeFailedAfterMs,
       flapQuietMs: config.nodeFlapQuietMs,

@@ -4,6 +4,7 @@
  * beat as long as it, or another observer, gets no answer from the node.
  */
 import pLimit from 'p-limit';
+import type { Config } from '../config.ts';
 import { isAwaited, isLookedAt } from '../core/observations.ts';
 import { Sights, type Seen } from '../core/sights.ts';
 import type { TopologyNode } from '../core/topology.ts';
@@ -19,7 +20,7 @@ export interface NodeLooksOptions {
   /** `host/pid`. */
   readonly holder: string;
   readonly role: string;
-  readonly config: { readonly healthProbeIntervalMs: number; readonly healthProbeTimeoutMs: number };
+  readonly config: Pick<Config, 'healthEnabled' | 'healthProbeIntervalMs' | 'healthProbeTimeoutMs'>;
   /** Between two reports. */
   readonly beatMs: number;
   /** How long a report counts. */
@@ -35,6 +36,7 @@ export interface NodeLooks {
 
 export function startNodeLooks(options: NodeLooksOptions): NodeLooks {
   const { records, observations, probe, clock, logger, holder, role, config, beatMs, reportMs } = options;
+  if (!config.healthEnabled) return { close: () => probe.close() };
   const name = `${holder} ${role}`;
   const observer = { id: name, process: holder, name };
   const closing = new AbortController();

@@ -33,7 +33,7 @@ export interface PlanningParts {
   readonly clock: Clock;
   readonly config: Pick<
     Config,
-    'graceMs' | 'groupAutoActivate' | 'nodeFailedAfterMs' | 'nodeFlapQuietMs' | 'repairDelayMs'
+    'graceMs' | 'groupAutoActivate' | 'healthEnabled' | 'nodeFailedAfterMs' | 'nodeFlapQuietMs' | 'repairDelayMs'
   >;
   readonly logger: Logger;
   readonly observer: Pick<Observer, 'event'>;

@@ -14,6 +14,8 @@ import { commonSettings, IndexNodes, type Shown } from '../routing/settings/inde
 export interface SettingsDutyParts extends Omit<BroadcastsParts, 'records'> {
   readonly records: Pick<Records, 'topology' | 'table' | 'indexes'>;
   readonly logger: Logger;
+  /** Whether broadcasts that nobody drives are finished. */
+  readonly resumes: boolean;
   readonly driftIntervalMs: number;
   /** False: drift is told of and left alone. */
   readonly autoRepair: boolean;
@@ -31,7 +33,7 @@ export function settingsDuties(parts: SettingsDutyParts): readonly Duty[] {
     {
       name: 'settings-broadcast',
       everyMs: RESUME_MS,
-      isOn: true,
+      isOn: parts.resumes,
       async tasks() {
         const records = await parts.settings.list(await uids());
         return records.filter(({ broadcast }) => broadcast !== null).map(({ index }) => index);

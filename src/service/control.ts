@@ -44,6 +44,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     passes,
     observations: base.observations,
     judging: { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs },
+    healthEnabled: config.healthEnabled,
     groupChecks: base.groupChecks,
     settings: base.settings,
     fleet: createFleetWriter(scripts, config.auditMaxEntries),

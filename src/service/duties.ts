@@ -67,6 +67,7 @@ const settings = (parts: DutyParts): readonly Duty[] =>
     ...openSettings(parts, parts.leases),
     settings: parts.settings,
     records: parts.records,
+    resumes: parts.config.settingsBroadcastEnabled,
     driftIntervalMs: parts.config.settingsDriftIntervalS * 1_000,
     autoRepair: parts.config.settingsDriftAutoRepair,
   });

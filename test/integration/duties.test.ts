@@ -1,12 +1,17 @@
 // Duties of reconcilers: rounds and tasks as jobs of one queue that several processes serve.
 import { Queue } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Config } from '../../src/config.ts';
+import { createProbe } from '../../src/nodes/index.ts';
+import { startNodeLooks } from '../../src/planning/node-looks.ts';
 import type { Duty, DutyRun } from '../../src/ports.ts';
 import { startDuties, type Duties, type DutiesOptions } from '../../src/queue/duties.ts';
 import { DUTIES_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { connect } from '../../src/redis/connection.ts';
 import { dutyScope, keys } from '../../src/redis/keys.ts';
 import { openLeases } from '../../src/service.ts';
+import { openDuties } from '../../src/service/duties.ts';
+import { openRouter } from '../../src/service/router.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { observed, said } from '../support/observed.ts';
 import { untilTrue } from '../support/until.ts';
@@ -164,6 +169,46 @@ describe('duties', () => {
     await again.close();
     serve(fleet, { ...duty, isOn: false });
     await untilTrue(async () => (await queue.getJobScheduler('looking')) === undefined);
+  });
+
+  it('every duty and the looks at nodes have a switch', async () => {
+    const fleet = await makeFleet();
+    const { base } = fleet;
+    const router = openRouter(base, { role: 'reconciler' });
+    const { watch, leases } = openLeases(base);
+    closers.push(async () => {
+      watch.stop();
+      await router.close();
+    });
+    const on = (config: Config): string[] =>
+      openDuties({ ...base, config, connection: base.redis, router, leases })
+        .filter(({ isOn }) => isOn)
+        .map(({ name }) => name);
+    expect(on(base.config).length).toBeGreaterThanOrEqual(8);
+    const off: Config = {
+      ...base.config,
+      antiEntropyEnabled: false,
+      deletionsEnabled: false,
+      groupChecksEnabled: false,
+      healthEnabled: false,
+      orphansEnabled: false,
+      repairLists: false,
+      settingsBroadcastEnabled: false,
+      settingsDriftIntervalS: 0,
+      untaggedEnabled: false,
+    };
+    expect(on(off)).toEqual([]);
+    const looked: string[] = [];
+    const looking = startNodeLooks({
+      ...base,
+      ...base.timings,
+      config: off,
+      records: { topology: () => base.records.topology().finally(() => looked.push('topology')) },
+      probe: createProbe(base),
+      role: 'planner',
+    });
+    await looking.close();
+    expect(looked).toEqual([]);
   });
 
   it('goes on where somebody has emptied the queue, or taken out the next round', async () => {

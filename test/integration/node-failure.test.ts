@@ -181,7 +181,7 @@ describe('observers', () => {
     const fleet = await makeFleet(3);
     const { logger, lines } = said();
     const { records, observations, clock, config, nodes, turns, repairs, groupChecks, observer } = fleet.base;
-    const health = new Health({
+    const parts = {
       records,
       repairs,
       observations,
@@ -196,7 +196,8 @@ describe('observers', () => {
       runs: fleet.runs,
       queue: fleet.moveQueue,
       permit: { signal: new AbortController().signal, budgetMs: () => 1_000 },
-    });
+    };
+    const health = new Health(parts);
     const report = async (...ids: string[]): Promise<void> => {
       for (const id of ['a', 'b'])
         await observations.report(
@@ -214,6 +215,11 @@ describe('observers', () => {
     await report('n1', 'n2');
     await health.judge();
     expect(told()).toBe(2);
+    // Switched off nothing is made of it, and repairs of what an event has failed go on.
+    const off = new Health({ ...parts, config: { ...config, healthEnabled: false } });
+    await report('n1');
+    expect(await off.judge()).toMatchObject({ failed: [], recovered: [] });
+    expect(off.isBraked).toBe(false);
   });
 });
 

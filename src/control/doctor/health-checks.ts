@@ -6,12 +6,15 @@ import type { DoctorParts } from './parts.ts';
 const SUBJECT = 'observers';
 const RUN_TWO = 'run two reconcilers (`miroir reconciler`), or a gateway beside the planner';
 
-export async function healthChecks({ records, observations, judging }: DoctorParts): Promise<Finding[]> {
+export async function healthChecks({ records, observations, judging, healthEnabled }: DoctorParts): Promise<Finding[]> {
   const observed = await observations.read();
   const { observers: counting, brake } = judgeNodes(await records.topology(), observed, judging);
   const all = new Set(observed.reports.map(({ process }) => process)).size;
   const isRepairing = observed.reports.some(({ name }) => name.endsWith(' reconciler'));
   return [
+    ...(healthEnabled
+      ? []
+      : [warn(SUBJECT, 'nobody looks at nodes (health_enabled is off)', 'say which have failed: `miroir node fail`')]),
     all > 1
       ? ok(SUBJECT, `${all} processes look at nodes`)
       : warn(SUBJECT, `${all} processes look at nodes: none is found failed by less than two`, RUN_TWO),

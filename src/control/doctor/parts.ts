@@ -8,6 +8,8 @@ export interface DoctorParts extends ControlParts {
   readonly registry: Pick<Registry, 'live'>;
   readonly observations: Pick<Observations, 'read'>;
   readonly judging: JudgeOptions;
+  /** Whether nodes are looked at, and failed by that. */
+  readonly healthEnabled: boolean;
   readonly repairs: Pick<RepairLists, 'sizes'>;
   readonly queue: Pick<MoveQueue, 'inspect'>;
   readonly strays: Pick<StrayJobs, 'count'>;
