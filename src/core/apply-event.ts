@@ -34,7 +34,7 @@ export interface Applied {
   readonly change: 'changed' | 'repeated';
 }
 
-/** When it happens, and how long the copies of a node that fails wait for its return. */
+/** When it happens (Redis time), and how long the copies of a node that fails wait for its return. */
 export interface Moment {
   readonly nowMs: number;
   readonly repairDelayMs: number;

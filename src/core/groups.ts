@@ -25,7 +25,7 @@ export interface TopologyGroup {
   readonly startedAtMs: number;
   /** Only `failed`: what went wrong. */
   readonly why?: string;
-  /** Only `draining`: since when no shard is read there (ms). */
+  /** Only `draining`: since when no shard is read there (Redis time, ms). */
   readonly unreadSinceMs?: number;
 }
 

@@ -23,9 +23,9 @@ export interface TopologyNode {
   /** Name under which the node's API key is looked up; the key itself is never stored. */
   readonly apiKeyRef?: string;
   readonly state: NodeState;
-  /** Since when it is `failed` (ms); absent in every other state. */
+  /** Since when it is `failed` (Redis time, ms); absent in every other state. */
   readonly failedAtMs?: number;
-  /** Until then (ms) its copies are not restored elsewhere, since it may come back; absent once that is over. */
+  /** Until then (Redis time, ms) its copies are not restored elsewhere, since it may come back; absent once that is over. */
   readonly repairAtMs?: number;
   /** It failed while it was drained, or is back from that: it goes on being drained when it can. */
   readonly drainWished?: true;

@@ -44,7 +44,7 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
     });
   }
   const fleet = await readFleet(parts);
-  const moment = { nowMs: parts.clock.now(), repairDelayMs: parts.config.repairDelayMs };
+  const moment = { nowMs: await parts.records.nowMs(), repairDelayMs: parts.config.repairDelayMs };
   const { topology, change } = applyEvent(fleet.topology, event, moment);
   const about = {
     nodeId: event.nodeId,

@@ -208,17 +208,18 @@ export class Groups {
   }
 
   async #lookAtDrain(id: number): Promise<void> {
-    const { records, writer, clock, config, logger } = this.#parts;
+    const { records, writer, config, logger } = this.#parts;
     const topology = await records.topology();
     const group = groupRecord(topology, id);
     if (group?.state !== 'draining') return;
+    const nowMs = await records.nowMs();
     if (group.unreadSinceMs === undefined) {
       if (await isRead(this.#parts, topology, id)) return;
-      const groups = [{ ...group, unreadSinceMs: clock.now() }];
+      const groups = [{ ...group, unreadSinceMs: nowMs }];
       await writer.commitTopology(topology.version, [], { why: `replica group ${id} is not read any more`, groups });
       return;
     }
-    if (clock.now() - group.unreadSinceMs < config.graceMs) return;
+    if (nowMs - group.unreadSinceMs < config.graceMs) return;
     const { why } = await leaveOwners(this.#parts, topology, group);
     if (why !== null && this.#said.get(id) !== why) logger.info({ group: id, why }, 'a drained group keeps its shards');
     this.#said.set(id, why ?? '');

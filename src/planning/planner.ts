@@ -3,7 +3,7 @@ import type { TopologyEventType } from '../core/events.ts';
 import { isGroupEvent } from '../core/group-events.ts';
 import type { PlannedMove } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
-import { repairBegun } from '../core/repair.ts';
+import { isAwaited, repairBegun } from '../core/repair.ts';
 import { failedBySight } from '../core/seen.ts';
 import type { Topology } from '../core/topology.ts';
 import { ConflictError } from '../errors.ts';
@@ -139,11 +139,14 @@ class LeadingPlanner implements Planner {
 
   /** Failed nodes that did not come back in time are waited for no more: their copies are restored elsewhere. */
   async #beginRepairs(): Promise<void> {
-    const { records, writer, clock, logger } = this.#parts;
+    const { records, writer, logger } = this.#parts;
     // Copying what nodes have that are there, and only cannot be reached, would load those that are left.
     if (this.#health.isBraked) return;
     const { version, nodes } = await records.topology();
-    const due = nodes.filter(({ repairAtMs }) => repairAtMs !== undefined && repairAtMs <= clock.now());
+    const awaited = nodes.filter(isAwaited);
+    if (awaited.length === 0) return;
+    const nowMs = await records.nowMs();
+    const due = awaited.filter(({ repairAtMs = 0 }) => repairAtMs <= nowMs);
     if (due.length === 0) return;
     const why = `repair of ${due.map(({ id }) => id).join(', ')} begins`;
     const changes = due.map((node) => ({ id: node.id, node: repairBegun(node) }));
@@ -167,7 +170,7 @@ class LeadingPlanner implements Planner {
       logger.error({ node: id, loss, remedy }, 'a node has less than it had: it is restored from the other copies');
       await this.#serial(async () => {
         // By sight: should this process die before the next line, observers bring the node back.
-        const word = { told: loss, why: loss, nowMs: this.#parts.clock.now() };
+        const word = { told: loss, why: loss, nowMs: await this.#parts.records.nowMs() };
         await this.#tell('NodeFailed', id, word);
       });
     }

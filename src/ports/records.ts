@@ -112,6 +112,8 @@ export interface Deletion {
 
 /** Reading the records. Throws `RecordTooNewError` on what a newer version wrote. */
 export interface Records {
+  /** Redis time, ms: what several processes go by. */
+  nowMs(): Promise<number>;
   topology(): Promise<Topology>;
   indexes(): Promise<readonly IndexEntry[]>;
   index(uid: string): Promise<IndexEntry | null>;

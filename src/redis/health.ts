@@ -4,6 +4,7 @@ import type { RedisHealth, RedisLook } from '../ports.ts';
 import { isNotNow } from '../core/redis-fault.ts';
 import { infoField } from './connection.ts';
 import { reading } from './fault.ts';
+import { redisNowMs } from './time.ts';
 
 /** Null where the server denies CONFIG. */
 async function appendFsync(redis: Redis): Promise<string | null> {
@@ -21,7 +22,7 @@ export function createRedisHealth(redis: Redis): RedisHealth {
     look: () =>
       reading('Redis itself', async (): Promise<RedisLook> => {
         const info = await redis.info();
-        const [seconds, micros] = await redis.time();
+        const nowMs = await redisNowMs(redis);
         const isSaved = (name: string): boolean => infoField(info, name) !== 'err';
         return {
           version: infoField(info, 'redis_version'),
@@ -31,7 +32,7 @@ export function createRedisHealth(redis: Redis): RedisHealth {
           areWritesSaved: isSaved('aof_last_write_status') && isSaved('rdb_last_bgsave_status'),
           usedBytes: Number(infoField(info, 'used_memory')),
           maxBytes: Number(infoField(info, 'maxmemory')),
-          nowMs: Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000),
+          nowMs,
         };
       }),
   };

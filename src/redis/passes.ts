@@ -5,6 +5,7 @@ import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { parseJson } from './route-text.ts';
 import type { Scripts } from './scripts.ts';
+import { redisNowMs } from './time.ts';
 
 const PASS_KEYS = [keys.pass, keys.passLeft, keys.passLooked, keys.passes];
 
@@ -31,10 +32,7 @@ export function createPasses({ redis, scripts }: { readonly redis: Redis; readon
       return passes.map((text) => parseJson(text, 'a pass') as Pass);
     },
     async nowMs() {
-      return reading('the time', async () => {
-        const [seconds, micros] = await redis.time();
-        return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
-      });
+      return reading('the time', () => redisNowMs(redis));
     },
   };
 }

@@ -13,6 +13,7 @@ import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { parseJson, parseRoute, routeBody, routeField } from './route-text.ts';
 import { type Scripts, refusalError } from './scripts.ts';
+import { redisNowMs } from './time.ts';
 
 type Fields = Record<string, string>;
 
@@ -166,6 +167,7 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
   const moves = (ids: readonly string[]): Promise<MoveState[]> => hashes(ids, keys.move, toMove);
 
   return withFaults({
+    nowMs: () => redisNowMs(redis),
     async topology() {
       const fields = await redis.hgetall(keys.topology);
       if (fields['v'] !== undefined) assertReadable(fields['v'], 'topology');
@@ -196,10 +198,10 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       return text === null ? null : parseDeletion(index, text);
     },
     async deletionsLeft() {
-      const [seconds] = await redis.time();
+      const nowMs = await redisNowMs(redis);
       return Object.entries(await redis.hgetall(keys.deletions))
         .map(([index, text]) => parseDeletion(index, text))
-        .filter(({ untilMs }) => untilMs <= Number(seconds) * 1_000)
+        .filter(({ untilMs }) => untilMs <= nowMs)
         .map(({ index }) => index)
         .sort();
     },

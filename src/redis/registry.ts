@@ -6,6 +6,7 @@ import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 import { parseJson } from './route-text.ts';
 import type { Scripts } from './scripts.ts';
+import { redisNowMs } from './time.ts';
 
 export interface RegistryOptions {
   readonly redis: Redis;
@@ -62,8 +63,7 @@ export function createRegistry({ redis, scripts, entryMs, openNudges, logger }: 
     },
     async live() {
       return reading('routers', async () => {
-        const [seconds, micros] = await redis.time();
-        const nowMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+        const nowMs = await redisNowMs(redis);
         const entries = Object.entries(await redis.hgetall(keys.routers));
         return entries
           .map(([id, text]) => ({ ...(parseJson(text, `router ${id}`) as Omit<RouterEntry, 'id'>), id }))

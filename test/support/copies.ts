@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { DevNodeProcess } from '../../src/fleet/nodes.ts';
 import { openPermit } from '../../src/nodes/open-permit.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
-import type { MoveState, Planner } from '../../src/ports.ts';
+import type { Clock, MoveState, Planner } from '../../src/ports.ts';
 import { someDocuments, startTestFleet, type TestFleet } from './fleet.ts';
 import { backUp, replaceData } from './node-data.ts';
 import { switchesOf, type NodeSwitches } from './switches.ts';
@@ -57,9 +57,12 @@ export async function killAndReplace(fleet: TestFleet, id: string, data: string 
   await replaceData(dir, data);
 }
 
-/** A planner that takes over: it has nothing but the records. */
-export const successor = ({ base, config, planWriter: writer, moveQueue: queue, runs }: TestFleet): Planner =>
-  createPlanner({ ...base, config, writer, runs, queue, permit: openPermit(10_000) });
+/** A planner that takes over: it has nothing but the records, and its machine's clock is an hour ahead. */
+export function successor({ base, config, planWriter: writer, moveQueue: queue, runs }: TestFleet): Planner {
+  const { clock } = base;
+  const ahead: Clock = { ...clock, now: () => clock.now() + 3_600_000 };
+  return createPlanner({ ...base, config, clock: ahead, writer, runs, queue, permit: openPermit(10_000) });
+}
 
 /** How many shards the node left with its copy and does not own again. */
 export async function lostBy({ base }: TestFleet, id: string): Promise<number> {
