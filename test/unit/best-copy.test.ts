@@ -156,7 +156,8 @@ describe('the best copy', () => {
     const left: [string, string][] = [
       [first, at(10)],
       [last, at(20)],
-    ].sort() as [string, string][];
+    ];
+    left.sort(([a], [b]) => (a < b ? -1 : 1));
     const lacking = { n1: null, [first]: doc(stamp(4)), [last]: null };
     const having = { n1: null, [first]: null, [last]: doc(stamp(4)) };
     const old = { doubtMs: Infinity };
