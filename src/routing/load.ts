@@ -2,6 +2,7 @@
  * Loads documents into the nodes that own them. For indexes that nobody else writes meanwhile and that have no moves:
  * a load does not register as a router, so it must not run beside a move.
  */
+import { setMaxListeners } from 'node:events';
 import type { IndexEntry, RoutingTable } from '../core/routing.ts';
 import { LOAD_TAG } from '../core/write-tag.ts';
 import { ConflictError, InvariantError } from '../errors.ts';
@@ -66,6 +67,8 @@ export async function loadDocuments(options: LoadOptions): Promise<LoadResult> {
   }
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
+  // Every batch under way waits for its task with it, and listens no more then: many at a time are no leak.
+  setMaxListeners(0, signal);
   const progress: Tally = { documents: 0, copiesSent: 0, copiesApplied: 0, bytesSent: 0 };
   const byNode = new Map<string, number>();
   const lanes = new Map<string, Lane>();
