@@ -50,7 +50,7 @@ export function createNodes(options: NodesOptions): Nodes {
     },
     client(node: TopologyNode, permit: Permit) {
       // Each request under way listens to the permit and stops listening when it ends, so many at a time are no leak.
-      setMaxListeners(0, permit.signal);
+      setMaxListeners(0, permit.signal, permit.writeSignal ?? permit.signal);
       return new MeilisearchClient(parts, node, permit);
     },
     close: () => parts.dispatcher.close(),
