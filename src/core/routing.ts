@@ -65,3 +65,9 @@ export interface IndexEntry {
 /** While the shard settles: who was read before the switch. */
 export const oldReaders = ({ readers, withheld }: Pick<ShardRoute, 'readers' | 'withheld'>): readonly string[] =>
   withheld?.from ?? readers;
+
+const WITH_PLACES: ReadonlySet<ShardState> = new Set(['tracking', 'held', 'settling']);
+
+/** How many moves of an index have places at their nodes: from `tracking` until the shard is settled. */
+export const begunMoves = (table: RoutingTable | null): number =>
+  (table?.shards ?? []).filter(({ state }) => WITH_PLACES.has(state)).length;

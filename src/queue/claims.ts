@@ -47,6 +47,8 @@ export interface ClaimsOptions {
   ) => PhaseRunner;
   /** Places that both nodes of a move have for moves like it. */
   readonly freePlaces: (moveId: string) => Promise<number>;
+  /** Moves of the index that have places at their nodes. */
+  readonly begunMoves: (index: string) => Promise<number>;
   readonly slots: MoveSlots;
   readonly maxConcurrentMigrations: number;
   readonly indexesPerProcess: number;

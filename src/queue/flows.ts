@@ -60,7 +60,8 @@ function phaseNode(move: MoveState, phase: JobPhase, child: FlowJobNode | undefi
       jobId: phaseJobId(move.id, move.flow, phase),
       removeOnComplete: KEEP_COMPLETED,
       removeOnFail: false,
-      ...(phase === 'DualWriteStarted' ? { priority: PRIORITY[move.reason] } : {}),
+      // One that has begun comes first: it may hold places that others wait for.
+      ...(phase === 'DualWriteStarted' && move.startedAtMs === null ? { priority: PRIORITY[move.reason] } : {}),
     },
     ...(child === undefined ? {} : { children: [child] }),
   };

@@ -18,6 +18,8 @@ const PAST_COPY = new Set<string>(['MigrationComplete', 'DualWriteStopped', 'Old
 export const STALLS_MAX = 1_000_000;
 const IDLE_LOOK_MS = 50;
 const TURN_MS = 1_000;
+/** Longer than a job without a claim of its own is put off. */
+const LINGER_MS = 2 * SHORT_WAIT_MS;
 /** A place that another index gave back is found after this long at most; each try costs Redis some forty commands. */
 const CAP_MS = 2_000;
 
@@ -26,6 +28,8 @@ export interface IndexRunOptions {
   readonly connection: Redis;
   readonly lease: Lease;
   readonly runner: PhaseRunner;
+  /** Moves of the index that have places at their nodes, whoever began them. */
+  readonly begunMoves: (index: string) => Promise<number>;
   readonly timings: Timings;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -70,6 +74,8 @@ export class IndexRun {
     this.#open = resolve;
   });
   #isFull = false;
+  /** When it was first full with nothing at work; null once a move goes on here. */
+  #fullSinceMs: number | null = null;
   /** Moves at a time while a node is full, and which capping this is. */
   #cap = Number.POSITIVE_INFINITY;
   #caps = 0;
@@ -158,10 +164,25 @@ export class IndexRun {
     this.#worker.concurrency = Math.min(this.#places, this.#cap);
   }
 
-  #resume(): void {
+  #resume(moves: number): void {
     this.#isFull = false;
-    this.atMost(this.#options.runner.begun);
+    this.atMost(moves);
     void this.#worker.resume();
+  }
+
+  /**
+   * Whether it gives way. Not at once where moves of it have begun elsewhere, and wait for a moment here: they may hold the
+   * very places that it lacks. One that waits for longer has a claim of its own.
+   */
+  async #givesWay(): Promise<boolean> {
+    const { runner, clock, index, begunMoves } = this.#options;
+    // One that stood in line when the others were refused has found a place after all: it goes on.
+    const begun = runner.begun > 0 ? runner.begun : await begunMoves(index);
+    const nowMs = clock.monotonic();
+    this.#fullSinceMs = runner.begun > 0 ? null : (this.#fullSinceMs ?? nowMs);
+    if (begun === 0 || (this.#fullSinceMs !== null && nowMs - this.#fullSinceMs > LINGER_MS)) return true;
+    this.#resume(begun);
+    return false;
   }
 
   /** As many at a time as have places: what ends makes room for the next. A while later more are tried. */
@@ -193,9 +214,7 @@ export class IndexRun {
     while (!over.aborted) {
       await clock.sleep(IDLE_LOOK_MS, over).catch(() => undefined); // aborted: looked at above
       if (over.aborted || this.#active > 0) continue;
-      if (this.#isFull && this.#options.runner.begun === 0) return 'full';
-      // One that stood in line when the others were refused has found a place after all: it goes on.
-      if (this.#isFull) this.#resume();
+      if (this.#isFull && (await this.#givesWay())) return 'full';
       const waiting = waitingJobs(this.#queue, connection, clock.now());
       waiting.catch(() => undefined); // thrown below, or of no interest any more
       if ((await Promise.race([waiting, ended])) === 'none') return 'idle';

@@ -115,7 +115,7 @@ export class PhaseRunner {
       return { phase: move?.phase ?? 'gone', docs_migrated: move?.docsMigrated ?? 0 };
     } catch (error) {
       if (move !== null && !this.#atWork.has(move.id)) slots.leave(move.id);
-      if (signal.aborted || isHandover(error)) return this.#handOver(job, token, error);
+      if (signal.aborted || isHandover(error)) return this.#handOver(job, token, move, error);
       return this.#waitOrHandOver(job, token, move, error);
     }
   }
@@ -199,10 +199,21 @@ export class PhaseRunner {
   }
 
   /** Back to the head of the queue, for whoever holds the index next. Without Redis the job's lock runs out instead. */
-  async #handOver(job: Job<PhaseJob>, token: string, error: unknown): Promise<never> {
+  async #handOver(job: Job<PhaseJob>, token: string, move: MoveState | null, error: unknown): Promise<never> {
     this.#options.logger.info({ job: job.name, why: messageOf(error) }, 'phase handed over');
+    await this.#putFirst(job, move);
     await job.moveToWait(token);
     throw new WaitingError();
+  }
+
+  /**
+   * Before a job is given back: a move that has begun stands behind no other any more. It may hold the very places that those
+   * of a higher priority wait for, and whoever serves the index next would meet these first, and give up.
+   */
+  async #putFirst(job: Job<PhaseJob>, move: MoveState | null): Promise<void> {
+    if (move === null || job.priority === 0) return;
+    const now = move.startedAtMs === null ? await this.#options.records.move(move.id) : move;
+    if (now?.startedAtMs != null) await job.changePriority({ priority: 0 });
   }
 
   /** Noting why and delaying are writes, too: where they are refused or get no answer, the job is handed over. */
@@ -211,7 +222,7 @@ export class PhaseRunner {
       return await this.#wait(job, token, move, error, this.#options.clock.now());
     } catch (outcome) {
       if (outcome instanceof DelayedError) throw outcome;
-      return this.#handOver(job, token, outcome);
+      return this.#handOver(job, token, move, outcome);
     }
   }
 
@@ -238,6 +249,7 @@ export class PhaseRunner {
     if (noted) await writer.note(move.id, { waiting: reason });
     const dueMs = Math.ceil(nowMs + afterMs);
     if (afterMs > SHORT_WAIT_MS) await claimAt(job.data.index, dueMs);
+    await this.#putFirst(job, move);
     await job.moveToDelayed(dueMs, token);
     throw new DelayedError();
   }

@@ -1,6 +1,6 @@
 /** The mover: claims indexes, holds their leases, runs the phases of their moves. */
 import type { Config } from '../config.ts';
-import type { IndexEntry } from '../core/routing.ts';
+import { begunMoves, type IndexEntry } from '../core/routing.ts';
 import { DocumentRejectedError, IndexUnknownError, NodeUnknownError } from '../errors.ts';
 import type { PhaseContext } from '../phases/context.ts';
 import { phases } from '../phases/index.ts';
@@ -131,6 +131,7 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
     holder,
     logger,
     freePlaces: (moveId) => records.freePlaces(moveId, config.movesPerNode),
+    begunMoves: async (index) => begunMoves(await records.table(index)),
     runnerFor: (_index, lease, { stopping, onProgress, onFull, onFree }) => {
       const writers = {
         writer: createMoveWriter({ ...config, scripts, lease }),

@@ -37,6 +37,7 @@ it('a run ends when it is told to, also while Redis answers nothing and closes n
     lease: answer.lease,
     // No job begins, so of a runner only these are asked.
     runner: { working: 0, begun: 0 } as PhaseRunner,
+    begunMoves: () => Promise.resolve(0),
   });
   through.cut();
   const ended = run.untilIdle(stop.signal);

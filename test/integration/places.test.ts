@@ -1,5 +1,6 @@
 // Many indexes that want one node with few places: no place is kept by an index that nobody serves.
 import { afterEach, expect, it } from 'vitest';
+import { createRegistry } from '../../src/redis/registry.ts';
 import { checkPlacement } from '../support/check.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { untilTrue } from '../support/until.ts';
@@ -42,4 +43,30 @@ it.each([1, 2])('moves of many indexes go on one after the other through %i plac
     const found = await checkPlacement(running.nodes, entry, table, running.documents.get(uid) ?? new Map());
     expect(found).toMatchObject({ lost: [], wrong: [], misplaced: [] });
   }
+});
+
+it('a move that has begun, waited and changed its worker goes before those that wait for its places', async () => {
+  const config = { moves_per_node: 1, grace_ms: 0, max_concurrent_migrations: 1 };
+  const running = await startTestFleet({ nodes: 2, config });
+  fleet = running;
+  const { records } = running.base;
+  const registry = createRegistry({
+    ...running.base,
+    entryMs: 60_000,
+    openNudges: () => running.base.redis.duplicate(),
+  });
+  await running.createIndex({ uid: 'x', documents: someDocuments(30), shards: 16 });
+  const owned = (await records.table('x'))?.shards.filter(({ owners }) => owners[0] === 'n1') ?? [];
+  expect(owned.length).toBeGreaterThan(1);
+  const [first, ...others] = owned.map(({ shard }) => ({ index: 'x', shard, target: 'n2' }));
+  await registry.register('silent', 'a router that acknowledges nothing');
+  const begun = await running.orderMove(first ?? { index: 'x', target: 'n2' });
+  const worker = await running.startWorker();
+  await running.untilMove(begun.id, ({ waiting }) => waiting?.reason.startsWith('barrier') === true);
+  await worker.close();
+  running.workers.splice(0);
+  const urgent = await running.orderMoves(...others.map((order) => ({ ...order, reason: 'restore' as const })));
+  await registry.leave('silent');
+  await running.startWorker();
+  for (const { id } of [begun, ...urgent]) expect((await running.untilEnded(id, DEADLINE_MS)).outcome).toBe('done');
 });

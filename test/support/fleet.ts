@@ -51,6 +51,8 @@ export interface OrderedMove {
   readonly shard?: number;
   /** Default: the source. */
   readonly retires?: string | null;
+  /** Default: balance. */
+  readonly reason?: PlanMove['reason'];
 }
 
 /** `count` small documents with ids 0 to count - 1. */
@@ -178,7 +180,7 @@ export class TestFleet {
     this.#orders += 1;
     const planId = `ptest${this.#orders}`;
     const moves: PlanMove[] = [];
-    for (const [step, { index, target, shard = 0, retires }] of orders.entries()) {
+    for (const [step, { index, target, shard = 0, retires, reason = 'balance' }] of orders.entries()) {
       const { route } = await records.route(index, shard);
       const source = route.owners.find((owner) => owner !== target) ?? '';
       moves.push({
@@ -190,7 +192,7 @@ export class TestFleet {
         source,
         target,
         retires: retires === undefined ? source : retires,
-        reason: 'balance',
+        reason,
       });
     }
     const { version } = await records.topology();

@@ -8,6 +8,8 @@ import { pause } from './pause.ts';
 const QUIET_MS = 20_000;
 /** Beside nodes that die for long: what restores them is not to be cancelled for the next event. */
 const DEATHS_QUIET_MS = 60_000;
+/** So long nothing more happens then, or most of a run would be spent waiting for a moment in which a node may die. */
+const DEATHS_PAUSE_MS = 40_000;
 const LOOK_MS = 100;
 const RETRY_MS = 200;
 /** Part of the events that do not wait for the moves of the one before; none beside nodes that die for long. */
@@ -42,6 +44,7 @@ export class Unrest {
       await this.#event(signal);
       if (!this.#hasDeaths && this.#random.next() < HASTY) await pause(this.#random.next() * HASTY_MS, signal);
       else await this.#quiet(signal);
+      if (this.#hasDeaths) await pause(this.#random.next() * DEATHS_PAUSE_MS, signal);
     }
   }
 
