@@ -1,7 +1,19 @@
 // Makes a fresh clone runnable: the locked npm packages, and a Redis server binary. Runs before `npm test` and
 // `npm run demo`, so it uses Node built-ins only, says one line for each thing it does, and is silent otherwise.
+// With --tests it also fetches what only tests need: promtool, which checks the alert rules.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +23,9 @@ const MIN_NODE = [20, 19];
 const EXIT_UNAVAILABLE = 69;
 /** Debian ships the server inside redis-tools under the last name; started as `redis-server` it is the server. */
 const REDIS_BINARIES = ['redis-server', 'valkey-server', 'redis-check-rdb'];
+/** Where test/support/promtool.ts looks as well. */
+const CACHE = join(ROOT, 'node_modules', '.cache', 'miroir');
+const FETCH_LIMIT_MS = 120_000;
 
 function fail(message, code = 1) {
   console.error(`set-up: ${message}`);
@@ -129,9 +144,41 @@ function installRedis() {
   fail(`a Redis server is needed and ${wanted}; ${remedy}`, EXIT_UNAVAILABLE);
 }
 
+/** Debian packs promtool with a server whose package starts a service: it is unpacked into the cache, not installed. */
+function unpackPromtool() {
+  mkdirSync(CACHE, { recursive: true });
+  const folder = mkdtempSync(join(CACHE, 'prometheus-'));
+  const isDone = (command, ...args) =>
+    spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 2], timeout: FETCH_LIMIT_MS }).status === 0;
+  // As root apt would download as a user who cannot write here.
+  const download = () => isDone('apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', 'prometheus');
+  try {
+    if (!download() && !(process.getuid?.() === 0 && isDone('apt-get', '-qq', 'update') && download())) return false;
+    const file = readdirSync(folder).find((name) => name.endsWith('.deb'));
+    if (file === undefined || !isDone('dpkg', '-x', file, 'unpacked')) return false;
+    renameSync(join(folder, 'unpacked', 'usr', 'bin', 'promtool'), join(CACHE, 'promtool'));
+    return true;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Only some tests need it, and say so themselves: without it everything else goes on. */
+function fetchPromtool() {
+  if (isExecutable(join(CACHE, 'promtool')) || findOnPath(['promtool']) !== undefined) return;
+  const wanted = 'promtool is not on PATH';
+  if (findOnPath(['apt-get']) !== undefined && findOnPath(['dpkg']) !== undefined) {
+    say(`apt-get download prometheus, because ${wanted} (it is unpacked for tests and not installed)`);
+    if (unpackPromtool()) return;
+  }
+  const line = process.platform === 'darwin' ? 'run: brew install prometheus' : 'put the one of your Prometheus there';
+  say(`tests of alert rules will fail: ${wanted}; ${line}`);
+}
+
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1])) {
   fail(`Node ${MIN_NODE.join('.')} or newer is needed, this is ${process.versions.node}`);
 }
 installPackages();
 installRedis();
+if (process.argv.includes('--tests')) fetchPromtool();

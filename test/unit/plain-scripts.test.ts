@@ -1,6 +1,6 @@
 // The scripts that run before anything is installed or built: each in a process of its own, in a made-up surrounding.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -79,6 +79,45 @@ describe('set-up', () => {
       /none of redis-server, valkey-server, redis-check-rdb is on PATH; run: .*(apk add|brew install) redis/,
     );
     expect(status).toBe(69);
+  });
+
+  describe('with --tests', () => {
+    const ARCHIVE = `case "$*" in
+      *download*) echo deb > prometheus_2.deb ;;
+      *) exit 3 ;;
+    esac`;
+    // Only PATH of the made-up surrounding is seen, so the real programs are named whole.
+    const UNPACK =
+      '/bin/mkdir -p "$3/usr/bin" && echo tool > "$3/usr/bin/promtool" && /bin/chmod 755 "$3/usr/bin/promtool"';
+    const CACHE = 'node_modules/.cache/miroir';
+
+    beforeEach(() => {
+      installed('1.0.0');
+      write('package-lock.json', lock('1.0.0'));
+      program('redis-server');
+    });
+
+    it('unpacks promtool once, says so, and leaves nothing else behind', () => {
+      program('apt-get', ARCHIVE);
+      program('dpkg', UNPACK);
+      expect(run('src/setup.mjs')).toMatchObject({ status: 0, stderr: '' });
+      const { status, stderr } = run('src/setup.mjs', ['--tests']);
+      expect(stderr).toMatch(/^set-up: apt-get download prometheus, because promtool is not on PATH .*\n$/);
+      expect(status).toBe(0);
+      expect(readdirSync(join(dir, CACHE))).toEqual(['promtool']);
+      expect(run('src/setup.mjs', ['--tests'])).toMatchObject({ status: 0, stderr: '' });
+    });
+
+    it.each([
+      ['there is no apt', ''],
+      ['the archive is out of reach', 'exit 100'],
+    ])('says what to do when %s, and goes on', (_why, aptGet) => {
+      if (aptGet !== '') program('apt-get', aptGet);
+      program('dpkg', UNPACK);
+      const { status, stderr } = run('src/setup.mjs', ['--tests']);
+      expect(stderr).toMatch(/set-up: tests of alert rules will fail: promtool is not on PATH; (run|put) .*\n$/);
+      expect(status).toBe(0);
+    });
   });
 
   it('finds the packages of this checkout installed', () => {
