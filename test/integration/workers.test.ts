@@ -9,6 +9,7 @@ import { type Child, startChild } from '../../src/fleet/child.ts';
 import { spawnWorker, startWorker } from '../../src/fleet/processes.ts';
 import { keys, PLANNER_SCOPE, rebalanceScope } from '../../src/redis/keys.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
+import { promtool } from '../support/promtool.ts';
 import { scene } from '../support/scene.ts';
 import { withRedis } from '../support/redis.ts';
 import { untilTrue } from '../support/until.ts';
@@ -39,7 +40,11 @@ describe('a worker process', { timeout: 60_000 }, () => {
       const { child, ready } = await startWorker(name, environment(redis.url));
       expect(ready.role).toBe(name);
       const scrape = await fetch(`${ready.metrics}/metrics`);
-      expect(await scrape.text()).toContain('miroir_rebalance_in_progress 0');
+      const text = await scrape.text();
+      expect(text).toContain('miroir_rebalance_in_progress 0');
+      const findings = promtool(['check', 'metrics'], text).text.split('\n');
+      // Three gauges that prom-client names so.
+      expect(findings.filter((line) => !/^(?:nodejs_active_\w+_total non-counter.*)?$/.test(line))).toEqual([]);
       expect((await fetch(`${ready.metrics}/readyz`)).status).toBe(200);
       const { code, ms } = await terminated(child);
       expect(code, child.tail().join('\n')).toBe(0);
