@@ -1,7 +1,8 @@
-// Writes the tables of docs/ anew from the code: node --import tsx test/docs/write.ts
+// Writes the tables of docs/ and the dashboard anew from the code: node --import tsx test/docs/write.ts
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dashboard, DASHBOARD_FILE } from './dashboard.ts';
 import { GENERATED, ROOT, markdownOf, textOf, withGenerated } from './tables.ts';
 
 const files = new Set<string>();
@@ -10,6 +11,8 @@ for (const [name, make] of Object.entries(GENERATED)) {
   writeFileSync(join(ROOT, table.file), withGenerated(textOf(table.file), name, markdownOf(table)));
   files.add(table.file);
 }
+writeFileSync(join(ROOT, DASHBOARD_FILE), JSON.stringify(dashboard()));
+files.add(DASHBOARD_FILE);
 execFileSync(join(ROOT, 'node_modules/.bin/prettier'), ['--write', '--log-level', 'warn', ...files], {
   cwd: ROOT,
   stdio: 'inherit',

@@ -1,6 +1,7 @@
 // What docs/deploy holds for a fleet's surroundings, as data.
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { DASHBOARD_FILE } from '../docs/dashboard.ts';
 import { textOf } from '../docs/tables.ts';
 
 export const RULES_FILE = 'docs/deploy/prometheus/alerts.yml';
@@ -34,3 +35,16 @@ export interface Alert {
 export const ALERTS: readonly Alert[] = rulesSchema
   .parse(parse(textOf(RULES_FILE)))
   .groups.flatMap(({ rules }) => rules.map(({ alert, ...rule }) => ({ name: alert, ...rule })));
+
+const dashboardSchema = z.object({
+  panels: z.array(
+    z.object({
+      id: z.number(),
+      title: z.string(),
+      gridPos: z.strictObject({ x: z.number(), y: z.number(), w: z.number(), h: z.number() }),
+      targets: z.array(z.object({ expr: z.string() })).default([]),
+    }),
+  ),
+});
+
+export const PANELS = dashboardSchema.parse(JSON.parse(textOf(DASHBOARD_FILE))).panels;

@@ -1,8 +1,16 @@
 // Queries speak of metrics, labels and values that our processes have, and of nothing else.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ALERTS } from '../../support/deployed.ts';
-import { openCounters, spokenIn, strangeWords } from '../../support/promql.ts';
+import { dashboard, DASHBOARD_FILE } from '../../docs/dashboard.ts';
 import { cellsOf, textOf } from '../../docs/tables.ts';
+import { ALERTS, PANELS } from '../../support/deployed.ts';
+import { openCounters, spokenIn, strangeWords } from '../../support/promql.ts';
+import { promtool } from '../../support/promtool.ts';
+
+const metricsIn = (query: string): string[] =>
+  spokenIn(query).selectors.map(({ metric }) => metric.replace(/_(?:bucket|sum|count)$/, ''));
 
 describe('alerts', () => {
   it.each(ALERTS)('$name speaks of what there is', ({ expr }) => {
@@ -27,6 +35,49 @@ describe('alerts', () => {
       .map(([first = '']) => first.replaceAll('`', ''));
     expect(reasons.filter((reason) => !named.includes(reason))).toEqual([]);
     expect(reasons.length).toBeGreaterThan(5);
+  });
+});
+
+describe('the dashboard', () => {
+  const queries = PANELS.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr] as const));
+
+  it('is what test/docs/dashboard.ts says (else: node --import tsx test/docs/write.ts)', () => {
+    expect(JSON.parse(textOf(DASHBOARD_FILE))).toEqual(dashboard());
+  });
+
+  it.each(queries)('%s: %s', (_title, expr) => {
+    expect(spokenIn(expr).selectors.length).toBeGreaterThan(0);
+    expect(strangeWords(expr)).toEqual([]);
+  });
+
+  it('has queries that promtool can read', () => {
+    // A query is no rule, but the rule of a new series may be any query. JSON is YAML.
+    const rules = queries.map(([, expr], at) => ({
+      record: `query:number_${at}`,
+      expr: expr.replaceAll('$__rate_interval', '1m'),
+    }));
+    const dir = mkdtempSync(join(tmpdir(), 'miroir-queries-'));
+    const file = join(dir, 'queries.json');
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'queries', rules }] }));
+    const { code, text } = promtool(['check', 'rules', file]);
+    rmSync(dir, { recursive: true });
+    expect(code, text).toBe(0);
+  });
+
+  it('has a place of its own for each panel', () => {
+    expect(new Set(PANELS.map(({ id }) => id)).size).toBe(PANELS.length);
+    const cells = PANELS.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, at) => `${x + (at % w)},${y + Math.floor(at / w)}`),
+    );
+    expect(new Set(cells).size).toBe(cells.length);
+    expect(PANELS.every(({ gridPos: { x, w } }) => x + w <= 24)).toBe(true);
+  });
+
+  it('draws whatever an alert is about', () => {
+    const drawn = new Set(queries.flatMap(([, expr]) => metricsIn(expr)));
+    const alerted = ALERTS.flatMap(({ expr }) => metricsIn(expr));
+    const elsewhere = ['miroir_replica_group_state', 'up'];
+    expect([...new Set(alerted.filter((name) => !drawn.has(name)))].sort()).toEqual(elsewhere);
   });
 });
 
