@@ -129,6 +129,12 @@ export const METRICS = {
     help: 'Moves that wait, by the kind of reason they gave',
     labels: { reason: null },
   },
+  movesRunnable: {
+    name: 'miroir_moves_runnable',
+    type: 'gauge',
+    help: 'Shards with a move that a worker could bring on now: no grace, no wait but for a place; from the records',
+    labels: { index: null },
+  },
   movePhaseDuration: {
     name: 'miroir_move_phase_seconds',
     type: 'histogram',

@@ -5,6 +5,7 @@ import { PHASES } from '../core/move.ts';
 import { judgeNodes, type JudgeOptions } from '../core/observations.ts';
 import { groupsOf, NODE_STATES } from '../core/topology.ts';
 import type {
+  MoveState,
   Observations,
   Observer,
   Passes,
@@ -137,14 +138,8 @@ export async function setGauges(
   const uids = (await records.indexes()).map(({ uid }) => uid);
   setSettingsGauges(metrics, await settings.list(uids));
   const moves = await records.unfinishedMoves();
-  const inGrace = moves.filter((move) => move.phase === 'DualWriteStopped');
-  for (const phase of PHASES) metrics.moves.set({ phase }, moves.filter((move) => move.phase === phase).length);
-  metrics.movesInGrace.set(inGrace.length);
-  metrics.movesWaiting.reset();
-  for (const move of moves) {
-    if (move.waiting !== null) metrics.movesWaiting.inc({ reason: move.waiting.reason.split(':')[0] ?? '' });
-  }
-  const running = moves.some((move) => serving.has(move.index) && move.phase !== 'DualWriteStopped');
+  setMoveGauges(metrics, uids, moves);
+  const running = moves.some((move) => serving.has(move.index) && !isInGrace(move));
   metrics.rebalanceInProgress.set(running ? 1 : 0);
   metrics.repairEntries.reset();
   for (const uid of uids) {
@@ -156,6 +151,35 @@ export async function setGauges(
   }
   const last = (await passes.list()).find(({ completed_at }) => completed_at !== null);
   metrics.antientropyLastScanCompleted.set((last?.completed_at ?? 0) / 1_000);
+}
+
+type MoveOfGauges = Pick<MoveState, 'index' | 'shard' | 'phase' | 'waiting'>;
+const isInGrace = ({ phase }: MoveOfGauges): boolean => phase === 'DualWriteStopped';
+const reasonOf = ({ waiting }: MoveOfGauges): string | undefined => waiting?.reason.split(':')[0];
+/** Waits for a place in the process that has taken the index: there is work, and nothing else to wait for. */
+const FOR_A_PLACE = new Set(['process_full', 'move_busy']);
+
+/** Of each shard the move whose turn it is: the one that has begun, else the first of the others. */
+function foremost(moves: readonly MoveOfGauges[]): MoveOfGauges[] {
+  const turns = new Map<string, MoveOfGauges>();
+  for (const move of moves.filter((one) => !isInGrace(one))) {
+    const shard = `${move.index}/${move.shard}`;
+    if (!turns.has(shard) || move.phase !== 'Idle') turns.set(shard, move);
+  }
+  return [...turns.values()];
+}
+
+export function setMoveGauges(metrics: Metrics, uids: readonly string[], moves: readonly MoveOfGauges[]): void {
+  for (const phase of PHASES) metrics.moves.set({ phase }, moves.filter((move) => move.phase === phase).length);
+  metrics.movesInGrace.set(moves.filter(isInGrace).length);
+  metrics.movesWaiting.reset();
+  for (const reason of moves.map(reasonOf)) if (reason !== undefined) metrics.movesWaiting.inc({ reason });
+  metrics.movesRunnable.reset();
+  for (const index of uids) metrics.movesRunnable.set({ index }, 0);
+  for (const move of foremost(moves)) {
+    const reason = reasonOf(move);
+    if (reason === undefined || FOR_A_PLACE.has(reason)) metrics.movesRunnable.inc({ index: move.index });
+  }
 }
 
 /** The same of nodes: how the planner that leads holds them, and whether it would act on what observers say now. */

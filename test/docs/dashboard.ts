@@ -158,7 +158,10 @@ const ROWS: readonly Row[] = [
       chart('Event loop delay, 99 %', 's', { '{{instance}}': 'miroir_event_loop_delay_p99_seconds' }),
       chart('Memory', 'bytes', { '{{instance}}': 'process_resident_memory_bytes{job="miroir"}' }),
       chart('CPU', 'percentunit', { '{{instance}}': rate('process_cpu_seconds_total{job="miroir"}') }),
-      chart('Leases held', 'short', { '{{instance}}': 'sum by (instance) (miroir_leader)' }),
+      chart('Leases held, and indexes with moves to run', 'short', {
+        '{{instance}}': 'sum by (instance) (miroir_leader)',
+        indexes: 'count(max by (index) (miroir_moves_runnable) > 0) or vector(0)',
+      }),
       chart('Leases lost', 'cps', { '{{scope}}': sumBy('scope', rate('miroir_leader_losses_total')) }),
       chart('Writes refused to processes', 'cps', {
         '{{reason}}': sumBy('reason', rate('miroir_refused_writes_total')),
