@@ -24,20 +24,27 @@ async function terminated(child: Child): Promise<{ code: number | null; ms: numb
   return { code, ms: performance.now() - startedMs };
 }
 
+const NO_WRITES = process.allowedNodeEnvironmentFlags.has('--permission')
+  ? '--permission'
+  : '--experimental-permission';
+/** Files may only be read, as where the root file system is read-only; what compiles sources needs more than that. */
+const READ_ONLY = process.env['TEST_BUILT'] === undefined ? {} : { NODE_OPTIONS: `${NO_WRITES} --allow-fs-read=*` };
+
 const environment = (redisUrl: string): Record<string, string> => ({
   MIROIR_REDIS_URL: redisUrl,
   MIROIR_METRICS_PORT: '0',
   MIROIR_API_PORT: '0',
+  MIROIR_GATEWAY_PORT: '0',
 });
 
 // Each starts processes from their sources, which takes seconds on a busy machine.
 describe('a worker process', { timeout: 60_000 }, () => {
   const redis = withRedis({ aof: 'everysec' });
 
-  it.each(['planner', 'rebalancer', 'api'])(
-    '%s says where its metrics are and exits with 0 on SIGTERM',
+  it.each(['planner', 'rebalancer', 'reconciler', 'gateway', 'api'])(
+    '%s says where its metrics are, exits with 0 on SIGTERM, and writes no file',
     async (name) => {
-      const { child, ready } = await startWorker(name, environment(redis.url));
+      const { child, ready } = await startWorker(name, { ...environment(redis.url), ...READ_ONLY });
       expect(ready.role).toBe(name);
       const scrape = await fetch(`${ready.metrics}/metrics`);
       const text = await scrape.text();

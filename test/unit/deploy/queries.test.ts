@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { loadConfig } from '../../../src/config.ts';
 import { dashboard, DASHBOARD_FILE } from '../../docs/dashboard.ts';
 import { cellsOf, textOf } from '../../docs/tables.ts';
 import { ALERTS, PANELS } from '../../support/deployed.ts';
@@ -78,6 +80,17 @@ describe('the dashboard', () => {
     const alerted = ALERTS.flatMap(({ expr }) => metricsIn(expr));
     const elsewhere = ['miroir_replica_group_state', 'up'];
     expect([...new Set(alerted.filter((name) => !drawn.has(name)))].sort()).toEqual(elsewhere);
+  });
+});
+
+describe('docs/kubernetes.md', () => {
+  it('scales by what there is, at as many indexes as a process serves', () => {
+    const [, yaml = ''] = /```yaml\n(apiVersion: keda[\s\S]*?)```/.exec(textOf('docs/kubernetes.md')) ?? [];
+    const { spec } = parse(yaml) as { spec: { triggers: { metadata: { query: string; threshold: string } }[] } };
+    const [metadata] = spec.triggers.map((trigger) => trigger.metadata);
+    expect(metricsIn(metadata?.query ?? '')).toEqual(['miroir_moves_runnable']);
+    expect(strangeWords(metadata?.query ?? '')).toEqual([]);
+    expect(Number(metadata?.threshold)).toBe(loadConfig({}).indexesPerProcess);
   });
 });
 
