@@ -79,28 +79,30 @@ const PAIRS: Readonly<Record<string, Pair>> = {
   },
   MiroirDutyFails: {
     atMinute: 60,
+    everyMinutes: 5,
     fires: {
-      [of('miroir_duty_tasks_total', { ...A, duty: 'untagged', result: 'failed' })]: '0+1x60',
-      [of('miroir_duty_tasks_total', { ...A, duty: 'untagged', result: 'done' })]: '4x60',
+      [of('miroir_duty_tasks_total', { ...A, duty: 'untagged', result: 'failed' })]: '0+1x20',
+      [of('miroir_duty_tasks_total', { ...A, duty: 'untagged', result: 'done' })]: '4x20',
     },
     rests: {
-      [of('miroir_duty_tasks_total', { ...A, duty: 'untagged', result: 'failed' })]: '0+1x60',
-      [of('miroir_duty_tasks_total', { ...B, duty: 'untagged', result: 'done' })]: '0+1x60',
+      [of('miroir_duty_tasks_total', { ...A, duty: 'untagged', result: 'failed' })]: '0+1x20',
+      [of('miroir_duty_tasks_total', { ...B, duty: 'untagged', result: 'done' })]: '0+1x20',
     },
     labels: { duty: 'untagged' },
   },
   MiroirMovesStalled: {
     atMinute: 40,
+    everyMinutes: 5,
     fires: {
-      [of('miroir_moves', { ...A, phase: 'Idle' })]: '3x60',
-      [of('miroir_moves', { ...B, phase: 'Idle' })]: '3x60',
-      [of('miroir_windows_total', { ...B, result: 'copied' })]: '7+1x10 17x60',
+      [of('miroir_moves', { ...A, phase: 'Idle' })]: '3x20',
+      [of('miroir_moves', { ...B, phase: 'Idle' })]: '3x20',
+      [of('miroir_windows_total', { ...B, result: 'copied' })]: '7+1x2 9x20',
     },
     // One fleet in its grace, and nothing else to do.
     rests: {
-      [of('miroir_moves', { ...A, phase: 'Idle' })]: '0x60',
-      [of('miroir_moves', { ...A, phase: 'DualWriteStopped' })]: '3x60',
-      [of('miroir_windows_total', { ...B, result: 'copied' })]: '7x60',
+      [of('miroir_moves', { ...A, phase: 'Idle' })]: '0x20',
+      [of('miroir_moves', { ...A, phase: 'DualWriteStopped' })]: '3x20',
+      [of('miroir_windows_total', { ...B, result: 'copied' })]: '7x20',
     },
   },
   MiroirMoveNeedsHelp: {
@@ -210,8 +212,9 @@ const PAIRS: Readonly<Record<string, Pair>> = {
   },
   MiroirSettingsDrift: {
     atMinute: 80,
-    fires: { [of('miroir_settings_drift_repair_total', books)]: '_x70 1x30' },
-    rests: { [of('miroir_settings_drift_repair_total', books)]: '1x100' },
+    everyMinutes: 5,
+    fires: { [of('miroir_settings_drift_repair_total', books)]: '_x14 1x6' },
+    rests: { [of('miroir_settings_drift_repair_total', books)]: '1x20' },
     labels: NODE_AND_INDEX,
   },
   MiroirWritesUnanswered: {
