@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CACHED = join(import.meta.dirname, '../../node_modules/.cache/miroir/promtool');
-const LIMIT_MS = 20_000;
+/** Some seconds of CPU on a machine that is free. */
+const LIMIT_MS = 90_000;
 
 export interface PromtoolAnswer {
   readonly code: number | null;

@@ -2,11 +2,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ROOT, textOf } from '../../docs/tables.ts';
 import { ALERTS, RULES_FILE, type Alert } from '../../support/deployed.ts';
 import { promtool } from '../../support/promtool.ts';
 import { ALERT_CASES, type AlertCase } from './alert-cases.ts';
+
+/** All cases are judged in the first of them, which takes a busy machine a while. */
+vi.setConfig({ testTimeout: 120_000 });
 
 const RUNBOOKS_FILE = 'docs/runbooks.md';
 const dir = mkdtempSync(join(tmpdir(), 'miroir-alerts-'));

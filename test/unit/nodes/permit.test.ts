@@ -45,7 +45,8 @@ describe('the permit', () => {
     const stoppedMs = performance.now();
     permit.stop(new LeaseLostError('lapsed'));
     expect(await call).toBeInstanceOf(LeaseLostError);
-    expect(performance.now() - stoppedMs).toBeLessThan(100);
+    // Else it would be the permit's ten seconds.
+    expect(performance.now() - stoppedMs).toBeLessThan(5_000);
   });
 
   it('that is aborted while a write is under way says that its outcome is unknown', async () => {
