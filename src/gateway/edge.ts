@@ -1,5 +1,6 @@
 /** From a request to its answer: its route, its key, its call, and what came of it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { KeyFile } from '../access/key-file.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { ClientAnswer } from '../routing/api.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -9,8 +10,7 @@ import { type Calls, CLIENT_GONE } from './calls.ts';
 import { documentRoutes } from './documents.ts';
 import { generalRoutes } from './general.ts';
 import { indexRoutes } from './indexes.ts';
-import type { KeyFile } from './key-file.ts';
-import { type Access, OPEN_TO_ALL } from './keys.ts';
+import { type Access, KEY_FILE, type Keys } from './keys.ts';
 import { searchRoutes } from './searches.ts';
 import { send } from './sending.ts';
 import { type Match, RouteTable } from './table.ts';
@@ -18,7 +18,7 @@ import { taskRoutes } from './tasks.ts';
 
 export interface EdgeOptions {
   readonly calls: Calls;
-  readonly keyFile: KeyFile;
+  readonly keyFile: KeyFile<Keys>;
   /** How long what a refused client goes on sending is read and thrown away. */
   readonly discardMs: number;
   readonly metrics: Pick<Metrics, 'gatewayRequests' | 'gatewayDuration' | 'gatewaySentBytes'>;
@@ -73,14 +73,14 @@ export function createEdge({ calls, keyFile, discardMs, metrics, logger }: EdgeO
     search: string,
   ): Promise<ClientAnswer> {
     const { keys } = keyFile;
-    if (keys === OPEN_TO_ALL) checkName(request);
+    if (keys === KEY_FILE.openToAll) checkName(request);
     else if (request.method === 'OPTIONS' && match !== null) return preflight(request);
     else if (request.headers.origin !== undefined) response.setHeader('access-control-allow-origin', '*');
     if (match === null) return { status: 404, headers: {}, body: '' };
     const { route, allowed, params } = match;
     if (route === null) return { status: 405, headers: { allow: allowed.join(', ') }, body: '' };
     if (isClosing) overloaded('this gateway is closing');
-    const access = (route.action === null ? OPEN_TO_ALL : keys).authorize(
+    const access = (route.action === null ? KEY_FILE.openToAll : keys).authorize(
       request.headers.authorization,
       route.action ?? '',
     );

@@ -6,13 +6,15 @@ import { createServer, type Server } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ConfigError, GatewayPortError, messageOf } from '../errors.ts';
+import { openKeyFile } from '../access/key-file.ts';
+import { isLoopback } from '../access/loopback.ts';
 import type { Router } from '../routing/api.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { nodeError } from './answers.ts';
 import { Calls } from './calls.ts';
 import { createEdge } from './edge.ts';
-import { openKeyFile } from './key-file.ts';
+import { KEY_FILE } from './keys.ts';
 import { type GatewayTimings, TIMINGS } from './limits.ts';
 
 export interface GatewayOptions {
@@ -38,7 +40,6 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 /** How soon a key that was taken back is refused. */
 const KEYS_EVERY_MS = 5_000;
 /** How often deadlines of connections are looked at. */
@@ -46,7 +47,7 @@ const CHECK_EVERY_MS = 1_000;
 
 /** Throws `ConfigError` where everybody could do everything. */
 export function assertGuarded(host: string, keysFile: string): void {
-  if (keysFile !== '' || LOOPBACK.test(host)) return;
+  if (keysFile !== '' || isLoopback(host)) return;
   throw new ConfigError(`gateway_keys_file: without keys the gateway does not listen on ${host}`, {
     field: 'gateway_keys_file',
     remedy: 'make a key with `miroir gateway-key`, or set MIROIR_GATEWAY_HOST to 127.0.0.1',
@@ -58,7 +59,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, keysFile, router, metrics, logger } = options;
   assertGuarded(host, keysFile);
   const timings = { ...TIMINGS, ...options.timings };
-  const keyFile = await openKeyFile(keysFile, logger, KEYS_EVERY_MS);
+  const keyFile = await openKeyFile(KEY_FILE, keysFile, logger, KEYS_EVERY_MS);
   const calls = new Calls(router, { ...options, timings }, metrics);
   const edge = createEdge({ calls, keyFile, discardMs: timings.discardMs, metrics, logger });
   const server = createServer(

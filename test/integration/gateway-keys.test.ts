@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { openKeyFile } from '../../src/gateway/key-file.ts';
-import { type KeyEntry, type KeyWish, newKey } from '../../src/gateway/keys.ts';
+import { openKeyFile } from '../../src/access/key-file.ts';
+import { KEY_FILE, type KeyEntry, type KeyWish, newKey } from '../../src/gateway/keys.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import {
   ask,
@@ -210,7 +210,7 @@ describe('the key file', () => {
       await utimes(path, atS, atS);
     };
     await write(JSON.stringify([made.admin.entry]), 1_000);
-    const keyFile = await openKeyFile(path, logger, 10);
+    const keyFile = await openKeyFile(KEY_FILE, path, logger, 10);
     const may = (who: Who): boolean => {
       try {
         keyFile.keys.authorize(`Bearer ${made[who].key}`, 'search');

@@ -14,7 +14,7 @@ interface Rule {
 
 const ADAPTER: Rule = { own: ['core', 'ports', 'errors', 'config'] };
 const EDGE: Rule = {
-  own: ['control', 'routing', 'fleet', 'service', 'config', 'core', 'ports', 'errors', 'telemetry'],
+  own: ['control', 'routing', 'fleet', 'service', 'config', 'core', 'ports', 'errors', 'telemetry', 'access'],
 };
 const PLAIN_SCRIPT: Rule = { own: [], npm: [] };
 
@@ -34,6 +34,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   nodes: ADAPTER,
   telemetry: ADAPTER,
   routing: { own: ['core', 'ports', 'errors'] },
+  access: { own: ['ports', 'errors'], npm: ['zod'] },
   control: { own: ['core', 'ports', 'errors', 'config', 'routing'] },
   devnode: { own: [], npm: [] },
   fleet: { own: ['config', 'errors'], npm: [] },

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, InvalidInputError } from '../../../src/errors.ts';
 import { Refusal } from '../../../src/gateway/answers.ts';
-import { createKeys, type KeyWish, newKey, readKeyFile } from '../../../src/gateway/keys.ts';
+import { readKeyFile } from '../../../src/access/key-file.ts';
+import { createKeys, KEY_FILE, type KeyWish, newKey } from '../../../src/gateway/keys.ts';
 
 const wish: KeyWish = { actions: ['search', 'documents.*'], indexes: ['cities', 'logs_*'] };
 const ALL: KeyWish = { actions: ['*'], indexes: ['*'] };
@@ -106,7 +107,7 @@ describe('a key file', () => {
   const { entry } = newKey(wish);
 
   it('is read back', () => {
-    expect(readKeyFile(JSON.stringify([entry]), 'keys.json')).toEqual([entry]);
+    expect(readKeyFile(KEY_FILE, JSON.stringify([entry]), 'keys.json')).toEqual([entry]);
   });
 
   it.each([
@@ -117,8 +118,8 @@ describe('a key file', () => {
     ['an unknown action', JSON.stringify([{ ...entry, actions: ['x'] }]), /0\.actions\.0 is no action/],
     ['an id twice', JSON.stringify([entry, entry]), /is there twice/],
   ])('with %s is refused by name and without a hash', (_, text, message) => {
-    expect(() => readKeyFile(text, 'keys.json')).toThrow(ConfigError);
-    expect(() => readKeyFile(text, 'keys.json')).toThrow(message);
-    expect(() => readKeyFile(text, 'keys.json')).not.toThrow(entry.hash);
+    expect(() => readKeyFile(KEY_FILE, text, 'keys.json')).toThrow(ConfigError);
+    expect(() => readKeyFile(KEY_FILE, text, 'keys.json')).toThrow(message);
+    expect(() => readKeyFile(KEY_FILE, text, 'keys.json')).not.toThrow(entry.hash);
   });
 });
