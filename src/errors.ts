@@ -5,6 +5,7 @@
  */
 import { MiroirError, type MiroirErrorOptions } from './errors/base.ts';
 
+export * from './errors/api.ts';
 export * from './errors/base.ts';
 export * from './errors/clients.ts';
 

@@ -14,8 +14,10 @@ export { startReconciler } from './service/reconciler.ts';
 export { runProcess } from './service/run.ts';
 export type { AllOptions, RunningAll } from './service/all.ts';
 
-/** A process that serves the read-only board and does nothing else. */
-export async function startApi(config: Config): Promise<Running & { readonly boardUrl: string }> {
+/** A process that serves the control API and the board of jobs, and does nothing else. */
+export async function startApi(
+  config: Config,
+): Promise<Running & { readonly apiUrl: string; readonly boardUrl: string }> {
   return (await import('./service/api.ts')).startApi(config);
 }
 

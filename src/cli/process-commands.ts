@@ -45,7 +45,7 @@ export function addProcessCommands(program: Command): void {
 
   program
     .command('api')
-    .description('serve the read-only board of jobs on loopback')
+    .description('serve the control API, and the board of jobs')
     .action(async (_flags: object, command: Command) => {
       const { runProcess, startApi } = await import('../service.ts');
       await runProcess('api', () => startApi(configOf(command)));

@@ -149,12 +149,18 @@ export const CONFIG_KEYS = {
   history_max: key(whole(10, 1_000_000), 1_000, 'records', 'ended plans and moves that stay readable'),
   metrics_port: key(port, 9_090, 'port, 0 = any free', 'the original value'),
   metrics_host: key(z.string().min(1), '127.0.0.1', 'address', 'loopback: metrics carry no auth'),
-  api_port: key(port, 7_800, 'port, 0 = any free', 'the read-only board'),
+  api_port: key(port, 7_800, 'port, 0 = any free', 'the control API, and the board of jobs'),
   api_host: key(
     z.enum(['127.0.0.1', '::1', 'localhost']),
     '127.0.0.1',
     'address',
     'loopback only: the board has no auth yet',
+  ),
+  api_requests_per_minute: key(
+    whole(60, 1_000_000),
+    3_000,
+    'requests',
+    'of one address: 50 a second are more than pages and scripts ask for',
   ),
   gateway_host: key(
     z.string().min(1),

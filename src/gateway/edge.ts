@@ -1,6 +1,7 @@
 /** From a request to its answer: its route, its key, its call, and what came of it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KeyFile } from '../access/key-file.ts';
+import { isLoopbackName } from '../access/loopback.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { ClientAnswer } from '../routing/api.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -38,9 +39,6 @@ const ROUTES = new RouteTable([...generalRoutes, ...documentRoutes, ...searchRou
 const STATUS_GONE = 499;
 const MS_PER_S = 1_000;
 
-/** Without keys, a name that is not ours comes from a page elsewhere that rebinds DNS. */
-const LOOPBACK_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
-
 /** As a node answers browsers: what a page may do is decided by its key. Without keys no page may do anything. */
 const PREFLIGHT = {
   'access-control-allow-origin': '*',
@@ -49,7 +47,7 @@ const PREFLIGHT = {
 };
 
 function checkName({ headers }: IncomingMessage): void {
-  if (LOOPBACK_NAME.test(headers.host ?? '')) return;
+  if (isLoopbackName(headers.host)) return;
   const error = new InvalidInputError('without keys this gateway answers under loopback names only', {
     remedy: 'set gateway_keys_file',
   });

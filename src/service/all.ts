@@ -7,7 +7,7 @@
 import { type Config, environmentOf } from '../config.ts';
 import { assertGuarded } from '../gateway/server.ts';
 import type { Logger } from '../ports.ts';
-import { openBoard } from './api.ts';
+import { openApi } from './api.ts';
 import { type Running, closeBase, openBase, serveMetrics } from './base.ts';
 import { KeptProcess } from './kept-process.ts';
 import { openPlanner } from './planner.ts';
@@ -50,8 +50,8 @@ export async function startAll(options: AllOptions): Promise<RunningAll> {
   try {
     const metrics = await serveMetrics(base, SERVES_NONE);
     if (metrics !== null) closers.push(() => metrics.close());
-    const board = await openBoard(base);
-    closers.push(() => board.close());
+    const api = await openApi(base);
+    closers.push(() => api.close());
     const planner = await openPlanner(base);
     // Any free port: the configured one is this process's own.
     const environment = { ...environmentOf(config), MIROIR_METRICS_PORT: '0' };
@@ -68,12 +68,12 @@ export async function startAll(options: AllOptions): Promise<RunningAll> {
     await Promise.all(children.map((child) => child.start()));
     const gatewayUrl = gateway?.running?.ready.gateway;
     logger.info(
-      { board: board.url, metrics: metrics?.url, movers: count, gateway: gatewayUrl },
+      { board: api.boardUrl, metrics: metrics?.url, movers: count, gateway: gatewayUrl },
       'planner, board, reconciler and movers run',
     );
     return {
       metricsUrl: metrics?.url ?? null,
-      boardUrl: board.url,
+      boardUrl: api.boardUrl,
       ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
       movers: () => movers.flatMap((mover) => runningOf(mover) ?? []),
       gateway: () => (gateway === null ? null : runningOf(gateway)),

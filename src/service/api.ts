@@ -1,19 +1,14 @@
-/** The read-only board over all queues. */
-import { startBoard } from '../api/board.ts';
+/** The control API, with the board over all queues. */
+import { type Api, startApi as listen } from '../api/server.ts';
 import type { Config } from '../config.ts';
 import { createBoardQueues } from '../queue/board-queues.ts';
 import { connect } from '../redis/connection.ts';
-import { type Base, type Running, closeBase, openBase, readiness, serveMetrics } from './base.ts';
+import { type Base, type Running, closeBase, openBase, probesOf, serveMetrics } from './base.ts';
 
 const SERVES_NONE: ReadonlySet<string> = new Set();
 
-export interface BoardPart {
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** Serves the board in a process that has its base already; `close` leaves the base open. */
-export async function openBoard(base: Base): Promise<BoardPart> {
+/** Serves it in a process that has its base already; `close` leaves the base open. */
+export async function openApi(base: Base): Promise<Api> {
   const { config, logger, records } = base;
   const connection = connect({ url: config.redisUrl, kind: 'queue', logger });
   const queues = createBoardQueues({ connection, logger });
@@ -22,17 +17,18 @@ export async function openBoard(base: Base): Promise<BoardPart> {
     connection.disconnect();
   };
   try {
-    const board = await startBoard({
+    const api = await listen({
       host: config.apiHost,
       port: config.apiPort,
+      requestsPerMinute: config.apiRequestsPerMinute,
       queues: async () => queues.open((await records.indexes()).map(({ uid }) => uid)),
-      readiness: readiness(base),
+      probes: probesOf(base, SERVES_NONE),
       logger,
     });
     return {
-      url: board.url,
+      ...api,
       async close() {
-        await board.close();
+        await api.close();
         await stop();
       },
     };
@@ -42,20 +38,23 @@ export async function openBoard(base: Base): Promise<BoardPart> {
   }
 }
 
-/** A process that serves the board and does nothing else. */
-export async function startApi(config: Config): Promise<Running & { readonly boardUrl: string }> {
+/** A process that serves it and does nothing else. */
+export async function startApi(
+  config: Config,
+): Promise<Running & { readonly apiUrl: string; readonly boardUrl: string }> {
   const base = await openBase(config, 'api');
   const metrics = await serveMetrics(base, SERVES_NONE);
-  const board = await openBoard(base);
-  base.logger.info({ board: board.url, metrics: metrics?.url }, 'board runs');
+  const api = await openApi(base);
+  base.logger.info({ api: api.url, metrics: metrics?.url }, 'the control API runs');
   return {
     metricsUrl: metrics?.url ?? null,
-    boardUrl: board.url,
+    apiUrl: api.url,
+    boardUrl: api.boardUrl,
     async close() {
-      await board.close();
+      await api.close();
       await metrics?.close();
       await closeBase(base);
-      base.logger.info({}, 'board closed');
+      base.logger.info({}, 'the control API closed');
     },
   };
 }

@@ -21,7 +21,7 @@ import { createSettingsRecords } from '../redis/settings.ts';
 import { createTombstones } from '../redis/tombstones.ts';
 import { createTurns } from '../redis/turns.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { type MetricsServer, startMetricsServer } from '../telemetry/metrics-server.ts';
+import { type MetricsServer, type ProbeOptions, startMetricsServer } from '../telemetry/metrics-server.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createObserver, setGauges, setNodeGauges } from '../telemetry/observer.ts';
 
@@ -106,18 +106,16 @@ export function openRegistry({ config, redis, scripts, timings, logger }: Base):
 }
 
 /** True, or why this process can do nothing now; what `/readyz` answers. */
-export const readiness =
+const readiness =
   ({ redis }: Base) =>
   (): true | string =>
     redis.status === 'ready' || `redis is ${redis.status}`;
 
-/** Metrics server of a process; the gauges from records are read at each scrape. Null when its port is taken. */
-export async function serveMetrics(base: Base, serving: ReadonlySet<string>): Promise<MetricsServer | null> {
+/** `/metrics`, `/livez` and `/readyz` of a process; the gauges from records are read at each scrape. */
+export function probesOf(base: Base, serving: ReadonlySet<string>): ProbeOptions {
   const { config, metrics, logger, records, observations } = base;
   const judging = { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs };
-  return startMetricsServer({
-    host: config.metricsHost,
-    port: config.metricsPort,
+  return {
     metrics,
     logger,
     async beforeScrape() {
@@ -125,8 +123,12 @@ export async function serveMetrics(base: Base, serving: ReadonlySet<string>): Pr
       await setNodeGauges(metrics, records, observations, judging);
     },
     readiness: readiness(base),
-  });
+  };
 }
+
+/** Metrics server of a process. Null when its port is taken. */
+export const serveMetrics = (base: Base, serving: ReadonlySet<string>): Promise<MetricsServer | null> =>
+  startMetricsServer({ host: base.config.metricsHost, port: base.config.metricsPort, ...probesOf(base, serving) });
 
 export async function closeBase(base: Base): Promise<void> {
   await base.nodes.close();

@@ -9,16 +9,20 @@ import { messageOf } from '../errors.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
-export interface MetricsServerOptions {
-  readonly host: string;
-  /** 0 = any free port. */
-  readonly port: number;
+/** What the three probes of a process are made of; the control API serves them as well. */
+export interface ProbeOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Sets the gauges that come from records; when it fails or is late, the scrape shows the values of before. */
   readonly beforeScrape?: () => Promise<void>;
   /** Default: ready. A text says why not. */
   readonly readiness?: () => true | string;
+}
+
+export interface MetricsServerOptions extends ProbeOptions {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
 }
 
 export interface MetricsServer {
@@ -68,23 +72,39 @@ async function answer(
   options: MetricsServerOptions,
 ): Promise<void> {
   const path = request.url?.split('?', 1)[0];
-  if (path !== '/metrics' && path !== '/livez' && path !== '/readyz') {
+  if (!isProbe(path)) {
     reply(response, 404, 'there are /metrics, /livez and /readyz\n');
   } else if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
     reply(response, 405, 'only GET\n');
-  } else if (path === '/metrics') {
-    await prepare(options);
-    const text = await options.metrics.scrape();
-    reply(response, 200, text, options.metrics.registry.contentType);
   } else {
-    const ready = path === '/livez' ? true : (options.readiness?.() ?? true);
-    if (ready === true) reply(response, 200, 'ok\n');
-    else reply(response, 503, `${ready}\n`);
+    const { status, text, type } = await probe(path, options);
+    reply(response, status, text, type);
   }
 }
 
-async function prepare({ beforeScrape, logger }: MetricsServerOptions): Promise<void> {
+export const PROBES = ['/metrics', '/livez', '/readyz'] as const;
+type ProbePath = (typeof PROBES)[number];
+const isProbe = (path: string | undefined): path is ProbePath => PROBES.includes(path as ProbePath);
+const PLAIN = 'text/plain; charset=utf-8';
+
+export interface ProbeAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** Content type. */
+  readonly type: string;
+}
+
+export async function probe(path: ProbePath, options: ProbeOptions): Promise<ProbeAnswer> {
+  if (path === '/metrics') {
+    await prepare(options);
+    return { status: 200, text: await options.metrics.scrape(), type: options.metrics.registry.contentType };
+  }
+  const ready = path === '/livez' ? true : (options.readiness?.() ?? true);
+  return ready === true ? { status: 200, text: 'ok\n', type: PLAIN } : { status: 503, text: `${ready}\n`, type: PLAIN };
+}
+
+async function prepare({ beforeScrape, logger }: ProbeOptions): Promise<void> {
   if (beforeScrape === undefined) return;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -99,7 +119,7 @@ async function prepare({ beforeScrape, logger }: MetricsServerOptions): Promise<
   }
 }
 
-function reply(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+function reply(response: ServerResponse, status: number, text: string, type = PLAIN): void {
   response.writeHead(status, {
     'content-type': type,
     'cache-control': 'no-store',

@@ -1,6 +1,7 @@
 // The tables of docs/ that come from code, as rows of cells: the docs test compares them, `write.ts` writes them.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { STATUS_OF } from '../../src/api/answers.ts';
 import { CONFIG_KEYS, environmentName, type ConfigKey } from '../../src/config.ts';
 import { leaseTimings, type Timings } from '../../src/core/timing.ts';
 import * as errors from '../../src/errors.ts';
@@ -48,7 +49,7 @@ function configRows(): Rows {
 
 /** Text of each error class: the comment right above it. */
 export function errorComments(
-  source = `${textOf('src/errors.ts')}\n${textOf('src/errors/clients.ts')}`,
+  source = ['src/errors.ts', 'src/errors/api.ts', 'src/errors/clients.ts'].map(textOf).join('\n'),
 ): Map<string, string> {
   const found = new Map<string, string>();
   for (const [, comment = '', name = ''] of source.matchAll(
@@ -75,6 +76,13 @@ function errorRows(): Rows {
       return [code(error.code), code(name), error.retryable ? 'yes' : 'no', comments.get(name) ?? ''];
     })
     .sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
+}
+
+/** By status, the codes that are answered with it. */
+function statusRows(): Rows {
+  const codes = new Map<number, string[]>();
+  for (const [name, status] of Object.entries(STATUS_OF)) codes.set(status, [...(codes.get(status) ?? []), code(name)]);
+  return [...codes].sort(([a], [b]) => a - b).map(([status, names]) => [String(status), names.sort().join(', ')]);
 }
 
 const metricsByKey = Object.entries(METRICS) as [MetricKey, MetricDefinition][];
@@ -149,6 +157,7 @@ export const GENERATED: Readonly<Record<string, () => GeneratedTable>> = {
     rows: configRows(),
   }),
   errors: () => ({ file: 'docs/errors.md', head: ['code', 'class', 'retryable', 'what it means'], rows: errorRows() }),
+  'api-errors': () => ({ file: 'docs/api.md', head: ['status', 'codes'], rows: statusRows() }),
   metrics: () => ({ file: 'docs/metrics.md', head: ['name', 'type', 'labels', 'meaning'], rows: metricRows() }),
   unfed: () => ({ file: 'docs/metrics.md', head: ['name', 'will mean'], rows: unfedRows() }),
   timings: () => ({

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { STATUS_OF } from '../../src/api/answers.ts';
 import { exitCodeOf, EXIT } from '../../src/cli/exit-codes.ts';
 import { JOB_PHASES, TRANSITIONS } from '../../src/core/move.ts';
 import { SHARD_STATES } from '../../src/core/routing.ts';
@@ -51,14 +52,18 @@ describe('tables that come from code', () => {
   it('error codes are never given twice, and no document names one that does not exist', () => {
     const codes = errorClasses().map(([, Class]) => new Class('').code);
     expect(new Set(codes).size).toBe(codes.length);
-    const board = [...textOf('src/api/board.ts').matchAll(/'(miroir_board_\w+)'/g)].map(([, code]) => code);
     const metrics = cellsOf(textOf('docs/metrics.md')).map(([name = '']) => name.replaceAll('`', ''));
-    const known = new Set([...codes, ...board, ...metrics]);
+    const known = new Set([...codes, ...metrics]);
     for (const path of DOCS) {
       for (const [name] of textOf(path).matchAll(/(?<![/\w{])miroir_[a-z_0-9]+\b/g)) {
         expect(known.has(name) || known.has(name.replace(/_(?:bucket|sum|count)$/, '')), `${path}: ${name}`).toBe(true);
       }
     }
+  });
+
+  it('a status of the control API is given to codes that exist', () => {
+    const codes = errorClasses().map(([, Class]) => new Class('').code);
+    expect(Object.keys(STATUS_OF).filter((code) => !codes.includes(code))).toEqual([]);
   });
 
   it('exit codes of the CLI, in both directions', () => {

@@ -1,0 +1,190 @@
+/**
+ * The control API's frame: one HTTP server with bounds on what it takes and how long, one shape of errors, and every
+ * route in /openapi.json. What it serves comes as plugins.
+ */
+import { isIPv6 } from 'node:net';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import fastify from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import {
+  ApiDefectError,
+  ApiPortError,
+  MethodError,
+  messageOf,
+  RateLimitedError,
+  RouteUnknownError,
+} from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type ProbeOptions, probe, PROBES } from '../telemetry/metrics-server.ts';
+import { asOurs, sendError } from './answers.ts';
+import type { App } from './app.ts';
+import { type BoardQueue, serveBoard } from './board.ts';
+import { guard } from './guard.ts';
+import { describeApi } from './openapi.ts';
+
+export interface ApiOptions {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly requestsPerMinute: number;
+  /** The queues that exist now; asked again every few seconds. */
+  readonly queues: () => Promise<readonly BoardQueue[]>;
+  readonly probes: ProbeOptions;
+  readonly logger: Logger;
+}
+
+export interface Api {
+  /** Of the server: `http://127.0.0.1:7800`. */
+  readonly url: string;
+  /** Where a person looks at jobs: `http://127.0.0.1:7800/queues`. */
+  readonly boardUrl: string;
+  /** Stops accepting and lets what is under way end. */
+  close(): Promise<void>;
+}
+
+/** No request of ours needs more. */
+const BODY_MAX_BYTES = 262_144;
+/** Until a request is there as a whole. */
+const REQUEST_MS = 10_000;
+/** Until its answer is there; a new index waits for nodes. */
+const HANDLER_MS = 60_000;
+const KEEP_ALIVE_MS = 5_000;
+const CONNECTIONS_MAX = 500;
+/** A client that does not read its answer is not waited for. */
+const FLUSH_MS = 2_000;
+const BOARD_PATH = '/queues';
+const DOCS_PATH = '/docs';
+
+/** Everything that a page needs is served from here; it must work, and stay silent, without the internet. */
+const PAGE_POLICY = {
+  useDefaults: false,
+  directives: {
+    'default-src': ["'self'"],
+    'style-src': ["'self'", "'unsafe-inline'"],
+    'img-src': ["'self'", 'data:'],
+    'object-src': ["'none'"],
+    'frame-ancestors': ["'none'"],
+    'form-action': ["'self'"],
+  },
+};
+
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const { host, logger } = options;
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_MAX_BYTES,
+    requestTimeout: REQUEST_MS,
+    handlerTimeout: HANDLER_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+  }).withTypeProvider<ZodTypeProvider>();
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  // JSON is the only body that there is: a form of another page sends none.
+  app.removeContentTypeParser('text/plain');
+  answerErrors(app, logger);
+  await app.register(helmet, { contentSecurityPolicy: PAGE_POLICY, strictTransportSecurity: false });
+  guard(app, BOARD_PATH);
+  await app.register(rateLimit, {
+    max: options.requestsPerMinute,
+    timeWindow: '1 minute',
+    errorResponseBuilder: (_request, { ttl }) =>
+      new RateLimitedError('too many requests', {
+        remedy: 'ask less often, or raise MIROIR_API_REQUESTS_PER_MINUTE',
+        details: { retryAfterMs: ttl },
+      }),
+  });
+  await describeApi(app, DOCS_PATH);
+  const methods = methodsByPath(app);
+  serveProbes(app, options.probes);
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect(BOARD_PATH));
+  refuseOtherMethods(app, methods);
+  const unfollow = await serveBoard(app, BOARD_PATH, options);
+  let port: number;
+  try {
+    port = await listen(app, host, options.port);
+  } catch (error) {
+    unfollow();
+    throw error;
+  }
+  const url = `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return {
+    url,
+    boardUrl: `${url}${BOARD_PATH}`,
+    async close() {
+      unfollow();
+      const timer = setTimeout(() => app.server.closeAllConnections(), FLUSH_MS);
+      await app.close();
+      clearTimeout(timer);
+    },
+  };
+}
+
+function answerErrors(app: App, logger: Logger): void {
+  app.setErrorHandler((error, request, reply) => {
+    const ours = asOurs(error);
+    if (ours instanceof ApiDefectError) logger.error({ err: error, url: request.url }, 'a request failed by a defect');
+    return sendError(reply, ours);
+  });
+  app.setNotFoundHandler((request) => {
+    throw new RouteUnknownError(`there is no ${request.url.split('?', 1)[0]}`, {
+      remedy: `see ${DOCS_PATH} for what there is`,
+    });
+  });
+}
+
+function serveProbes(app: App, probes: ProbeOptions): void {
+  for (const path of PROBES) {
+    app.get(path, { schema: { hide: true } }, async (_request, reply) => {
+      const { status, text, type } = await probe(path, probes);
+      return reply.code(status).header('cache-control', 'no-store').type(type).send(text);
+    });
+  }
+}
+
+/** Filled while routes are added. */
+function methodsByPath(app: App): ReadonlyMap<string, Set<string>> {
+  const methods = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set();
+    for (const one of [method].flat()) known.add(one);
+    methods.set(url, known);
+  });
+  return methods;
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/** A path that is there with another method is no unknown path. */
+function refuseOtherMethods(app: App, methods: ReadonlyMap<string, Set<string>>): void {
+  for (const [url, known] of methods) {
+    const allowed = [...known].sort().join(', ');
+    app.route({
+      method: METHODS.filter((method) => !known.has(method)),
+      url,
+      schema: { hide: true },
+      handler: async (request, reply) => {
+        void reply.header('allow', allowed);
+        throw new MethodError(`${request.method} is no method of ${url}`, { remedy: `use ${allowed}` });
+      },
+    });
+  }
+}
+
+async function listen(app: App, host: string, port: number): Promise<number> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw new ApiPortError(`the control API cannot listen on ${host}:${port}: ${messageOf(error)}`, {
+      field: 'api_port',
+      remedy: 'set MIROIR_API_PORT to a free port, or to 0 for any',
+      details: { host, port },
+      cause: error,
+    });
+  }
+  const address = app.server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
