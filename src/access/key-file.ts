@@ -3,12 +3,17 @@ import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { Logger } from '../ports.ts';
+import { isLoopback } from './loopback.ts';
 import type { SecretEntry } from './secrets.ts';
 
 /** What one edge's key file is called, and how its entries are checked. */
 export interface KeyFileKind<E extends SecretEntry, K> {
+  /** Whose it is, for people: `gateway`. */
+  readonly server: string;
   /** The configuration key that names the file. */
   readonly field: string;
+  /** The variable with the address that is listened on. */
+  readonly hostVariable: string;
   /** The command that makes entries. */
   readonly command: string;
   readonly entry: z.ZodType<E>;
@@ -29,6 +34,25 @@ export interface KeyFile<K> {
 const ENTRIES_MAX = 10_000;
 /** Limit: ten thousand keys take a third of it. */
 const FILE_MAX_BYTES = 10_000_000;
+
+/** Throws `ConfigError` where everybody could do everything. */
+export function assertGuarded(
+  {
+    server,
+    field,
+    hostVariable,
+    command,
+  }: Pick<KeyFileKind<never, unknown>, 'server' | 'field' | 'hostVariable' | 'command'>,
+  host: string,
+  path: string,
+): void {
+  if (path !== '' || isLoopback(host)) return;
+  throw new ConfigError(`${field}: without keys the ${server} does not listen on ${host}`, {
+    field,
+    remedy: `make a key with \`${command}\`, or set ${hostVariable} to 127.0.0.1`,
+    details: { host },
+  });
+}
 
 /** The entries of a key file's text. Throws `ConfigError` that names the file and what is wrong, and no hash. */
 export function readKeyFile<E extends SecretEntry, K>(

@@ -19,6 +19,9 @@ export const STATUS_OF: Readonly<Record<string, number>> = {
   miroir_invalid_input: 400,
   miroir_unknown_event: 400,
   miroir_node_origin: 400,
+  miroir_key_missing: 401,
+  miroir_key_invalid: 401,
+  miroir_key_scope: 403,
   miroir_api_host: 403,
   miroir_cross_origin: 403,
   miroir_route_unknown: 404,
@@ -64,6 +67,8 @@ export interface ErrorAnswer {
 
 /** When who was refused for the time being may ask again, unless the error says. */
 const RETRY_AFTER_MS = 1_000;
+/** Programs send a bearer token; a browser asks its user for a password. */
+const CHALLENGE = 'Bearer, Basic realm="miroir", charset="UTF-8"';
 /** A remedy names commands by Markdown's marks; what stands between them can be run. */
 const COMMAND = /`(miroir [^`]+)`/g;
 
@@ -89,7 +94,10 @@ function errorAnswer(error: MiroirError): ErrorAnswer {
   const isLater = status === 429 || status === 503;
   return {
     status,
-    headers: isLater ? { 'retry-after': String(Math.max(1, Math.ceil(afterMs / 1_000))) } : {},
+    headers: {
+      ...(isLater ? { 'retry-after': String(Math.max(1, Math.ceil(afterMs / 1_000))) } : {}),
+      ...(status === 401 ? { 'www-authenticate': CHALLENGE } : {}),
+    },
     body: {
       message: field === undefined || message.includes(field) ? message : `${field}: ${message}`,
       code,

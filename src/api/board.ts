@@ -5,6 +5,7 @@ import { FastifyAdapter } from '@bull-board/fastify';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { App } from './app.ts';
+import { mayRetry } from './guard.ts';
 import { redacted } from './redact.ts';
 
 /** A queue object of the library that the board reads; made elsewhere. */
@@ -23,7 +24,11 @@ const POLL_S = 5;
 const EXTERNAL_LINK = /<link\b[^>]*\bhref="https?:\/\/[^>]*>\s*/gi;
 
 function adapterOf(queue: BoardQueue): BullMQAdapter {
-  const adapter = new BullMQAdapter(queue, { readOnlyMode: true, allowRetries: false, delimiter: '.' });
+  const adapter = new BullMQAdapter(queue, {
+    readOnlyMode: false,
+    allowRetries: true,
+    delimiter: '.',
+  });
   for (const field of ['data', 'returnValue', 'progress'] as const) adapter.setFormatter(field, redacted);
   return adapter;
 }
@@ -51,6 +56,15 @@ function followQueues(options: BoardOptions, show: (adapters: readonly BullMQAda
   };
 }
 
+/** Lists of queues say what the page may offer: it depends on who asks. */
+function offered(payload: unknown, isOperator: boolean): unknown {
+  const { queues } = (payload ?? {}) as { queues?: unknown };
+  if (!Array.isArray(queues)) return payload;
+  const may = { readOnlyMode: !isOperator, allowRetries: isOperator, allowCompletedRetries: false };
+  const list = queues.map((queue: object) => ({ ...queue, ...may }));
+  return { ...(payload as object), queues: list };
+}
+
 /** Resolves when it is served; the returned function ends its looking for queues. */
 export async function serveBoard(app: App, path: string, options: BoardOptions): Promise<() => void> {
   const server = new FastifyAdapter();
@@ -70,6 +84,9 @@ export async function serveBoard(app: App, path: string, options: BoardOptions):
   });
   await app.register(
     async (scope) => {
+      scope.addHook('preSerialization', async (request, _reply, payload: unknown) =>
+        offered(payload, mayRetry(request)),
+      );
       scope.addHook('onSend', async (_request, reply, payload: unknown) => {
         const isPage = String(reply.getHeader('content-type') ?? '').startsWith('text/html');
         return isPage && typeof payload === 'string' ? payload.replace(EXTERNAL_LINK, '') : payload;

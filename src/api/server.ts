@@ -7,6 +7,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { assertGuarded, openKeyFile } from '../access/key-file.ts';
 import {
   ApiDefectError,
   ApiPortError,
@@ -20,13 +21,16 @@ import { type ProbeOptions, probe, PROBES } from '../telemetry/metrics-server.ts
 import { asOurs, sendError } from './answers.ts';
 import type { App } from './app.ts';
 import { type BoardQueue, serveBoard } from './board.ts';
-import { guard } from './guard.ts';
+import { guard, PUBLIC } from './guard.ts';
+import { API_KEY_FILE } from './keys.ts';
 import { describeApi } from './openapi.ts';
 
 export interface ApiOptions {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Empty: no keys, which is for loopback only. */
+  readonly keysFile: string;
   readonly requestsPerMinute: number;
   /** The queues that exist now; asked again every few seconds. */
   readonly queues: () => Promise<readonly BoardQueue[]>;
@@ -53,6 +57,8 @@ const KEEP_ALIVE_MS = 5_000;
 const CONNECTIONS_MAX = 500;
 /** A client that does not read its answer is not waited for. */
 const FLUSH_MS = 2_000;
+/** How soon a key that was taken back is refused. */
+const KEYS_EVERY_MS = 5_000;
 const BOARD_PATH = '/queues';
 const DOCS_PATH = '/docs';
 
@@ -70,7 +76,9 @@ const PAGE_POLICY = {
 };
 
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { host, logger } = options;
+  const { host, keysFile, logger } = options;
+  assertGuarded(API_KEY_FILE, host, keysFile);
+  const keyFile = await openKeyFile(API_KEY_FILE, keysFile, logger, KEYS_EVERY_MS);
   const app = fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
@@ -86,10 +94,11 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   app.removeContentTypeParser('text/plain');
   answerErrors(app, logger);
   await app.register(helmet, { contentSecurityPolicy: PAGE_POLICY, strictTransportSecurity: false });
-  guard(app, BOARD_PATH);
+  guard(app, keyFile, BOARD_PATH);
   await app.register(rateLimit, {
     max: options.requestsPerMinute,
     timeWindow: '1 minute',
+    keyGenerator: ({ principal, ip }) => principal?.actor ?? ip,
     errorResponseBuilder: (_request, { ttl }) =>
       new RateLimitedError('too many requests', {
         remedy: 'ask less often, or raise MIROIR_API_REQUESTS_PER_MINUTE',
@@ -99,7 +108,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   await describeApi(app, DOCS_PATH);
   const methods = methodsByPath(app);
   serveProbes(app, options.probes);
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect(BOARD_PATH));
+  app.get('/', { config: PUBLIC, schema: { hide: true } }, async (_request, reply) => reply.redirect(BOARD_PATH));
   refuseOtherMethods(app, methods);
   const unfollow = await serveBoard(app, BOARD_PATH, options);
   let port: number;
@@ -107,6 +116,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     port = await listen(app, host, options.port);
   } catch (error) {
     unfollow();
+    keyFile.close();
     throw error;
   }
   const url = `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
@@ -118,6 +128,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       const timer = setTimeout(() => app.server.closeAllConnections(), FLUSH_MS);
       await app.close();
       clearTimeout(timer);
+      keyFile.close();
     },
   };
 }
@@ -137,10 +148,14 @@ function answerErrors(app: App, logger: Logger): void {
 
 function serveProbes(app: App, probes: ProbeOptions): void {
   for (const path of PROBES) {
-    app.get(path, { schema: { hide: true } }, async (_request, reply) => {
-      const { status, text, type } = await probe(path, probes);
-      return reply.code(status).header('cache-control', 'no-store').type(type).send(text);
-    });
+    app.get(
+      path,
+      { config: path === '/metrics' ? { scope: 'read' } : PUBLIC, schema: { hide: true } },
+      async (_request, reply) => {
+        const { status, text, type } = await probe(path, probes);
+        return reply.code(status).header('cache-control', 'no-store').type(type).send(text);
+      },
+    );
   }
 }
 
@@ -164,6 +179,7 @@ function refuseOtherMethods(app: App, methods: ReadonlyMap<string, Set<string>>)
     app.route({
       method: METHODS.filter((method) => !known.has(method)),
       url,
+      config: PUBLIC,
       schema: { hide: true },
       handler: async (request, reply) => {
         void reply.header('allow', allowed);

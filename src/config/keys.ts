@@ -151,16 +151,22 @@ export const CONFIG_KEYS = {
   metrics_host: key(z.string().min(1), '127.0.0.1', 'address', 'loopback: metrics carry no auth'),
   api_port: key(port, 7_800, 'port, 0 = any free', 'the control API, and the board of jobs'),
   api_host: key(
-    z.enum(['127.0.0.1', '::1', 'localhost']),
+    z.string().min(1),
     '127.0.0.1',
     'address',
-    'loopback only: the board has no auth yet',
+    'loopback; beyond it the API listens only with api_keys_file',
+  ),
+  api_keys_file: key(
+    z.string(),
+    '',
+    'file',
+    'keys of the control API, hashed, each with a scope; without it everybody on loopback may do everything',
   ),
   api_requests_per_minute: key(
     whole(60, 1_000_000),
     3_000,
     'requests',
-    'of one address: 50 a second are more than pages and scripts ask for',
+    'of one key: 50 a second are more than pages and scripts ask for',
   ),
   gateway_host: key(
     z.string().min(1),

@@ -7,9 +7,27 @@ export class ApiPortError extends MiroirError {
   readonly retryable = false;
 }
 
-/** Without keys the control API answers under loopback names only, so that no page elsewhere reaches it by rebinding DNS. Ask for localhost. 403. */
+/** Without keys the control API answers under loopback names only, so that no page elsewhere reaches it by rebinding DNS. Ask for localhost, or set MIROIR_API_KEYS_FILE. 403. */
 export class ApiHostError extends MiroirError {
   readonly code = 'miroir_api_host';
+  readonly retryable = false;
+}
+
+/** A request to the control API without a key, where there are keys. 401; send it as a bearer token. */
+export class KeyMissingError extends MiroirError {
+  readonly code = 'miroir_key_missing';
+  readonly retryable = false;
+}
+
+/** A key that is not in the file of `api_keys_file`, or is over. 401; a key that was just added is known within 5 s. */
+export class KeyInvalidError extends MiroirError {
+  readonly code = 'miroir_key_invalid';
+  readonly retryable = false;
+}
+
+/** The key is good and may not do this: its scope is too small. 403. */
+export class KeyScopeError extends MiroirError {
+  readonly code = 'miroir_key_scope';
   readonly retryable = false;
 }
 
@@ -43,7 +61,7 @@ export class BodyTooLargeError extends MiroirError {
   readonly retryable = false;
 }
 
-/** One key, or one address without keys, asked more often than `api_requests_per_minute`. 429 with Retry-After. */
+/** One key, or everybody on loopback without keys, asked more often than `api_requests_per_minute`. 429 with Retry-After. */
 export class RateLimitedError extends MiroirError {
   readonly code = 'miroir_rate_limited';
   readonly retryable = true;

@@ -94,7 +94,9 @@ export function createKeys(entries: readonly KeyEntry[], now: () => number): Key
 }
 
 export const KEY_FILE: KeyFileKind<KeyEntry, Keys> = {
+  server: 'gateway',
   field: 'gateway_keys_file',
+  hostVariable: 'MIROIR_GATEWAY_HOST',
   command: 'miroir gateway-key',
   entry: KEY,
   keysOf: (entries) => createKeys(entries, Date.now),

@@ -5,9 +5,8 @@
 import { createServer, type Server } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { ConfigError, GatewayPortError, messageOf } from '../errors.ts';
-import { openKeyFile } from '../access/key-file.ts';
-import { isLoopback } from '../access/loopback.ts';
+import { GatewayPortError, messageOf } from '../errors.ts';
+import { assertGuarded, openKeyFile } from '../access/key-file.ts';
 import type { Router } from '../routing/api.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -45,19 +44,9 @@ const KEYS_EVERY_MS = 5_000;
 /** How often deadlines of connections are looked at. */
 const CHECK_EVERY_MS = 1_000;
 
-/** Throws `ConfigError` where everybody could do everything. */
-export function assertGuarded(host: string, keysFile: string): void {
-  if (keysFile !== '' || isLoopback(host)) return;
-  throw new ConfigError(`gateway_keys_file: without keys the gateway does not listen on ${host}`, {
-    field: 'gateway_keys_file',
-    remedy: 'make a key with `miroir gateway-key`, or set MIROIR_GATEWAY_HOST to 127.0.0.1',
-    details: { host },
-  });
-}
-
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, keysFile, router, metrics, logger } = options;
-  assertGuarded(host, keysFile);
+  assertGuarded(KEY_FILE, host, keysFile);
   const timings = { ...TIMINGS, ...options.timings };
   const keyFile = await openKeyFile(KEY_FILE, keysFile, logger, KEYS_EVERY_MS);
   const calls = new Calls(router, { ...options, timings }, metrics);

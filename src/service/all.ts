@@ -5,7 +5,9 @@
  * lease would run out, nor anybody's moves.
  */
 import { type Config, environmentOf } from '../config.ts';
-import { assertGuarded } from '../gateway/server.ts';
+import { assertGuarded } from '../access/key-file.ts';
+import { API_KEY_FILE } from '../api/keys.ts';
+import { KEY_FILE } from '../gateway/keys.ts';
 import type { Logger } from '../ports.ts';
 import { openApi } from './api.ts';
 import { type Running, closeBase, openBase, serveMetrics } from './base.ts';
@@ -40,7 +42,8 @@ const SERVES_NONE: ReadonlySet<string> = new Set();
 export async function startAll(options: AllOptions): Promise<RunningAll> {
   const { config, movers: count = 1, hasGateway = config.allGateway } = options;
   // Before anything is started: what is wrong here no start of Redis mends.
-  if (hasGateway) assertGuarded(config.gatewayHost, config.gatewayKeysFile);
+  assertGuarded(API_KEY_FILE, config.apiHost, config.apiKeysFile);
+  if (hasGateway) assertGuarded(KEY_FILE, config.gatewayHost, config.gatewayKeysFile);
   const base = await openBase(config, 'all');
   const { logger } = base;
   const closers: (() => Promise<void>)[] = [() => closeBase(base)];

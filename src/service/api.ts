@@ -1,4 +1,6 @@
 /** The control API, with the board over all queues. */
+import { assertGuarded } from '../access/key-file.ts';
+import { API_KEY_FILE } from '../api/keys.ts';
 import { type Api, startApi as listen } from '../api/server.ts';
 import type { Config } from '../config.ts';
 import { createBoardQueues } from '../queue/board-queues.ts';
@@ -20,6 +22,7 @@ export async function openApi(base: Base): Promise<Api> {
     const api = await listen({
       host: config.apiHost,
       port: config.apiPort,
+      keysFile: config.apiKeysFile,
       requestsPerMinute: config.apiRequestsPerMinute,
       queues: async () => queues.open((await records.indexes()).map(({ uid }) => uid)),
       probes: probesOf(base, SERVES_NONE),
@@ -42,19 +45,22 @@ export async function openApi(base: Base): Promise<Api> {
 export async function startApi(
   config: Config,
 ): Promise<Running & { readonly apiUrl: string; readonly boardUrl: string }> {
+  // Before anything is waited for: what is wrong here no start of Redis mends.
+  assertGuarded(API_KEY_FILE, config.apiHost, config.apiKeysFile);
   const base = await openBase(config, 'api');
-  const metrics = await serveMetrics(base, SERVES_NONE);
-  const api = await openApi(base);
-  base.logger.info({ api: api.url, metrics: metrics?.url }, 'the control API runs');
-  return {
-    metricsUrl: metrics?.url ?? null,
-    apiUrl: api.url,
-    boardUrl: api.boardUrl,
-    async close() {
-      await api.close();
-      await metrics?.close();
-      await closeBase(base);
-      base.logger.info({}, 'the control API closed');
-    },
+  const closers: (() => Promise<void>)[] = [() => closeBase(base)];
+  const close = async (): Promise<void> => {
+    for (const one of [...closers].reverse()) await one();
   };
+  try {
+    const metrics = await serveMetrics(base, SERVES_NONE);
+    if (metrics !== null) closers.push(() => metrics.close());
+    const api = await openApi(base);
+    closers.push(() => api.close());
+    base.logger.info({ api: api.url, metrics: metrics?.url }, 'the control API runs');
+    return { metricsUrl: metrics?.url ?? null, apiUrl: api.url, boardUrl: api.boardUrl, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

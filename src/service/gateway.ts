@@ -1,7 +1,9 @@
 /** The gateway over a router of its own. */
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../config.ts';
-import { assertGuarded, type Gateway, startGateway as listen } from '../gateway/server.ts';
+import { assertGuarded } from '../access/key-file.ts';
+import { KEY_FILE } from '../gateway/keys.ts';
+import { type Gateway, startGateway as listen } from '../gateway/server.ts';
 import { type Base, type Running, closeBase, openBase, serveMetrics } from './base.ts';
 import { openRouter } from './router.ts';
 
@@ -39,7 +41,7 @@ export async function openGateway(base: Base): Promise<Gateway> {
 /** A process that is a gateway and does nothing else. */
 export async function startGateway(config: Config): Promise<Running & { readonly gatewayUrl: string }> {
   // Before anything is waited for: what is wrong here no start of Redis mends.
-  assertGuarded(config.gatewayHost, config.gatewayKeysFile);
+  assertGuarded(KEY_FILE, config.gatewayHost, config.gatewayKeysFile);
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const base = await openBase(config, 'gateway');
   const closers: (() => Promise<void>)[] = [() => closeBase(base)];

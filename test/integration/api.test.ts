@@ -1,40 +1,14 @@
 // The control API's frame over real HTTP: bounds, errors, probes, and what a page from elsewhere may not do.
-import { request, type IncomingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
+import { type ApiAnswered, type ApiAsked, apiCode, askApi, JSON_BODY } from '../support/api.ts';
 import { withRedis } from '../support/redis.ts';
 
 const redis = withRedis();
 let api: Running & { readonly apiUrl: string };
 
-interface Asked {
-  readonly method?: string;
-  readonly path: string;
-  readonly headers?: Record<string, string>;
-  readonly body?: string;
-}
-interface Answered {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
-
-/** With any headers: `fetch` sets some itself. */
-const ask = ({ method = 'GET', path, headers = {}, body }: Asked): Promise<Answered> =>
-  new Promise((resolve, reject) => {
-    const { hostname, port } = new URL(api.apiUrl);
-    const sent = request({ hostname, port, path, method, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const { statusCode = 0, headers: got } = response;
-        resolve({ status: statusCode, headers: got, text: Buffer.concat(chunks).toString() });
-      });
-    });
-    sent.on('error', reject).end(body);
-  });
-const codeIn = ({ text }: Answered): unknown => (JSON.parse(text) as { code: unknown }).code;
+const ask = (asked: ApiAsked): Promise<ApiAnswered> => askApi(api.apiUrl, asked);
 
 beforeAll(async () => {
   api = await startApi(
@@ -87,7 +61,7 @@ describe('the control API', () => {
 
   it('knows a wrong method from an unknown path', async () => {
     const answer = await ask({ method: 'DELETE', path: '/livez' });
-    expect([answer.status, codeIn(answer), answer.headers.allow]).toEqual([405, 'miroir_method', 'GET, HEAD']);
+    expect([answer.status, apiCode(answer), answer.headers.allow]).toEqual([405, 'miroir_method', 'GET, HEAD']);
   });
 
   it.each([
@@ -101,7 +75,7 @@ describe('the control API', () => {
     ['a name that is rebound', { host: 'evil.example' }, 403, 'miroir_api_host'],
   ] as const)('takes no change from %s', async (_, headers, status, code) => {
     const answer = await ask({ method: 'POST', path: '/livez', headers, body: '{}' });
-    expect([answer.status, codeIn(answer)]).toEqual([status, code]);
+    expect([answer.status, apiCode(answer)]).toEqual([status, code]);
   });
 
   it('reads no name that is rebound either', async () => {
@@ -110,17 +84,16 @@ describe('the control API', () => {
   });
 
   it('takes no body that is larger than any has to be, nor one that is no JSON', async () => {
-    const json = { 'content-type': 'application/json' };
-    const large = await ask({ method: 'POST', path: '/livez', headers: json, body: `"${'x'.repeat(300_000)}"` });
-    expect([large.status, codeIn(large)]).toEqual([413, 'miroir_body_too_large']);
-    const broken = await ask({ method: 'POST', path: '/livez', headers: json, body: '{' });
-    expect([broken.status, codeIn(broken)]).toEqual([400, 'miroir_invalid_input']);
+    const large = await ask({ method: 'POST', path: '/livez', headers: JSON_BODY, body: `"${'x'.repeat(300_000)}"` });
+    expect([large.status, apiCode(large)]).toEqual([413, 'miroir_body_too_large']);
+    const broken = await ask({ method: 'POST', path: '/livez', headers: JSON_BODY, body: '{' });
+    expect([broken.status, apiCode(broken)]).toEqual([400, 'miroir_invalid_input']);
   });
 
   it('lets one address ask only so often', async () => {
     const answers = await Promise.all(Array.from({ length: 301 }, () => ask({ path: '/livez' })));
     const refused = answers.find(({ status }) => status === 429);
-    expect(refused && codeIn(refused)).toBe('miroir_rate_limited');
+    expect(refused && apiCode(refused)).toBe('miroir_rate_limited');
     expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(0);
   });
 });

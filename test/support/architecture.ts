@@ -40,7 +40,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   fleet: { own: ['config', 'errors'], npm: [] },
   api: EDGE,
   gateway: EDGE,
-  cli: { own: [...EDGE.own, 'devnode', 'gateway'] },
+  cli: { own: [...EDGE.own, 'devnode', 'gateway', 'api'] },
   service: { own: ['*'] },
   index: { own: ['*'] },
   setup: PLAIN_SCRIPT,

@@ -1,0 +1,31 @@
+// Asking the control API over HTTP with any headers: `fetch` sets some itself.
+import { request, type IncomingHttpHeaders } from 'node:http';
+
+export interface ApiAsked {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+export interface ApiAnswered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+export const askApi = (url: string, { method = 'GET', path, headers = {}, body }: ApiAsked): Promise<ApiAnswered> =>
+  new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url);
+    const sent = request({ hostname, port, path, method, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const { statusCode = 0, headers: got } = response;
+        resolve({ status: statusCode, headers: got, text: Buffer.concat(chunks).toString() });
+      });
+    });
+    sent.on('error', reject).end(body);
+  });
+
+export const JSON_BODY = { 'content-type': 'application/json' } as const;
+export const apiCode = ({ text }: ApiAnswered): unknown => (JSON.parse(text) as { code?: unknown }).code;
