@@ -147,6 +147,18 @@ export class NodeNotDrainedError extends MiroirError {
   readonly retryable = false;
 }
 
+/** A plan that there is not, or that is older than `history_max` keeps. See `miroir plan list`. */
+export class PlanUnknownError extends MiroirError {
+  readonly code = 'miroir_plan_unknown';
+  readonly retryable = false;
+}
+
+/** A move that there is not, or that is older than `history_max` keeps. See `miroir move list`. */
+export class MoveUnknownError extends MiroirError {
+  readonly code = 'miroir_move_unknown';
+  readonly retryable = false;
+}
+
 /** What is asked of a move does not fit how it stands: not settling, not in grace, or its nodes are not lost. Nothing was changed; the remedy says what to do instead. */
 export class MoveStateError extends MiroirError {
   readonly code = 'miroir_move_state';

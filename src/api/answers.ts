@@ -28,6 +28,8 @@ export const STATUS_OF: Readonly<Record<string, number>> = {
   miroir_node_unknown: 404,
   miroir_index_unknown: 404,
   miroir_group_unknown: 404,
+  miroir_plan_unknown: 404,
+  miroir_move_unknown: 404,
   miroir_method: 405,
   miroir_conflict: 409,
   miroir_node_conflict: 409,

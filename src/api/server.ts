@@ -24,6 +24,8 @@ import { type BoardQueue, serveBoard } from './board.ts';
 import { guard, PUBLIC } from './guard.ts';
 import { API_KEY_FILE } from './keys.ts';
 import { describeApi } from './openapi.ts';
+import type { ApiParts } from './parts.ts';
+import { addReads } from './routes/reads.ts';
 
 export interface ApiOptions {
   readonly host: string;
@@ -34,6 +36,7 @@ export interface ApiOptions {
   readonly requestsPerMinute: number;
   /** The queues that exist now; asked again every few seconds. */
   readonly queues: () => Promise<readonly BoardQueue[]>;
+  readonly control: ApiParts;
   readonly probes: ProbeOptions;
   readonly logger: Logger;
 }
@@ -109,6 +112,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const methods = methodsByPath(app);
   serveProbes(app, options.probes);
   app.get('/', { config: PUBLIC, schema: { hide: true } }, async (_request, reply) => reply.redirect(BOARD_PATH));
+  addReads(app, options.control);
   refuseOtherMethods(app, methods);
   const unfollow = await serveBoard(app, BOARD_PATH, options);
   let port: number;

@@ -21,6 +21,8 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 const BY_CODE: Readonly<Record<string, ExitCode>> = {
   miroir_invalid_input: EXIT.usage,
   miroir_unknown_event: EXIT.usage,
+  miroir_plan_unknown: EXIT.usage,
+  miroir_move_unknown: EXIT.usage,
   miroir_config: EXIT.config,
   miroir_conflict: EXIT.conflict,
   miroir_node_conflict: EXIT.conflict,

@@ -108,7 +108,7 @@ const wire = (view: GroupView): object => ({
 });
 
 /** Rows of a table of groups. */
-const groupsText = (views: readonly GroupView[]): string =>
+export const groupsText = (views: readonly GroupView[]): string =>
   tableText(
     [
       'group',

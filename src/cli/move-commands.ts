@@ -1,11 +1,39 @@
-/** `miroir move …`: what an operator decides about a move whose nodes are lost. */
+/** `miroir move …`: which there are, and what an operator decides about a move whose nodes are lost. */
 import type { Command } from 'commander';
+import { listMoves, showMove } from '../control/move-list.ts';
 import { acceptLoss, lossOf, revertMove, revertOf } from '../control/moves.ts';
 import { globalsOf, withControl } from './context.ts';
 import { print, say, tableText } from './output.ts';
+import { type PageFlags, sayNext, withPages } from './plan-commands.ts';
+import { movesText } from './status-commands.ts';
+
+interface ListFlags extends PageFlags {
+  readonly ended?: true;
+  readonly plan?: string;
+}
 
 export function addMoveCommands(program: Command): void {
-  const move = program.command('move').description('decide about a move whose nodes are lost');
+  const move = program.command('move').description('list moves; decide about one whose nodes are lost');
+
+  withPages(move.command('list').description('unfinished moves; with --ended those that have ended, newest first'))
+    .option('--ended', 'moves that have ended')
+    .option('--plan <plan>', 'all moves of this plan')
+    .addHelpText('after', '\nExample:\n  miroir move list --plan p3f9c1a7d2e40 --limit 100')
+    .action(async (flags: ListFlags, command: Command) => {
+      const { limit, from = null, plan = null, ended } = flags;
+      const state = ended === undefined ? 'unfinished' : 'ended';
+      const page = await withControl(command, (control) => listMoves(control, { limit, from, plan, state }));
+      print(globalsOf(command).output, page, () => movesText(page.results));
+      sayNext(page.next);
+    });
+
+  move
+    .command('show <move>')
+    .description('one move, with when it did what')
+    .action(async (id: string, _flags: object, command: Command) => {
+      const shown = await withControl(command, (control) => showMove(control, id));
+      print(globalsOf(command).output, shown, () => movesText([shown]));
+    });
 
   move
     .command('accept-loss <move>')

@@ -98,24 +98,25 @@ export function addNodeCommands(program: Command): void {
     .description('nodes with their state, copies of shards, and moves in and out')
     .action(async (_flags: object, command: Command) => {
       const nodes = await withControl(command, listNodes);
-      print(globalsOf(command).output, nodes, () =>
-        tableText(
-          ['node', 'group', 'state', 'shards', 'in', 'out', 'grace', 'url', 'note'],
-          nodes.map((one) => [
-            one.id,
-            groupText(one),
-            stateText(one),
-            one.shards,
-            one.movesIn,
-            one.movesOut,
-            one.inGrace,
-            one.url,
-            one.note,
-          ]),
-        ),
-      );
+      print(globalsOf(command).output, nodes, () => nodesText(nodes));
     });
 }
+
+export const nodesText = (nodes: readonly NodeView[]): string =>
+  tableText(
+    ['node', 'group', 'state', 'shards', 'in', 'out', 'grace', 'url', 'note'],
+    nodes.map((one) => [
+      one.id,
+      groupText(one),
+      stateText(one),
+      one.shards,
+      one.movesIn,
+      one.movesOut,
+      one.inGrace,
+      one.url,
+      one.note,
+    ]),
+  );
 
 /** A node's replica group, with the group's state unless it is active. */
 export const groupText = ({ group, groupState }: Pick<NodeView, 'group' | 'groupState'>): string =>

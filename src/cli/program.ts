@@ -12,6 +12,7 @@ import { addKeyCommands } from './key-commands.ts';
 import { addMoveCommands } from './move-commands.ts';
 import { addNodeCommands } from './node-commands.ts';
 import { say } from './output.ts';
+import { addPlanCommands } from './plan-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addSettingsCommands } from './settings-commands.ts';
 import { addStatusCommands } from './status-commands.ts';
@@ -56,6 +57,7 @@ function buildProgram(): Command {
   addIndexCommands(program);
   addNodeCommands(program);
   addGroupCommands(program);
+  addPlanCommands(program);
   addMoveCommands(program);
   addEventCommands(program);
   addSettingsCommands(program);

@@ -94,7 +94,7 @@ function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, mov
   for (const line of blockedLines(blockedShards).slice(0, REASONS_SHOWN)) parts.push(colors.yellow(line));
   if (moves.length > 0) {
     const shown = moves.slice(0, MOVES_SHOWN);
-    parts.push('', tableText(['move', 'from', 'to', 'why', 'phase', 'documents', 'note'], shown.map(moveRow)));
+    parts.push('', movesText(shown));
     if (moves.length > shown.length) parts.push(`… and ${moves.length - shown.length} more; -o json has them all`);
   }
   if (missed.length > 0) {
@@ -122,6 +122,9 @@ function blockedLines(blocked: Status['blocked']): string[] {
     return `blocked ${first}${more}: ${reason}`;
   });
 }
+
+export const movesText = (moves: readonly MoveView[]): string =>
+  tableText(['move', 'from', 'to', 'why', 'phase', 'documents', 'note'], moves.map(moveRow));
 
 const moveRow = (move: MoveView): string[] => [
   `${move.index}/${move.shard}`,

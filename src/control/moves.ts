@@ -5,8 +5,9 @@
 import { answers } from '../core/answers.ts';
 import { oldReaders } from '../core/routing.ts';
 import { findNode, isGone, isReadable, type Topology } from '../core/topology.ts';
-import { InvalidInputError, MoveStateError } from '../errors.ts';
+import { MoveStateError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
+import { moveOf } from './move-list.ts';
 import type { ControlParts } from './parts.ts';
 
 /** Ids that are told one by one. */
@@ -44,12 +45,6 @@ const refuse = (message: string, move: MoveState, remedy: string): MoveStateErro
     remedy,
     details: { move: move.id, phase: move.phase, outcome: move.outcome ?? null, waiting: move.waiting?.reason ?? null },
   });
-
-async function moveOf({ records }: ControlParts, id: string): Promise<MoveState> {
-  const move = await records.move(id);
-  if (move !== null) return move;
-  throw new InvalidInputError(`there is no move ${id}`, { field: 'move', remedy: 'see `miroir status -o json`' });
-}
 
 /** Whether the node answers; one that was removed is not asked. */
 async function isThere({ clientOf }: ControlParts, topology: Topology, id: string): Promise<boolean> {

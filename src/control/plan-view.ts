@@ -1,9 +1,9 @@
 /** A plan for people, before it has run: what moves, and what each node holds before and after. */
 import pLimit from 'p-limit';
 import { findNode, type NodeState } from '../core/topology.ts';
-import { InvalidInputError } from '../errors.ts';
 import type { MoveState, PlanRecord } from '../ports.ts';
 import type { ControlParts } from './parts.ts';
+import { planOf } from './plan-list.ts';
 
 export interface Held {
   readonly shards: number;
@@ -39,10 +39,7 @@ const AT_A_TIME = 8;
 /** Counts on the nodes, so it costs one small request for each move; meant for the moment after planning. */
 export async function planView(parts: ControlParts, planId: string): Promise<PlanView> {
   const { records } = parts;
-  const plan = await records.plan(planId);
-  if (plan === null) {
-    throw new InvalidInputError(`there is no plan ${planId}`, { field: 'plan', remedy: 'see `miroir status`' });
-  }
+  const plan = await planOf(parts, planId);
   const { nodes } = await records.topology();
   const moves = await records.moves(await records.planMoveIds(planId));
   const perDocument = new Map<string, number>();

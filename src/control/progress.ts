@@ -1,6 +1,6 @@
 /** How far a plan is, and following one to its end. */
 import { isSwitched } from '../core/move.ts';
-import { InvalidInputError, TimeoutError } from '../errors.ts';
+import { PlanUnknownError, TimeoutError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
 import type { ControlParts } from './parts.ts';
 
@@ -58,7 +58,7 @@ export async function followPlan(
   const { until = 'settled', timeoutMs, signal, onProgress } = options;
   const startedMs = clock.monotonic();
   if ((await records.plan(planId)) === null) {
-    throw new InvalidInputError(`there is no plan ${planId}`, { field: 'plan', remedy: 'see `miroir status`' });
+    throw new PlanUnknownError(`there is no plan ${planId}`, { field: 'plan', remedy: 'see `miroir plan list`' });
   }
   for (;;) {
     signal?.throwIfAborted();

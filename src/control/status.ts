@@ -1,5 +1,5 @@
 /** What goes on: nodes, plans, moves. */
-import type { Outcome, Phase } from '../core/move.ts';
+import type { MoveReason, Outcome, Phase } from '../core/move.ts';
 import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
 import type { MoveState, Passes, PlanRecord, RepairLists } from '../ports.ts';
 import { allIndexes } from './indexes.ts';
@@ -14,7 +14,7 @@ export interface MoveView {
   readonly shard: number;
   readonly source: string;
   readonly target: string;
-  readonly reason: string;
+  readonly reason: MoveReason;
   readonly phase: Phase;
   /** The target had a copy that is brought level: `docsMigrated` counts what was sent for that. */
   readonly level: boolean;
@@ -121,7 +121,7 @@ function frozenOf(indexes: readonly PlannerIndex[]): readonly FrozenView[] {
   );
 }
 
-function viewMove(move: MoveState): MoveView {
+export function viewMove(move: MoveState): MoveView {
   const { id, planId, index, shard, source, target, reason, phase, outcome, docsMigrated, documents, level } = move;
   return {
     id,

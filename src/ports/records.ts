@@ -110,6 +110,18 @@ export interface Deletion {
   readonly nodes: readonly string[];
 }
 
+/** From which id on, null = the first, and how many at most. */
+export interface PageAsked {
+  readonly from: string | null;
+  readonly limit: number;
+}
+
+export interface IdPage {
+  /** One more than was asked for, where there is one. */
+  readonly keys: readonly string[];
+  readonly total: number;
+}
+
 /** Reading the records. Throws `RecordTooNewError` on what a newer version wrote. */
 export interface Records {
   /** Redis time, ms: what several processes go by. */
@@ -132,6 +144,10 @@ export interface Records {
   freePlaces(moveId: string, movesPerNode: number): Promise<number>;
   plan(id: string): Promise<PlanRecord | null>;
   planMoveIds(id: string): Promise<readonly string[]>;
+  /** Ids of plans, and the next one: those that run, then those that have ended, newest first. */
+  planPage(wish: PageAsked): Promise<IdPage>;
+  /** Ids of moves, and the next one: unfinished ones by id, ended ones newest first. */
+  movePage(state: 'unfinished' | 'ended', wish: PageAsked): Promise<IdPage>;
   /** Newest first: running ones, then at most `ended` ended ones. */
   plans(ended: number): Promise<readonly PlanRecord[]>;
   /** Whether every live router has acknowledged the epoch for the shard, or why not and when to look again. */

@@ -11,6 +11,7 @@ import type { MoveState, PlanRecord, Records } from '../ports.ts';
 import { parseDeletion } from './deletion-text.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
+import { recordPages } from './record-pages.ts';
 import { parseJson, parseRoute, routeBody, routeField } from './route-text.ts';
 import { type Scripts, refusalError } from './scripts.ts';
 import { redisNowMs } from './time.ts';
@@ -168,6 +169,7 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
 
   return withFaults({
     nowMs: () => redisNowMs(redis),
+    ...recordPages(redis),
     async topology() {
       const fields = await redis.hgetall(keys.topology);
       if (fields['v'] !== undefined) assertReadable(fields['v'], 'topology');

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { createBoardQueues } from '../queue/board-queues.ts';
 import { connect } from '../redis/connection.ts';
 import { type Base, type Running, closeBase, openBase, probesOf, serveMetrics } from './base.ts';
+import { controlOf } from './control.ts';
 
 const SERVES_NONE: ReadonlySet<string> = new Set();
 
@@ -14,8 +15,10 @@ export async function openApi(base: Base): Promise<Api> {
   const { config, logger, records } = base;
   const connection = connect({ url: config.redisUrl, kind: 'queue', logger });
   const queues = createBoardQueues({ connection, logger });
+  const control = controlOf(base);
   const stop = async (): Promise<void> => {
     await queues.close();
+    await control.close();
     connection.disconnect();
   };
   try {
@@ -25,6 +28,7 @@ export async function openApi(base: Base): Promise<Api> {
       keysFile: config.apiKeysFile,
       requestsPerMinute: config.apiRequestsPerMinute,
       queues: async () => queues.open((await records.indexes()).map(({ uid }) => uid)),
+      control,
       probes: probesOf(base, SERVES_NONE),
       logger,
     });

@@ -30,7 +30,19 @@ const REQUEST_MS = 30_000;
 /** Commands tell of trouble themselves; their connection's own log lines would come between. */
 export async function openControl(config: Config, options: { readonly anyRedis?: boolean } = {}): Promise<Control> {
   const base = await openBase({ ...config, logLevel: 'silent' }, 'cli', options);
-  const { redis, records, repairs, passes, scripts, nodes, clock, failpoint, logger } = base;
+  const control = controlOf(base);
+  return {
+    ...control,
+    async close() {
+      await control.close();
+      await closeBase(base);
+    },
+  };
+}
+
+/** In a process that has its base already; `close` leaves the base open. */
+export function controlOf(base: Base): Control {
+  const { config, redis, records, repairs, passes, scripts, nodes, clock, failpoint, logger } = base;
   const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
   const scopeHolder = async (scope: string): Promise<string | null> => {
     const [state, holder, ends] = await redis.hmget(keys.lease(scope), 'state', 'holder', 'until');
@@ -82,10 +94,7 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
     },
     strays: createStrayJobs(redis, records),
     nodeMaxBytes: config.nodeMaxBytes,
-    async close() {
-      await producer.close();
-      await closeBase(base);
-    },
+    close: () => producer.close(),
   };
 }
 

@@ -159,6 +159,17 @@ describe('miroir', () => {
     };
     expect(parsed.moves).toEqual([]);
     expect(parsed.plans.every(({ state }) => state === 'done')).toBe(true);
+    expect((await miroir('topology')).out).toMatch(/topology version \d+\nNODE/);
+    const plans = await miroir('plan', 'list', '--limit', '1');
+    const [, id = ''] = /^(p\w+) +NodeDraining n1 +done/m.exec(plans.out) ?? [];
+    expect(plans.talk).toMatch(/^more: --from p\w+\n$/);
+    const plan = await miroir('plan', 'show', id);
+    expect(plan.talk).toMatch(/^(\d+) of \1 moves settled, 0 failed/);
+    const listed = await miroir('move', 'list', '--plan', id, '--limit', '1', '-o', 'json');
+    const [move] = (JSON.parse(listed.out) as { results: { id: string }[] }).results;
+    expect(JSON.parse((await miroir('move', 'show', move?.id ?? '', '-o', 'json')).out)).toMatchObject(move ?? {});
+    const unknown = await miroir('plan', 'show', 'p0');
+    expect([unknown.code, unknown.talk]).toEqual([64, expect.stringContaining('miroir_plan_unknown')]);
     const watching = start(['status', '-w', '-o', 'json']);
     await untilTrue(() => watching.out() !== '');
     // Nothing changes, so a second look prints nothing.

@@ -161,7 +161,7 @@ describe('the only node with the last writes of a settling shard is lost', () =>
     const { id } = await fleet.orderMove({ index: 'docs', target: 'n3' });
     await expect(acceptLoss(control, id)).rejects.toMatchObject(refusal(/status/));
     await expect(fleet.base.records.wish(id, 'accept-loss')).rejects.toThrow('phase Idle');
-    await expect(acceptLoss(control, 'p0-0')).rejects.toMatchObject({ code: 'miroir_invalid_input', field: 'move' });
+    await expect(acceptLoss(control, 'p0-0')).rejects.toMatchObject({ code: 'miroir_move_unknown', field: 'move' });
   });
 });
 

@@ -1,0 +1,128 @@
+/** What anybody with a key may look at. Each is a verb of `src/control/`, and a command of `miroir`. */
+import { z } from 'zod';
+import { doctor } from '../../control/doctor.ts';
+import { listIndexes, showIndex } from '../../control/indexes.ts';
+import { listMoves, showMove } from '../../control/move-list.ts';
+import { listNodes } from '../../control/nodes.ts';
+import { pageOf } from '../../control/pages.ts';
+import { listPlans, showPlan } from '../../control/plan-list.ts';
+import { showTopology } from '../../control/topology.ts';
+import type { App } from '../app.ts';
+import type { ApiParts } from '../parts.ts';
+import {
+  FINDINGS,
+  INDEX_ROUTES,
+  INDEXES,
+  MOVE_DETAILS,
+  MOVES,
+  NODES,
+  PAGE,
+  PLAN_DETAILS,
+  PLANS,
+  TOPOLOGY,
+} from '../schemas.ts';
+
+const READ = { scope: 'read' } as const;
+
+export function addReads(app: App, control: ApiParts): void {
+  const look = <T extends z.ZodType>(tag: string, summary: string, answer: T) => ({
+    tags: [tag],
+    summary,
+    response: { 200: answer },
+  });
+
+  app.get(
+    '/v1/nodes',
+    {
+      config: READ,
+      schema: {
+        ...look('nodes', 'Nodes: state, copies of shards, moves in and out', NODES),
+        querystring: z.strictObject(PAGE),
+      },
+    },
+    async ({ query }) => pageOf(await listNodes(control), ({ id }) => id, query),
+  );
+
+  app.get(
+    '/v1/indexes',
+    { config: READ, schema: { ...look('indexes', 'Indexes', INDEXES), querystring: z.strictObject(PAGE) } },
+    async ({ query }) => pageOf(await listIndexes(control), ({ uid }) => uid, query),
+  );
+
+  app.get(
+    '/v1/indexes/:uid',
+    {
+      config: READ,
+      schema: {
+        ...look('indexes', 'An index with the route of each shard', INDEX_ROUTES),
+        params: z.strictObject({ uid: z.string() }),
+      },
+    },
+    async ({ params }) => showIndex(control, params.uid),
+  );
+
+  app.get(
+    '/v1/moves',
+    {
+      config: READ,
+      schema: {
+        ...look('moves', 'Moves: unfinished ones by id, ended ones newest first, of a plan all as planned', MOVES),
+        querystring: z.strictObject({
+          ...PAGE,
+          state: z.enum(['unfinished', 'ended']).default('unfinished'),
+          plan: z.string().nullable().default(null).describe('all moves of this plan, whatever their state'),
+        }),
+      },
+    },
+    async ({ query }) => listMoves(control, query),
+  );
+
+  app.get(
+    '/v1/moves/:id',
+    {
+      config: READ,
+      schema: { ...look('moves', 'A move', MOVE_DETAILS), params: z.strictObject({ id: z.string() }) },
+    },
+    async ({ params }) => showMove(control, params.id),
+  );
+
+  app.get(
+    '/v1/plans',
+    {
+      config: READ,
+      schema: {
+        ...look('plans', 'Plans that run, then those that have ended, newest first', PLANS),
+        querystring: z.strictObject(PAGE),
+      },
+    },
+    async ({ query }) => listPlans(control, query),
+  );
+
+  app.get(
+    '/v1/plans/:id',
+    {
+      config: READ,
+      schema: {
+        ...look('plans', 'A plan with its progress', PLAN_DETAILS),
+        params: z.strictObject({ id: z.string() }),
+      },
+    },
+    async ({ params }) => showPlan(control, params.id),
+  );
+
+  app.get(
+    '/v1/topology',
+    { config: READ, schema: look('topology', 'Nodes and replica groups; `ETag` is the version', TOPOLOGY) },
+    async (_request, reply) => {
+      const view = await showTopology(control);
+      void reply.header('etag', `"${view.version}"`);
+      return view;
+    },
+  );
+
+  app.get(
+    '/v1/doctor',
+    { config: READ, schema: look('doctor', 'Everything that has to hold, and what to do where it does not', FINDINGS) },
+    async () => ({ results: await doctor(control) }),
+  );
+}

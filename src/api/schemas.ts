@@ -1,0 +1,253 @@
+/** What goes over the wire, as zod has it: requests are checked by it, answers are cut to it, /openapi.json shows it. */
+import { z } from 'zod';
+import { GROUP_STATES } from '../core/groups.ts';
+import { MOVE_REASONS, OUTCOMES, PHASES } from '../core/move.ts';
+import { SHARD_STATES } from '../core/routing.ts';
+import { NODE_STATES } from '../core/topology.ts';
+
+const many = <T extends z.ZodType>(schema: T): z.ZodReadonly<z.ZodArray<T>> => z.array(schema).readonly();
+const timeMs = z.number().describe('ms since 1970');
+
+/** With an example that the documentation shows; it has to be one of the schema's. */
+const shown = <T extends z.ZodType>(schema: T, example: z.input<T>): T => schema.meta({ examples: [example] });
+
+const LIMIT_MAX = 1_000;
+
+/** Of every list. */
+export const PAGE = {
+  limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(20).describe('results at most'),
+  from: z.string().max(200).nullable().default(null).describe('the first one: what `next` of the page before says'),
+};
+const page = <T extends z.ZodType>(schema: T, example: z.input<T>) =>
+  shown(
+    z.object({
+      results: many(schema),
+      total: z.number().describe('of all pages'),
+      limit: z.number(),
+      from: z.string().nullable(),
+      next: z.string().nullable().describe('`from` of the next page; null: this is the last'),
+    }),
+    { results: [example], total: 1, limit: 20, from: null, next: null },
+  );
+
+const NODE = z.object({
+  id: z.string(),
+  group: z.number(),
+  groupState: z.enum(GROUP_STATES),
+  state: z.enum(NODE_STATES),
+  repairAtMs: timeMs.nullable(),
+  lost: z.string().nullable(),
+  url: z.string(),
+  shards: z.number().describe('copies of shards over all indexes'),
+  movesIn: z.number(),
+  movesOut: z.number(),
+  inGrace: z.number(),
+  note: z.string().nullable(),
+});
+const NODE_EXAMPLE: z.input<typeof NODE> = {
+  id: 'n1',
+  group: 0,
+  groupState: 'active',
+  state: 'active',
+  repairAtMs: null,
+  lost: null,
+  url: 'http://10.0.0.1:7700',
+  shards: 16,
+  movesIn: 0,
+  movesOut: 2,
+  inGrace: 1,
+  note: null,
+};
+export const NODES = page(NODE, NODE_EXAMPLE);
+
+const INDEX_ENTRY = z.object({
+  uid: z.string(),
+  primaryKey: z.string(),
+  shards: z.number(),
+  replicationFactor: z.number(),
+  groups: many(z.number()),
+});
+const ENTRY_EXAMPLE = { uid: 'cities', primaryKey: 'id', shards: 64, replicationFactor: 1, groups: [0] };
+const INDEX = INDEX_ENTRY.extend({
+  epoch: z.number().describe('of its routing table'),
+  moving: z.number().describe('shards in a move, the grace after it included'),
+  copies: z.record(z.string(), z.number()).describe('copies of shards by owner'),
+});
+const INDEX_EXAMPLE = { ...ENTRY_EXAMPLE, epoch: 412, moving: 2, copies: { n1: 32, n2: 32 } };
+export const INDEXES = page(INDEX, INDEX_EXAMPLE);
+
+const ROUTE = z.object({
+  shard: z.number(),
+  state: z.enum(SHARD_STATES),
+  owners: many(z.string()),
+  readers: many(z.string()),
+  epoch: z.number(),
+  moveId: z.string().optional(),
+  frozen: z.boolean().optional(),
+});
+export const INDEX_ROUTES = shown(INDEX.extend({ routes: many(ROUTE) }), {
+  ...INDEX_EXAMPLE,
+  routes: [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 3 }],
+});
+
+const MOVE = z.object({
+  id: z.string(),
+  plan: z.string(),
+  index: z.string(),
+  shard: z.number(),
+  source: z.string(),
+  target: z.string(),
+  reason: z.enum(MOVE_REASONS),
+  phase: z.enum(PHASES),
+  level: z.boolean().describe('the target had a copy that is brought level'),
+  outcome: z.enum(OUTCOMES).nullable(),
+  docsMigrated: z.number(),
+  documents: z.number().nullable().describe('on the source when the copy began'),
+  lastOffset: z.number().describe('next slot to copy, of 65,536'),
+  differences: z.number(),
+  lost: z.number(),
+  lostIds: many(z.string()),
+  note: z.string().nullable().describe('why it waits, or what it failed with'),
+});
+const MOVE_EXAMPLE: z.input<typeof MOVE> = {
+  id: 'p3f9c1a7d2e40-12-0-1f00ab3c',
+  plan: 'p3f9c1a7d2e40',
+  index: 'cities',
+  shard: 12,
+  source: 'n1',
+  target: 'n4',
+  reason: 'balance',
+  phase: 'MigrationInProgress',
+  level: false,
+  outcome: null,
+  docsMigrated: 1_200,
+  documents: 2_113,
+  lastOffset: 37_000,
+  differences: 0,
+  lost: 0,
+  lostIds: [],
+  note: null,
+};
+export const MOVES = page(MOVE, MOVE_EXAMPLE);
+export const MOVE_DETAILS = shown(
+  MOVE.extend({
+    createdAtMs: timeMs,
+    startedAtMs: timeMs.nullable(),
+    switchedAtMs: timeMs.nullable(),
+    endedAtMs: timeMs.nullable(),
+    windowsVerified: z.number(),
+  }),
+  {
+    ...MOVE_EXAMPLE,
+    createdAtMs: 1_800_000_000_000,
+    startedAtMs: 1_800_000_001_000,
+    switchedAtMs: null,
+    endedAtMs: null,
+    windowsVerified: 0,
+  },
+);
+
+const BLOCKED = z.object({ index: z.string(), shard: z.number(), reason: z.string() });
+const PLAN = z.object({
+  id: z.string(),
+  why: z.string(),
+  topologyVersion: z.number(),
+  state: z.enum(['opening', 'running', 'done']),
+  moves: z.number(),
+  left: z.number().describe('moves that have not ended'),
+  blocked: many(BLOCKED).describe('shards that could not be planned, the first hundred'),
+  createdAtMs: timeMs,
+  startedAtMs: timeMs.nullable(),
+  endedAtMs: timeMs.nullable(),
+});
+const PLAN_EXAMPLE: z.input<typeof PLAN> = {
+  id: 'p3f9c1a7d2e40',
+  why: 'NodeAdded n4',
+  topologyVersion: 7,
+  state: 'running',
+  moves: 16,
+  left: 9,
+  blocked: [],
+  createdAtMs: 1_800_000_000_000,
+  startedAtMs: 1_800_000_000_020,
+  endedAtMs: null,
+};
+export const PLANS = page(PLAN, PLAN_EXAMPLE);
+const PROGRESS = z.object({
+  moves: z.number(),
+  settled: z.number(),
+  cleaned: z.number(),
+  cancelled: z.number(),
+  failed: z.number(),
+  running: z.number(),
+  docsMigrated: z.number(),
+  documents: z.number(),
+  differences: z.number(),
+  windowsVerified: z.number(),
+});
+export const PLAN_DETAILS = shown(PLAN.extend({ progress: PROGRESS }), {
+  ...PLAN_EXAMPLE,
+  progress: {
+    moves: 16,
+    settled: 7,
+    cleaned: 3,
+    cancelled: 0,
+    failed: 0,
+    running: 4,
+    docsMigrated: 18_200,
+    documents: 22_900,
+    differences: 0,
+    windowsVerified: 9,
+  },
+});
+
+const GROUP = z.object({
+  group: z.number(),
+  phase: z.enum(GROUP_STATES),
+  nodes: many(z.string()),
+  progressPercent: z.number(),
+  shards: z.object({
+    total: z.number(),
+    pending: z.number(),
+    syncing: z.number(),
+    complete: z.number(),
+    failed: z.number(),
+  }),
+  compared: z.number(),
+  owned: z.number(),
+  startedAtMs: timeMs.nullable(),
+  sinceMs: timeMs.nullable(),
+  why: z.string().nullable(),
+});
+export const TOPOLOGY = shown(z.object({ version: z.number(), nodes: many(NODE), groups: many(GROUP) }), {
+  version: 7,
+  nodes: [NODE_EXAMPLE],
+  groups: [
+    {
+      group: 0,
+      phase: 'active',
+      nodes: ['n1'],
+      progressPercent: 100,
+      shards: { total: 64, pending: 0, syncing: 0, complete: 64, failed: 0 },
+      compared: 64,
+      owned: 64,
+      startedAtMs: null,
+      sinceMs: null,
+      why: null,
+    },
+  ],
+});
+
+export const FINDINGS = shown(
+  z.object({
+    results: many(
+      z.object({
+        level: z.enum(['ok', 'warn', 'fail']),
+        subject: z.string(),
+        found: z.string(),
+        remedy: z.string().nullable(),
+      }),
+    ),
+  }),
+  { results: [{ level: 'ok', subject: 'node n1', found: 'answers, version 1.31.0', remedy: null }] },
+);

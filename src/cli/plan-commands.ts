@@ -1,0 +1,73 @@
+/** `miroir plan …` and `miroir topology`: what the records say, page by page. */
+import type { Command } from 'commander';
+import { listPlans, showPlan } from '../control/plan-list.ts';
+import { showTopology } from '../control/topology.ts';
+import type { PlanRecord } from '../ports.ts';
+import { globalsOf, withControl } from './context.ts';
+import { groupsText } from './group-commands.ts';
+import { nodesText } from './node-commands.ts';
+import { print, say, tableText } from './output.ts';
+import { whole } from './values.ts';
+
+export interface PageFlags {
+  readonly limit: number;
+  readonly from?: string;
+}
+
+export const withPages = (command: Command): Command =>
+  command
+    .option('--limit <count>', 'at most so many', whole, 20)
+    .option('--from <id>', 'from this one on: what the page before said is next');
+
+/** Where the next page begins, said once. */
+export function sayNext(next: string | null): void {
+  if (next !== null) say(`more: --from ${next}`);
+}
+
+export function addPlanCommands(program: Command): void {
+  const plan = program.command('plan').description('plans: what changes of the topology asked for, and how far it is');
+
+  withPages(plan.command('list').description('plans that run, then those that have ended, newest first')).action(
+    async ({ limit, from }: PageFlags, command: Command) => {
+      const page = await withControl(command, (control) => listPlans(control, { limit, from: from ?? null }));
+      print(globalsOf(command).output, page, () => plansText(page.results));
+      sayNext(page.next);
+    },
+  );
+
+  plan
+    .command('show <plan>')
+    .description('one plan, with its progress')
+    .action(async (id: string, _flags: object, command: Command) => {
+      const shown = await withControl(command, (control) => showPlan(control, id));
+      print(globalsOf(command).output, shown, () => plansText([shown]));
+      const { settled, moves, failed, cancelled } = shown.progress;
+      say(
+        `${settled} of ${moves} moves settled, ${failed} failed, ${cancelled} cancelled; see: miroir move list --plan ${id}`,
+      );
+    });
+
+  program
+    .command('topology')
+    .description('nodes and replica groups at one version')
+    .action(async (_flags: object, command: Command) => {
+      const view = await withControl(command, showTopology);
+      print(globalsOf(command).output, view, () =>
+        [`topology version ${view.version}`, nodesText(view.nodes), '', groupsText(view.groups)].join('\n'),
+      );
+    });
+}
+
+const plansText = (plans: readonly PlanRecord[]): string =>
+  tableText(
+    ['plan', 'why', 'state', 'moves', 'left', 'blocked', 'created'],
+    plans.map(({ id, why, state, moves, left, blocked, createdAtMs }) => [
+      id,
+      why,
+      state,
+      moves,
+      left,
+      blocked.length,
+      new Date(createdAtMs).toISOString(),
+    ]),
+  );

@@ -1,0 +1,44 @@
+/** Moves, page by page, and one of them. */
+import { MoveUnknownError } from '../errors.ts';
+import type { IdPage, MoveState, PageAsked } from '../ports.ts';
+import { idPageOf, type Page, pageWith } from './pages.ts';
+import type { ControlParts } from './parts.ts';
+import { type MoveView, viewMove } from './status.ts';
+
+export interface MovesWish extends PageAsked {
+  /** `unfinished` by id, `ended` newest first; of a plan all of them, as planned. */
+  readonly state: 'unfinished' | 'ended';
+  readonly plan: string | null;
+}
+
+/** With when it did what (ms since 1970); null: not yet. */
+export interface MoveDetails extends MoveView {
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly switchedAtMs: number | null;
+  readonly endedAtMs: number | null;
+  readonly windowsVerified: number;
+}
+
+type Parts = Pick<ControlParts, 'records'>;
+
+export async function listMoves({ records }: Parts, wish: MovesWish): Promise<Page<MoveView>> {
+  const { plan, state, limit } = wish;
+  const page: IdPage =
+    plan === null ? await records.movePage(state, wish) : idPageOf(await records.planMoveIds(plan), wish);
+  const moves = await records.moves(page.keys.slice(0, limit));
+  return pageWith(moves.map(viewMove), page, wish);
+}
+
+/** Throws `MoveUnknownError`. */
+export async function showMove(parts: Parts, id: string): Promise<MoveDetails> {
+  const move = await moveOf(parts, id);
+  const { createdAtMs, startedAtMs, switchedAtMs, endedAtMs, windowsVerified } = move;
+  return { ...viewMove(move), createdAtMs, startedAtMs, switchedAtMs, endedAtMs, windowsVerified };
+}
+
+export async function moveOf({ records }: Parts, id: string): Promise<MoveState> {
+  const move = await records.move(id);
+  if (move !== null) return move;
+  throw new MoveUnknownError(`there is no move ${id}`, { field: 'move', remedy: 'see `miroir move list`' });
+}

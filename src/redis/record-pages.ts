@@ -1,0 +1,30 @@
+/** Ids of plans and moves, page by page, without reading the records of other pages. */
+import type { Redis } from 'ioredis';
+import type { Records } from '../ports.ts';
+import { keys } from './keys.ts';
+
+export function recordPages(redis: Redis): Pick<Records, 'planPage' | 'movePage'> {
+  /** Ids of ended records, newest first; none behind one that is forgotten by now. */
+  const endedPage = async (key: string, from: string | null, count: number): Promise<string[]> => {
+    const rank = from === null ? 0 : await redis.zrevrank(key, from);
+    return rank === null || count <= 0 ? [] : redis.zrevrange(key, rank, rank + count - 1);
+  };
+  return {
+    async planPage({ from, limit }) {
+      const running = (await redis.smembers(keys.plans)).sort();
+      const at = from === null ? 0 : running.indexOf(from);
+      const first = at < 0 ? [] : running.slice(at, at + limit + 1);
+      const ended = await endedPage(keys.plansEnded, at < 0 ? from : null, limit + 1 - first.length);
+      return { keys: [...first, ...ended], total: running.length + (await redis.zcard(keys.plansEnded)) };
+    },
+    async movePage(state, { from, limit }) {
+      if (state === 'ended') {
+        return { keys: await endedPage(keys.movesEnded, from, limit + 1), total: await redis.zcard(keys.movesEnded) };
+      }
+      const ids = (await redis.smembers(keys.moves)).sort();
+      // The one that was next may have ended since: what came behind it is next then.
+      const at = from === null ? 0 : ids.findIndex((id) => id >= from);
+      return { keys: at < 0 ? [] : ids.slice(at, at + limit + 1), total: ids.length };
+    },
+  };
+}

@@ -1,0 +1,147 @@
+// What the control API shows, over real HTTP and real records: pages, one thing by its id, and that every route is described.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { type Running, startApi } from '../../src/service.ts';
+import { apiCode, askApi } from '../support/api.ts';
+import { makeWorld, type World } from '../support/records-world.ts';
+import { withRedis } from '../support/redis.ts';
+
+const redis = withRedis();
+let world: World;
+let api: Running & { readonly apiUrl: string };
+
+interface Page {
+  readonly results: readonly Record<string, unknown>[];
+  readonly total: number;
+  readonly limit: number;
+  readonly from: string | null;
+  readonly next: string | null;
+}
+async function get<T>(path: string): Promise<T> {
+  const answer = await askApi(api.apiUrl, { path });
+  expect([answer.status, path], answer.text).toEqual([200, path]);
+  return JSON.parse(answer.text) as T;
+}
+
+beforeAll(async () => {
+  world = await makeWorld(redis.url);
+  api = await startApi(
+    loadConfig({
+      MIROIR_REDIS_URL: redis.url,
+      MIROIR_ALLOW_VOLATILE_REDIS: '1',
+      MIROIR_METRICS_PORT: '0',
+      MIROIR_API_PORT: '0',
+      MIROIR_LOG_LEVEL: 'silent',
+    }),
+  );
+});
+afterAll(async () => {
+  await api.close();
+  await world.stop();
+});
+
+describe('lists', () => {
+  it('come page by page, each with where the next one begins', async () => {
+    const ids = (await world.records.unfinishedMoves()).map(({ id }) => id);
+    const seen: unknown[] = [];
+    let from: string | null = null;
+    do {
+      const page: Page = await get<Page>(`/v1/moves?limit=4${from === null ? '' : `&from=${from}`}`);
+      expect(page).toMatchObject({ total: 6, limit: 4 });
+      expect(page.from).toBe(page.results[0]?.['id']);
+      seen.push(...page.results.map(({ id }) => id));
+      from = page.next;
+    } while (from !== null);
+    expect(seen).toEqual([...ids].sort());
+  });
+
+  it('go on behind a move that has ended since', async () => {
+    const ids = (await world.records.unfinishedMoves()).map(({ id }) => id).sort();
+    const page = await get<Page>(`/v1/moves?limit=2&from=${ids[2]}!`);
+    expect(page.results.map(({ id }) => id)).toEqual(ids.slice(3, 5));
+  });
+
+  it('show nodes, indexes and plans, and moves of a plan', async () => {
+    const nodes = await get<Page>('/v1/nodes?limit=1');
+    expect(nodes).toMatchObject({ results: [{ id: 'n1', state: 'active', shards: 6 }], total: 2, next: 'n2' });
+    expect((await get<Page>('/v1/nodes?from=n2')).results).toMatchObject([{ id: 'n2', shards: 0 }]);
+    expect((await get<Page>('/v1/indexes')).results).toMatchObject([{ uid: 'books', shards: 6, copies: { n1: 6 } }]);
+    const plans = await get<Page>('/v1/plans');
+    expect(plans).toMatchObject({ results: [{ state: 'running', moves: 6, left: 6 }], total: 1, next: null });
+    const plan = String(plans.results[0]?.['id']);
+    expect(await get<Page>(`/v1/moves?plan=${plan}&limit=6`)).toMatchObject({ total: 6, next: null });
+    expect(await get<Page>('/v1/moves?state=ended')).toMatchObject({ results: [], total: 0 });
+  });
+
+  it.each([
+    ['/v1/moves?limit=0', 400, 'miroir_invalid_input', 'limit'],
+    ['/v1/moves?limit=1001', 400, 'miroir_invalid_input', 'limit'],
+    ['/v1/moves?state=all', 400, 'miroir_invalid_input', 'state'],
+    ['/v1/moves?colour=red', 400, 'miroir_invalid_input', 'colour'],
+    ['/v1/nodes?from=n9', 400, 'miroir_invalid_input', 'from'],
+    ['/v1/moves/p-1', 404, 'miroir_move_unknown', 'p-1'],
+    ['/v1/plans/p-1', 404, 'miroir_plan_unknown', 'p-1'],
+    ['/v1/indexes/nope', 404, 'miroir_index_unknown', 'nope'],
+  ])('%s: %i', async (path, status, code, named) => {
+    const answer = await askApi(api.apiUrl, { path });
+    expect([answer.status, apiCode(answer)]).toEqual([status, code]);
+    const body = JSON.parse(answer.text) as { message: string; next_steps: string[] };
+    expect(body.message).toContain(named);
+    expect(body.next_steps.length).toBeGreaterThan(0);
+  });
+});
+
+describe('one thing', () => {
+  it('a move, a plan, an index', async () => {
+    const [first] = await world.records.unfinishedMoves();
+    expect(await get(`/v1/moves/${first?.id}`)).toMatchObject({ id: first?.id, phase: 'Idle', startedAtMs: null });
+    const plan = await get<Record<string, unknown>>(`/v1/plans/${first?.planId}`);
+    expect(plan).toMatchObject({ why: 'a test', progress: { moves: 6, settled: 0 } });
+    const index = await get<{ routes: unknown[] }>('/v1/indexes/books');
+    expect(index.routes).toHaveLength(6);
+  });
+
+  it('the topology with its version, and the doctor’s findings', async () => {
+    const answer = await askApi(api.apiUrl, { path: '/v1/topology' });
+    expect(JSON.parse(answer.text)).toMatchObject({
+      version: 1,
+      nodes: [{ id: 'n1' }, { id: 'n2' }],
+      groups: [{ group: 0 }],
+    });
+    expect(answer.headers.etag).toBe('"1"');
+    const { results } = await get<{ results: { level: string; subject: string }[] }>('/v1/doctor');
+    expect(results.find(({ subject }) => subject === 'node n1')?.level).toBe('fail');
+  });
+});
+
+describe('/openapi.json', () => {
+  interface Media {
+    readonly content?: Record<string, { readonly schema?: unknown; readonly example?: unknown }>;
+  }
+  interface Operation {
+    readonly summary?: string;
+    readonly description?: string;
+    readonly requestBody?: Media;
+    readonly responses: Record<string, Media>;
+  }
+
+  it('has every route, each with what it is for, its key, an answer by example, and errors', async () => {
+    const { paths } = await get<{ paths: Record<string, Record<string, Operation>> }>('/openapi.json');
+    expect(Object.keys(paths)).toContain('/v1/moves/{id}');
+    expect(Object.keys(paths).filter((path) => !/^\/(?:v1|_miroir)\//.test(path))).toEqual([]);
+    for (const [path, operations] of Object.entries(paths)) {
+      for (const [method, { summary, description, requestBody, responses }] of Object.entries(operations)) {
+        const name = `${method} ${path}`;
+        expect(summary?.length ?? 0, name).toBeGreaterThan(5);
+        expect(description, name).toMatch(/scope `(?:read|plan|operate|admin)`/);
+        expect(Object.keys(responses), name).toContain('default');
+        for (const { content = {} } of [...Object.values(responses), ...(requestBody ? [requestBody] : [])]) {
+          for (const { schema, example } of Object.values(content)) {
+            expect(schema, name).toBeDefined();
+            expect(example, name).toBeDefined();
+          }
+        }
+      }
+    }
+  });
+});
