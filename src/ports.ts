@@ -4,6 +4,7 @@
  * Redis scripts would round them as numbers.
  */
 export type * from './ports/adoptions.ts';
+export type * from './ports/audit.ts';
 export type * from './ports/client-tasks.ts';
 export type * from './ports/clock.ts';
 export type * from './ports/duties.ts';

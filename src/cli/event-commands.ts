@@ -1,6 +1,6 @@
 /** `miroir event send` and `miroir where` */
 import type { Command } from 'commander';
-import { sendEvent } from '../control/nodes.ts';
+import { sendEvent } from '../control/events.ts';
 import { where } from '../control/where.ts';
 import { globalsOf, withControl } from './context.ts';
 import { EXIT } from './exit-codes.ts';

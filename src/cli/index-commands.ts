@@ -1,6 +1,7 @@
 /** `miroir index …` */
 import type { Command } from 'commander';
-import { createIndex, listIndexes, showIndex, thawShards, type IndexView } from '../control/indexes.ts';
+import { addIndex, listIndexes, showIndex, type IndexView } from '../control/indexes.ts';
+import { thawShards } from '../control/shard-thaw.ts';
 import { addAdoptCommand } from './adopt-command.ts';
 import { globalsOf, withControl } from './context.ts';
 import { print, say, tableText } from './output.ts';
@@ -39,7 +40,7 @@ export function addIndexCommands(program: Command): void {
     .action(async (uid: string, flags: CreateFlags, command: Command) => {
       const { primaryKey, shards, replicationFactor, groups, searchable } = flags;
       const entry = await withControl(command, (control) =>
-        createIndex(control, {
+        addIndex(control, {
           uid,
           primaryKey,
           shards,

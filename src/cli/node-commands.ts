@@ -1,6 +1,7 @@
 /** `miroir node …` */
 import { Option, type Command } from 'commander';
-import { listNodes, removeNode, sendEvent, type NodeView } from '../control/nodes.ts';
+import { removeNode, sendEvent } from '../control/events.ts';
+import { listNodes, type NodeView } from '../control/nodes.ts';
 import type { ControlParts } from '../control/parts.ts';
 import { planView } from '../control/plan-view.ts';
 import type { EventOutcome } from '../ports.ts';

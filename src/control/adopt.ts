@@ -12,8 +12,9 @@ import { mergeHolders, newestTask } from './adopt/merge.ts';
 import type { AdoptParts, AdoptWish } from './adopt/parts.ts';
 import { AGAIN, TASK_MS, stampDocuments, stillWritten, type StampParts } from './adopt/stamp.ts';
 import { type Holder, type Survey, survey } from './adopt/survey.ts';
+import { audited } from './audited.ts';
 import { applied } from './node-tasks.ts';
-import { sendEvent } from './nodes.ts';
+import { sendEvent } from './events.ts';
 import { differingSettings } from '../core/settings-text.ts';
 
 export { isAdopted, type PastRouters, stampPastRouters, surveyPastRouters } from './adopt/registered.ts';
@@ -63,7 +64,10 @@ export interface Adopted {
 }
 
 /** Throws what stands against it, before the first write; an abort of the signal leaves what the next run goes on with. */
-export async function adoptIndex(parts: AdoptParts, wish: AdoptWish): Promise<Adopted> {
+export const adoptIndex = (parts: AdoptParts, wish: AdoptWish): Promise<Adopted> =>
+  audited(parts, 'index adopt', { index: wish.uid }, () => adoptAudited(parts, wish));
+
+async function adoptAudited(parts: AdoptParts, wish: AdoptWish): Promise<Adopted> {
   const held = await parts.holdAdoption(wish.uid);
   // Nothing is under way before the first write, so whoever is refused leaves nothing to wait for.
   let isClean = true;

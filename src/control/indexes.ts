@@ -17,8 +17,10 @@ import {
 } from '../errors.ts';
 import type { Clock, NodeClient } from '../ports.ts';
 import { withMiroirSettings } from '../routing/fields.ts';
+import { audited } from './audited.ts';
+import { assertVersion, type EventCondition } from './events.ts';
 import { applied, idle, type TaskWait } from './node-tasks.ts';
-import type { ControlParts } from './parts.ts';
+import type { ChangeParts, ControlParts } from './parts.ts';
 
 export interface NewIndex {
   readonly uid: string;
@@ -43,6 +45,17 @@ const LOOK_MS = 50;
 
 /** What creating needs; a router has it, too. */
 export type CreationParts = Omit<ControlParts, 'producer' | 'settings'>;
+
+/** An operator's word; see `createIndex`. */
+export const addIndex = (
+  parts: ChangeParts,
+  wanted: NewIndex,
+  { ifVersion }: Pick<EventCondition, 'ifVersion'> = {},
+): Promise<IndexEntry> =>
+  audited(parts, 'index create', { index: wanted.uid }, async () => {
+    if (ifVersion !== undefined) await assertVersion(parts, ifVersion);
+    return createIndex(parts, wanted);
+  });
 
 /** Creates the index on every node that will own shards of it, then registers it. Safe to repeat until registered. */
 export async function createIndex(parts: CreationParts, wanted: NewIndex): Promise<IndexEntry> {
@@ -255,43 +268,4 @@ async function viewOf(records: ControlParts['records'], entry: IndexEntry): Prom
   const { uid, primaryKey, shards, replicationFactor, groups } = entry;
   const moving = (table?.shards ?? []).filter(({ state }) => state !== 'stable').length;
   return { uid, primaryKey, shards, replicationFactor, groups, epoch: table?.epoch ?? 0, moving, copies };
-}
-
-export interface ThawView {
-  readonly index: string;
-  readonly shard: number;
-  readonly owners: readonly string[];
-  /** Nodes that may hold what the owners do not. */
-  readonly others: readonly string[];
-  readonly frozen: boolean;
-}
-
-/**
- * Lets movers act again on shards that were frozen when Redis had lost writes; `isSure` false only looks. `shard`: null for
- * all of the index that are frozen.
- */
-export async function thawShards(
-  { records, fleet }: Pick<ControlParts, 'records' | 'fleet'>,
-  uid: string,
-  shard: number | null,
-  isSure: boolean,
-): Promise<readonly ThawView[]> {
-  const entry = await records.index(uid);
-  if (entry === null) throw unknownIndex(uid);
-  if (shard !== null && shard >= entry.shards) {
-    const remedy = `give a number below ${entry.shards}: \`miroir index show ${uid}\``;
-    throw new InvalidInputError(`index ${uid} has no shard ${shard}`, { field: 'shard', remedy });
-  }
-  const table = await records.table(uid);
-  const asked = (table?.shards ?? []).filter((route) =>
-    shard === null ? route.frozen === true : route.shard === shard,
-  );
-  const views: ThawView[] = [];
-  for (const { shard: number } of asked) {
-    const read = await records.route(uid, number);
-    const { owners, others = [], frozen } = read.route;
-    if (frozen === true && isSure) await fleet.thaw(uid, read);
-    views.push({ index: uid, shard: number, owners, others, frozen: frozen === true && !isSure });
-  }
-  return views;
 }

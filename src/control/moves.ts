@@ -7,8 +7,9 @@ import { oldReaders } from '../core/routing.ts';
 import { findNode, isGone, isReadable, type Topology } from '../core/topology.ts';
 import { MoveStateError } from '../errors.ts';
 import type { MoveState } from '../ports.ts';
+import { audited } from './audited.ts';
 import { moveOf } from './move-list.ts';
-import type { ControlParts } from './parts.ts';
+import type { ChangeParts, ControlParts } from './parts.ts';
 
 /** Ids that are told one by one. */
 const IDS_TOLD = 1_000;
@@ -86,10 +87,12 @@ export async function lossOf(parts: ControlParts, id: string): Promise<LossView>
 }
 
 /** Leaves the wish that these documents' last writes are given up. */
-export async function acceptLoss(parts: ControlParts, id: string): Promise<LossView> {
-  const view = await lossOf(parts, id);
-  await parts.records.wish(id, 'accept-loss');
-  return view;
+export function acceptLoss(parts: ChangeParts, id: string): Promise<LossView> {
+  return audited(parts, 'move accept-loss', { move: id }, async () => {
+    const view = await lossOf(parts, id);
+    await parts.records.wish(id, 'accept-loss');
+    return view;
+  });
 }
 
 /** What taking the move back would mean. Throws `MoveStateError` where it may not be. */
@@ -121,8 +124,10 @@ export async function revertOf(parts: ControlParts, id: string): Promise<RevertV
 }
 
 /** Leaves the wish that the copy which was kept owns the shard again. */
-export async function revertMove(parts: ControlParts, id: string): Promise<RevertView> {
-  const view = await revertOf(parts, id);
-  await parts.records.wish(id, 'revert');
-  return view;
+export function revertMove(parts: ChangeParts, id: string): Promise<RevertView> {
+  return audited(parts, 'move revert', { move: id }, async () => {
+    const view = await revertOf(parts, id);
+    await parts.records.wish(id, 'revert');
+    return view;
+  });
 }

@@ -4,8 +4,8 @@ import { groupStateOf, type GroupState } from '../core/groups.ts';
 import { isSwitched } from '../core/move.ts';
 import type { NodeState, TopologyNode } from '../core/topology.ts';
 import { ConflictError, InvalidInputError, NodeConflictError } from '../errors.ts';
-import type { EventOutcome } from '../ports.ts';
-import type { ControlParts } from './parts.ts';
+import { audited } from './audited.ts';
+import type { ChangeParts, ControlParts } from './parts.ts';
 
 export type FirstNode = Pick<TopologyNode, 'id' | 'url' | 'apiKeyRef'> & { readonly group?: number };
 
@@ -13,7 +13,7 @@ export type FirstNode = Pick<TopologyNode, 'id' | 'url' | 'apiKeyRef'> & { reado
  * The first topology of a fleet: these nodes are active at once, since there is nothing to move yet. Throws
  * `ConflictError` when there is a topology already.
  */
-export async function initFleet(parts: ControlParts, nodes: readonly FirstNode[]): Promise<void> {
+export async function initFleet(parts: ChangeParts, nodes: readonly FirstNode[]): Promise<void> {
   const checked = nodes.map(({ id, url, apiKeyRef, group = 0 }): TopologyNode => {
     const origin = nodeUrlSchema.safeParse(url);
     const isId = nodeIdSchema.safeParse(id).success;
@@ -39,10 +39,10 @@ export async function initFleet(parts: ControlParts, nodes: readonly FirstNode[]
       remedy: 'add nodes one by one: `miroir node add`',
     });
   }
-  for (const node of checked) {
-    await parts.clientOf(node).version();
-  }
-  await parts.fleet.initTopology(checked);
+  await audited(parts, 'fleet init', { nodes: checked.map(({ id }) => id).join(',') }, async () => {
+    for (const node of checked) await parts.clientOf(node).version();
+    await parts.fleet.initTopology(checked);
+  });
 }
 
 export interface NodeView {
@@ -106,26 +106,4 @@ export async function listNodes({ records }: Pick<ControlParts, 'records'>): Pro
       movesOut: open.filter((move) => (move.retires ?? move.source) === id).length,
       inGrace: moves.filter((move) => isSwitched(move.phase) && move.retires === id).length,
     }));
-}
-
-/** Takes a node out that is draining and owns nothing. Throws `NodeNotDrainedError` otherwise. */
-export async function removeNode(parts: ControlParts, id: string, options: WaitOptions = {}): Promise<EventOutcome> {
-  const { jobId } = await parts.producer.removeNode(id);
-  return parts.producer.result(jobId, options);
-}
-
-export interface WaitOptions {
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** Sends an event; with `wait` also says what was planned. */
-export async function sendEvent(
-  parts: ControlParts,
-  name: string,
-  data: unknown,
-  wait: WaitOptions | null,
-): Promise<{ readonly jobId: string; readonly outcome: EventOutcome | null }> {
-  const { jobId } = await parts.producer.sendRaw(name, data);
-  return { jobId, outcome: wait === null ? null : await parts.producer.result(jobId, wait) };
 }

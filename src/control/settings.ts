@@ -1,6 +1,7 @@
 /** What the settings of indexes shall be, how far a change of them is, and the end of a freeze. */
 import type { BroadcastStatus } from '../core/settings-broadcast.ts';
-import type { ControlParts } from './parts.ts';
+import { audited } from './audited.ts';
+import type { ChangeParts, ControlParts } from './parts.ts';
 import { unknownIndex } from './indexes.ts';
 
 export interface SettingsView {
@@ -32,7 +33,10 @@ export async function showSettings({ records, settings }: ControlParts, index: s
 }
 
 /** Lets clients write again. False when they could. Throws `IndexUnknownError`. */
-export async function thawSettings({ records, settings }: ControlParts, index: string): Promise<boolean> {
-  if ((await records.index(index)) === null) throw unknownIndex(index);
-  return settings.thaw(index);
+export function thawSettings(parts: ChangeParts, index: string): Promise<boolean> {
+  const { records, settings } = parts;
+  return audited(parts, 'settings thaw', { index }, async () => {
+    if ((await records.index(index)) === null) throw unknownIndex(index);
+    return settings.thaw(index);
+  });
 }

@@ -67,6 +67,24 @@ export class RateLimitedError extends MiroirError {
   readonly retryable = true;
 }
 
+/** What the request was made for has changed since: `If-Match` names another version. 412; look again, then decide anew. */
+export class StaleVersionError extends MiroirError {
+  readonly code = 'miroir_stale_version';
+  readonly retryable = false;
+}
+
+/** The same `Idempotency-Key` came with another event before. 409; every event has a key of its own. */
+export class IdempotencyError extends MiroirError {
+  readonly code = 'miroir_idempotency';
+  readonly retryable = false;
+}
+
+/** An event that was never sent, or is older than the queue keeps (a day, a thousand). See `miroir status` for what came of it. */
+export class EventUnknownError extends MiroirError {
+  readonly code = 'miroir_event_unknown';
+  readonly retryable = false;
+}
+
 /** A defect of ours while the control API answered. 500; its log says more, please report. */
 export class ApiDefectError extends MiroirError {
   readonly code = 'miroir_api_defect';

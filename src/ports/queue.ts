@@ -34,6 +34,12 @@ export interface EventOutcome {
   readonly blocked: number;
 }
 
+/** How an event is: it waits for the planner, was planned, or was refused. */
+export type EventState =
+  | { readonly state: 'waiting' }
+  | { readonly state: 'planned'; readonly outcome: EventOutcome }
+  | { readonly state: 'refused'; readonly error: unknown };
+
 /** Turns topology events into plans. One for each lease on the planner's scope; its calls never overlap. */
 export interface Planner {
   /** One event. Throws what the sender has to correct, with field and remedy; nothing is changed then. */
@@ -48,8 +54,13 @@ export interface Planner {
 
 /** Where events go; the library for other services is one. */
 export interface EventSender {
-  /** An event as a job's name and data, in either form. Throws what is wrong with it, or `QueueFullError`. */
-  sendRaw(name: string, data: unknown): Promise<{ readonly jobId: string }>;
+  /**
+   * An event as a job's name and data, in either form. Throws what is wrong with it, or `QueueFullError`. Under an id that
+   * it was sent by before nothing is sent again; `IdempotencyError` when that was another event.
+   */
+  sendRaw(name: string, data: unknown, id?: string): Promise<{ readonly jobId: string }>;
+  /** How an event is; null for one that was never sent or is forgotten by now. */
+  look(jobId: string): Promise<EventState | null>;
   /** Asks the planner to take a drained node out of the topology. */
   removeNode(nodeId: string): Promise<{ readonly jobId: string }>;
   /** What the planner made of it: throws the error that it was refused with, `TimeoutError` when nobody took it. */

@@ -7,8 +7,8 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { systemClock } from '../clock.ts';
 import { NODE_REMOVED, parseTopologyEvent, toWire, type TopologyEvent } from '../core/events.ts';
 import { groupEventToWire, isGroupEvent, parseGroupEvent } from '../core/group-events.ts';
-import { QueueFullError, RedisUnreachableError, TimeoutError } from '../errors.ts';
-import type { Clock, EventOutcome, Failpoint } from '../ports.ts';
+import { IdempotencyError, QueueFullError, RedisUnreachableError, TimeoutError } from '../errors.ts';
+import type { Clock, EventOutcome, EventState, Failpoint } from '../ports.ts';
 import { addJobs, NO_FAILPOINT, queueFault } from './add.ts';
 import { failureFromText } from './failure-text.ts';
 import { EVENTS_QUEUE, QUEUE_PREFIX } from './names.ts';
@@ -57,7 +57,10 @@ export interface Producer {
   nodeRecovered(node: NodeRef): Promise<SentEvent>;
   send(event: TopologyEvent): Promise<SentEvent>;
   /** An event as `name` and `data` of its job, in either form; also those about replica groups. */
-  sendRaw(name: string, data: unknown): Promise<SentEvent>;
+  /** `id`: sent by it before, nothing is sent again. */
+  sendRaw(name: string, data: unknown, id?: string): Promise<SentEvent>;
+  /** How it is; null for one that was never sent or is forgotten by now. */
+  look(jobId: string): Promise<EventState | null>;
   /** Takes a drained node out of the topology. */
   removeNode(nodeId: string): Promise<SentEvent>;
   /** What the planner made of it: throws the error that it was refused with, `TimeoutError` when nobody took it. */
@@ -138,11 +141,11 @@ class QueueProducer implements Producer {
     return this.sendRaw(name, data);
   }
 
-  async sendRaw(name: string, data: unknown): Promise<SentEvent> {
+  async sendRaw(name: string, data: unknown, id?: string): Promise<SentEvent> {
     const wire = isGroupEvent(name)
       ? groupEventToWire(parseGroupEvent(name, data))
       : toWire(parseTopologyEvent(name, data));
-    return this.#inTurn(() => this.#add(wire.name, wire.data));
+    return this.#inTurn(() => this.#add(wire.name, wire.data, id));
   }
 
   async removeNode(nodeId: string): Promise<SentEvent> {
@@ -151,20 +154,26 @@ class QueueProducer implements Producer {
     return this.#inTurn(() => this.#add(NODE_REMOVED, data));
   }
 
+  async look(jobId: string): Promise<EventState | null> {
+    const job = await this.#reached('look', () => this.#queue.getJob(jobId));
+    if (job === undefined) return null;
+    if (job.finishedOn === undefined) return { state: 'waiting' };
+    if (job.failedReason) return { state: 'refused', error: failureFromText(job.failedReason) };
+    return { state: 'planned', outcome: job.returnvalue as EventOutcome };
+  }
+
   async result(jobId: string, { timeoutMs = RESULT_MS, signal }: ResultOptions = {}): Promise<EventOutcome> {
     const deadlineMs = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       signal?.throwIfAborted();
-      const job = await this.#reached('result', () => this.#queue.getJob(jobId));
-      if (job === undefined) {
+      const seen = await this.look(jobId);
+      if (seen === null) {
         throw new TimeoutError(`event ${jobId} is not in the queue any more`, {
           remedy: 'see `miroir status` for the plans that exist',
         });
       }
-      if (job.finishedOn !== undefined) {
-        if (job.failedReason) throw failureFromText(job.failedReason);
-        return job.returnvalue as EventOutcome;
-      }
+      if (seen.state === 'refused') throw seen.error;
+      if (seen.state === 'planned') return seen.outcome;
       if (this.#clock.monotonic() >= deadlineMs) {
         throw new TimeoutError(`event ${jobId} was not planned within ${timeoutMs} ms`, {
           remedy: 'it stays in the queue; check that a planner runs (`miroir planner`)',
@@ -203,7 +212,20 @@ class QueueProducer implements Producer {
     return turn;
   }
 
-  async #add(name: string, data: object): Promise<SentEvent> {
+  /** Throws `IdempotencyError` where another event was sent by this id. */
+  async #known(id: string, name: string, data: object): Promise<SentEvent | null> {
+    const job = await this.#reached('look', () => this.#queue.getJob(id));
+    if (job === undefined) return null;
+    if (job.name === name && JSON.stringify(job.data) === JSON.stringify(data)) return { jobId: id };
+    throw new IdempotencyError(`another event was sent with the same key: ${job.name}`, {
+      field: 'Idempotency-Key',
+      remedy: 'give every event a key of its own, and the same one only when you send it again',
+    });
+  }
+
+  async #add(name: string, data: object, id?: string): Promise<SentEvent> {
+    const known = id === undefined ? null : await this.#known(id, name, data);
+    if (known !== null) return known;
     const { capacity = CAPACITY, failpoint = NO_FAILPOINT } = this.#options;
     const counts = await this.#reached('count', () => this.#queue.getJobCounts('wait', 'prioritized', 'delayed'));
     const waiting = Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -213,8 +235,10 @@ class QueueProducer implements Producer {
         details: { waiting, capacity, retryAfterMs: RETRY_AFTER_MS },
       });
     }
-    const job = await addJobs(failpoint, 'event', () => this.#queue.add(name, data, KEEP));
-    return { jobId: job.id ?? '' };
+    const options = id === undefined ? KEEP : { ...KEEP, jobId: id };
+    const job = await addJobs(failpoint, 'event', () => this.#queue.add(name, data, options));
+    // Somebody may have been first meanwhile, and then nothing was added.
+    return (id === undefined ? null : await this.#known(id, name, data)) ?? { jobId: job.id ?? '' };
   }
 
   /** BullMQ itself would wait for the first connection without end; afterwards the options above make it fail fast. */

@@ -15,7 +15,7 @@ export async function openApi(base: Base): Promise<Api> {
   const { config, logger, records } = base;
   const connection = connect({ url: config.redisUrl, kind: 'queue', logger });
   const queues = createBoardQueues({ connection, logger });
-  const control = controlOf(base);
+  const control = controlOf(base, 'control API');
   const stop = async (): Promise<void> => {
     await queues.close();
     await control.close();

@@ -1,22 +1,27 @@
 /** What commands work with: the records, what may be written without a lease, the public queue, and nodes. */
+import { userInfo } from 'node:os';
 import type { Config } from '../config.ts';
 import type { AdoptParts, HeldAdoption } from '../control/adopt.ts';
+import type { Asker } from '../control/audited.ts';
 import type { DoctorParts } from '../control/doctor/parts.ts';
 import type { GroupParts } from '../control/groups.ts';
 import type { StatusParts } from '../control/status.ts';
 import { ConflictError } from '../errors.ts';
+import type { AuditTrail } from '../ports.ts';
 import { openPermit } from '../nodes/open-permit.ts';
 import { type Producer, createProducer } from '../queue/producer.ts';
 import { createMoveQueue } from '../queue/flows.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { createAdoptions } from '../redis/adoptions.ts';
+import { createAudit } from '../redis/audit.ts';
 import { createRedisHealth } from '../redis/health.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
 import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
-export interface Control extends DoctorParts, StatusParts, AdoptParts, GroupParts {
+export interface Control extends DoctorParts, StatusParts, AdoptParts, GroupParts, Asker {
+  readonly audit: AuditTrail;
   readonly config: Config;
   readonly producer: Producer;
   /** `host/pid` of the process that holds the index's lease now, for people; null when nobody does. */
@@ -30,7 +35,7 @@ const REQUEST_MS = 30_000;
 /** Commands tell of trouble themselves; their connection's own log lines would come between. */
 export async function openControl(config: Config, options: { readonly anyRedis?: boolean } = {}): Promise<Control> {
   const base = await openBase({ ...config, logLevel: 'silent' }, 'cli', options);
-  const control = controlOf(base);
+  const control = controlOf(base, `cli:${userName()}`);
   return {
     ...control,
     async close() {
@@ -40,8 +45,18 @@ export async function openControl(config: Config, options: { readonly anyRedis?:
   };
 }
 
+/** Of the system; a container may run as a user who has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SYSTEM_ERROR') throw error;
+    return `uid ${process.getuid?.() ?? '?'}`;
+  }
+}
+
 /** In a process that has its base already; `close` leaves the base open. */
-export function controlOf(base: Base): Control {
+export function controlOf(base: Base, actor: string): Control {
   const { config, redis, records, repairs, passes, scripts, nodes, clock, failpoint, logger } = base;
   const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
   const scopeHolder = async (scope: string): Promise<string | null> => {
@@ -51,6 +66,8 @@ export function controlOf(base: Base): Control {
   };
   return {
     config,
+    actor,
+    audit: createAudit(redis, config.auditMaxEntries),
     records,
     repairs,
     passes,

@@ -3,7 +3,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { thawShards } from '../../src/control/indexes.ts';
+import { thawShards } from '../../src/control/shard-thaw.ts';
 import { status } from '../../src/control/status.ts';
 import { assertMayAct } from '../../src/phases/may-act.ts';
 import { keys } from '../../src/redis/keys.ts';

@@ -1,8 +1,12 @@
+import { userInfo } from 'node:os';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIndex } from '../../src/control/indexes.ts';
+import { sendEvent, showEvent } from '../../src/control/events.ts';
+import { addIndex, createIndex } from '../../src/control/indexes.ts';
 import { initFleet } from '../../src/control/nodes.ts';
 import { planView } from '../../src/control/plan-view.ts';
 import { progressOf } from '../../src/control/progress.ts';
+import { thawSettings } from '../../src/control/settings.ts';
+import { thawShards } from '../../src/control/shard-thaw.ts';
 import { openControl, type Control } from '../../src/service.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 
@@ -96,5 +100,71 @@ describe('a plan for people', () => {
       after: { shards: moves, documents: view.documents },
     });
     expect(progressOf(await control.records.unfinishedMoves())).toMatchObject({ moves, settled: 0, running: 0 });
+  });
+});
+
+describe('who asked for a change', () => {
+  const asked = async (): Promise<Record<string, string>[]> =>
+    (await control.audit.after('0-0', 100)).map(({ fields }) => fields).filter(({ what }) => what === 'verb');
+  const drain = { node_id: 'n1' };
+
+  beforeEach(async () => {
+    await fleet.reset(2);
+  });
+
+  it('is told before it is made, and what it was refused with', async () => {
+    await sendEvent(control, 'NodeDraining', drain, null);
+    await expect(thawSettings(control, 'nope')).rejects.toMatchObject({ code: 'miroir_index_unknown' });
+    const actor = `cli:${userInfo().username}`;
+    expect(await asked()).toEqual([
+      { what: 'verb', verb: 'event send', actor, event: 'NodeDraining', node: 'n1' },
+      { what: 'verb', verb: 'settings thaw', actor, index: 'nope' },
+      { what: 'verb', verb: 'settings thaw', actor, index: 'nope', refused: 'miroir_index_unknown' },
+    ]);
+  });
+
+  it('gets nothing by looking', async () => {
+    await addIndex(control, { uid: 'papers', primaryKey: 'id', shards: 2, replicationFactor: 1 });
+    await thawShards(control, 'papers', null, false);
+    expect((await asked()).map(({ verb }) => verb)).toEqual(['index create']);
+    await thawShards(control, 'papers', null, true);
+    expect((await asked()).map(({ verb }) => verb)).toEqual(['index create', 'index thaw']);
+  });
+
+  it('sends an event once by one key, however often it asks, and nobody else’s', async () => {
+    const once = { idempotencyKey: 'a-key' };
+    const [first, second] = await Promise.all([1, 2].map(() => sendEvent(control, 'NodeDraining', drain, null, once)));
+    expect(second?.jobId).toBe(first?.jobId);
+    expect(await fleet.events.count()).toBe(1);
+    await expect(sendEvent(control, 'NodeDraining', { node_id: 'n2' }, null, once)).rejects.toMatchObject({
+      code: 'miroir_idempotency',
+    });
+    await expect(sendEvent(control, 'NodeDraining', drain, null, { idempotencyKey: 'a key' })).rejects.toMatchObject({
+      code: 'miroir_invalid_input',
+    });
+    const other = await sendEvent({ ...control, actor: 'key:other' }, 'NodeDraining', drain, null, once);
+    expect(other.jobId).not.toBe(first?.jobId);
+    expect(await showEvent(control, other.jobId)).toEqual({ state: 'waiting' });
+    await expect(showEvent(control, 'once-1')).rejects.toMatchObject({ code: 'miroir_event_unknown' });
+  });
+
+  it('is refused when the topology has changed since, unless it was sent before', async () => {
+    const given = { ifVersion: 1, idempotencyKey: 'k' };
+    const { jobId } = await sendEvent(control, 'NodeDraining', drain, null, given);
+    await fleet.startPlanner().worker.leading;
+    await control.producer.result(jobId);
+    expect(await showEvent(control, jobId)).toMatchObject({ state: 'planned', outcome: { change: 'changed' } });
+    expect(await sendEvent(control, 'NodeDraining', drain, null, given)).toMatchObject({ jobId });
+    const stale = sendEvent(control, 'NodeDraining', { node_id: 'n2' }, null, { ifVersion: 1 });
+    await expect(stale).rejects.toMatchObject({ code: 'miroir_stale_version', details: { expected: 1 } });
+    const index = { uid: 'books', primaryKey: 'id', shards: 2, replicationFactor: 1 };
+    await expect(addIndex(control, index, { ifVersion: 1 })).rejects.toMatchObject({ code: 'miroir_stale_version' });
+    expect(await control.records.indexes()).toEqual([]);
+    const { jobId: unknown } = await sendEvent(control, 'NodeDraining', { node_id: 'n9' }, null);
+    await expect(control.producer.result(unknown)).rejects.toMatchObject({ code: 'miroir_node_unknown' });
+    expect(await showEvent(control, unknown)).toMatchObject({
+      state: 'refused',
+      error: { code: 'miroir_node_unknown' },
+    });
   });
 });

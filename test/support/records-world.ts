@@ -5,6 +5,7 @@ import type { IndexEntry } from '../../src/core/routing.ts';
 import { leaseTimings } from '../../src/core/timing.ts';
 import { tracking } from '../../src/phases/routes.ts';
 import type { Lease, MoveState, PlanWriter, Records } from '../../src/ports.ts';
+import { createAudit } from '../../src/redis/audit.ts';
 import { connect, untilReady } from '../../src/redis/connection.ts';
 import { PLANNER_SCOPE, rebalanceScope } from '../../src/redis/keys.ts';
 import { watchLeases } from '../../src/redis/lease-watch.ts';
@@ -89,6 +90,8 @@ export async function makeWorld(url: string) {
     return writer.start(state, tracking(read, state));
   };
   return {
+    actor: 'test',
+    audit: createAudit(connection, AUDIT_MAX),
     connection,
     scripts,
     records,

@@ -1,5 +1,5 @@
 /** The first half minute of the demo: an index on three nodes, with its documents; and what nodes hold. */
-import { createIndex } from '../../control/indexes.ts';
+import { addIndex } from '../../control/indexes.ts';
 import { initFleet } from '../../control/nodes.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { IndexConflictError, InvariantError } from '../../errors.ts';
@@ -58,7 +58,7 @@ export interface LoadInput {
 export async function loadCities({ control, screen, cities, nodes, signal }: LoadInput): Promise<void> {
   const startedMs = performance.now();
   await initFleet(control, nodes);
-  const entry = await createIndex(control, {
+  const entry = await addIndex(control, {
     uid: INDEX,
     primaryKey: 'cityId',
     shards: SHARDS,

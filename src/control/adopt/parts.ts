@@ -1,9 +1,10 @@
 /** What taking an index over works with, and what was asked for. */
 import type { TopologyNode } from '../../core/topology.ts';
 import type { Adoptions, Lease, NodeClient, TaskMarks } from '../../ports.ts';
+import type { Asker } from '../audited.ts';
 import type { ControlParts } from '../parts.ts';
 
-export interface AdoptParts extends ControlParts {
+export interface AdoptParts extends ControlParts, Asker {
   readonly adoptions: Adoptions;
   readonly marks: TaskMarks;
   /** Redis' time, which documents are stamped by. */

@@ -15,6 +15,7 @@ import { scalarText, splitKeyed } from '../../core/json-text.ts';
 import { ConflictError, InvalidInputError, InvariantError } from '../../errors.ts';
 import type { NodeClient } from '../../ports.ts';
 import { UNSPLIT_FILTER } from '../../routing/fields.ts';
+import { audited } from '../audited.ts';
 import type { AdoptParts, AdoptWish } from './parts.ts';
 import { pagesOf } from './pages.ts';
 import { stampDocuments, type StampChoice } from './stamp.ts';
@@ -96,7 +97,10 @@ export async function surveyPastRouters(parts: AdoptParts, wish: AdoptWish): Pro
 }
 
 /** Stamps them. Throws what stands against it before the first write; Ctrl-C leaves the rest to the next run. */
-export async function stampPastRouters(parts: AdoptParts, wish: AdoptWish): Promise<readonly PastRouters[]> {
+export const stampPastRouters = (parts: AdoptParts, wish: AdoptWish): Promise<readonly PastRouters[]> =>
+  audited(parts, 'index adopt', { index: wish.uid }, () => stampAudited(parts, wish));
+
+async function stampAudited(parts: AdoptParts, wish: AdoptWish): Promise<readonly PastRouters[]> {
   assertNothingFixed(wish);
   const held = await parts.holdMoves(wish.uid);
   let isClean = true;

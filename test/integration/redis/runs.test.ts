@@ -1,6 +1,6 @@
 // Taking up a new run of Redis, script by script: which settling shards are frozen, and what comes in between two steps.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { thawShards } from '../../../src/control/indexes.ts';
+import { thawShards } from '../../../src/control/shard-thaw.ts';
 import { settling } from '../../../src/phases/routes.ts';
 import type { Registry, Runs } from '../../../src/ports.ts';
 import { keys } from '../../../src/redis/keys.ts';
