@@ -92,7 +92,7 @@ function nextSteps({ remedy }: MiroirError): string[] {
   return [remedy, ...[...remedy.matchAll(COMMAND)].map(([, command = '']) => command)];
 }
 
-function errorAnswer(error: MiroirError): ErrorAnswer {
+export function errorAnswer(error: MiroirError): ErrorAnswer {
   const { code, message, field, details } = error;
   const status = statusOf(error);
   const afterMs = typeof details['retryAfterMs'] === 'number' ? details['retryAfterMs'] : RETRY_AFTER_MS;

@@ -25,6 +25,8 @@ import { guard, PUBLIC } from './guard.ts';
 import { API_KEY_FILE } from './keys.ts';
 import { describeApi } from './openapi.ts';
 import type { ApiParts } from './parts.ts';
+import { addChanges } from './routes/changes.ts';
+import { addEvents } from './routes/events.ts';
 import { addReads } from './routes/reads.ts';
 
 export interface ApiOptions {
@@ -113,6 +115,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   serveProbes(app, options.probes);
   app.get('/', { config: PUBLIC, schema: { hide: true } }, async (_request, reply) => reply.redirect(BOARD_PATH));
   addReads(app, options.control);
+  addEvents(app, options.control);
+  addChanges(app, options.control);
   refuseOtherMethods(app, methods);
   const unfollow = await serveBoard(app, BOARD_PATH, options);
   let port: number;
@@ -166,7 +170,9 @@ function serveProbes(app: App, probes: ProbeOptions): void {
 /** Filled while routes are added. */
 function methodsByPath(app: App): ReadonlyMap<string, Set<string>> {
   const methods = new Map<string, Set<string>>();
-  app.addHook('onRoute', ({ url, method }) => {
+  app.addHook('onRoute', ({ url: path, method }) => {
+    // What stands in a place of the path may be called differently for each method.
+    const url = path.replace(/:[^/]+/g, ':any');
     const known = methods.get(url) ?? new Set();
     for (const one of [method].flat()) known.add(one);
     methods.set(url, known);
@@ -187,7 +193,9 @@ function refuseOtherMethods(app: App, methods: ReadonlyMap<string, Set<string>>)
       schema: { hide: true },
       handler: async (request, reply) => {
         void reply.header('allow', allowed);
-        throw new MethodError(`${request.method} is no method of ${url}`, { remedy: `use ${allowed}` });
+        throw new MethodError(`${request.method} is no method of ${request.url.split('?', 1)[0]}`, {
+          remedy: `use ${allowed}`,
+        });
       },
     });
   }

@@ -1,4 +1,6 @@
 // What the control API shows, over real HTTP and real records: pages, one thing by its id, and that every route is described.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
@@ -126,12 +128,14 @@ describe('/openapi.json', () => {
   }
 
   it('has every route, each with what it is for, its key, an answer by example, and errors', async () => {
+    const docs = await readFile(join(import.meta.dirname, '../../docs/api.md'), 'utf8');
     const { paths } = await get<{ paths: Record<string, Record<string, Operation>> }>('/openapi.json');
     expect(Object.keys(paths)).toContain('/v1/moves/{id}');
     expect(Object.keys(paths).filter((path) => !/^\/(?:v1|_miroir)\//.test(path))).toEqual([]);
     for (const [path, operations] of Object.entries(paths)) {
       for (const [method, { summary, description, requestBody, responses }] of Object.entries(operations)) {
-        const name = `${method} ${path}`;
+        const name = `${method.toUpperCase()} ${path}`;
+        expect(docs, `docs/api.md has no ${name}`).toContain(`\`${name}\``);
         expect(summary?.length ?? 0, name).toBeGreaterThan(5);
         expect(description, name).toMatch(/scope `(?:read|plan|operate|admin)`/);
         expect(Object.keys(responses), name).toContain('default');

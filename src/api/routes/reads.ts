@@ -1,6 +1,7 @@
 /** What anybody with a key may look at. Each is a verb of `src/control/`, and a command of `miroir`. */
 import { z } from 'zod';
 import { doctor } from '../../control/doctor.ts';
+import { listGroups, showGroup } from '../../control/groups.ts';
 import { listIndexes, showIndex } from '../../control/indexes.ts';
 import { listMoves, showMove } from '../../control/move-list.ts';
 import { listNodes } from '../../control/nodes.ts';
@@ -9,18 +10,20 @@ import { listPlans, showPlan } from '../../control/plan-list.ts';
 import { showTopology } from '../../control/topology.ts';
 import type { App } from '../app.ts';
 import type { ApiParts } from '../parts.ts';
+import { PAGE } from '../schemas/base.ts';
 import {
   FINDINGS,
+  GROUP_SHOWN,
+  GROUPS,
   INDEX_ROUTES,
   INDEXES,
   MOVE_DETAILS,
   MOVES,
   NODES,
-  PAGE,
   PLAN_DETAILS,
   PLANS,
   TOPOLOGY,
-} from '../schemas.ts';
+} from '../schemas/reads.ts';
 
 const READ = { scope: 'read' } as const;
 
@@ -118,6 +121,30 @@ export function addReads(app: App, control: ApiParts): void {
       void reply.header('etag', `"${view.version}"`);
       return view;
     },
+  );
+
+  app.get(
+    '/v1/groups',
+    {
+      config: READ,
+      schema: {
+        ...look('groups', 'Replica groups with their phase and how far they are', GROUPS),
+        querystring: z.strictObject(PAGE),
+      },
+    },
+    async ({ query }) => pageOf(await listGroups(control), ({ group }) => String(group), query),
+  );
+
+  app.get(
+    '/v1/groups/:group',
+    {
+      config: READ,
+      schema: {
+        ...look('groups', 'How far a replica group is', GROUP_SHOWN),
+        params: z.strictObject({ group: z.coerce.number().int().min(0) }),
+      },
+    },
+    async ({ params }) => showGroup(control, params.group),
   );
 
   app.get(

@@ -1,34 +1,11 @@
-/** What goes over the wire, as zod has it: requests are checked by it, answers are cut to it, /openapi.json shows it. */
+/** What is shown over the wire, as zod has it: answers are cut to it, /openapi.json shows it. */
 import { z } from 'zod';
-import { GROUP_STATES } from '../core/groups.ts';
-import { MOVE_REASONS, OUTCOMES, PHASES } from '../core/move.ts';
-import { SHARD_STATES } from '../core/routing.ts';
-import { NODE_STATES } from '../core/topology.ts';
+import { GROUP_STATES } from '../../core/groups.ts';
+import { MOVE_REASONS, OUTCOMES, PHASES } from '../../core/move.ts';
+import { SHARD_STATES } from '../../core/routing.ts';
+import { NODE_STATES } from '../../core/topology.ts';
 
-const many = <T extends z.ZodType>(schema: T): z.ZodReadonly<z.ZodArray<T>> => z.array(schema).readonly();
-const timeMs = z.number().describe('ms since 1970');
-
-/** With an example that the documentation shows; it has to be one of the schema's. */
-const shown = <T extends z.ZodType>(schema: T, example: z.input<T>): T => schema.meta({ examples: [example] });
-
-const LIMIT_MAX = 1_000;
-
-/** Of every list. */
-export const PAGE = {
-  limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(20).describe('results at most'),
-  from: z.string().max(200).nullable().default(null).describe('the first one: what `next` of the page before says'),
-};
-const page = <T extends z.ZodType>(schema: T, example: z.input<T>) =>
-  shown(
-    z.object({
-      results: many(schema),
-      total: z.number().describe('of all pages'),
-      limit: z.number(),
-      from: z.string().nullable(),
-      next: z.string().nullable().describe('`from` of the next page; null: this is the last'),
-    }),
-    { results: [example], total: 1, limit: 20, from: null, next: null },
-  );
+import { many, page, shown, timeMs } from './base.ts';
 
 const NODE = z.object({
   id: z.string(),
@@ -60,7 +37,7 @@ const NODE_EXAMPLE: z.input<typeof NODE> = {
 };
 export const NODES = page(NODE, NODE_EXAMPLE);
 
-const INDEX_ENTRY = z.object({
+const ENTRY = z.object({
   uid: z.string(),
   primaryKey: z.string(),
   shards: z.number(),
@@ -68,7 +45,8 @@ const INDEX_ENTRY = z.object({
   groups: many(z.number()),
 });
 const ENTRY_EXAMPLE = { uid: 'cities', primaryKey: 'id', shards: 64, replicationFactor: 1, groups: [0] };
-const INDEX = INDEX_ENTRY.extend({
+export const INDEX_ENTRY = shown(ENTRY, ENTRY_EXAMPLE);
+const INDEX = ENTRY.extend({
   epoch: z.number().describe('of its routing table'),
   moving: z.number().describe('shards in a move, the grace after it included'),
   copies: z.record(z.string(), z.number()).describe('copies of shards by owner'),
@@ -219,23 +197,24 @@ const GROUP = z.object({
   sinceMs: timeMs.nullable(),
   why: z.string().nullable(),
 });
+const GROUP_EXAMPLE: z.input<typeof GROUP> = {
+  group: 0,
+  phase: 'active',
+  nodes: ['n1'],
+  progressPercent: 100,
+  shards: { total: 64, pending: 0, syncing: 0, complete: 64, failed: 0 },
+  compared: 64,
+  owned: 64,
+  startedAtMs: null,
+  sinceMs: null,
+  why: null,
+};
+export const GROUPS = page(GROUP, GROUP_EXAMPLE);
+export const GROUP_SHOWN = shown(GROUP, GROUP_EXAMPLE);
 export const TOPOLOGY = shown(z.object({ version: z.number(), nodes: many(NODE), groups: many(GROUP) }), {
   version: 7,
   nodes: [NODE_EXAMPLE],
-  groups: [
-    {
-      group: 0,
-      phase: 'active',
-      nodes: ['n1'],
-      progressPercent: 100,
-      shards: { total: 64, pending: 0, syncing: 0, complete: 64, failed: 0 },
-      compared: 64,
-      owned: 64,
-      startedAtMs: null,
-      sinceMs: null,
-      why: null,
-    },
-  ],
+  groups: [GROUP_EXAMPLE],
 });
 
 export const FINDINGS = shown(

@@ -1,0 +1,34 @@
+/** What a request may say in headers about when it counts. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { z } from 'zod';
+import type { EventCondition } from '../control/events.ts';
+import { InvalidInputError } from '../errors.ts';
+
+const IF_MATCH = z
+  .string()
+  .optional()
+  .describe('`ETag` of /v1/topology that this was decided by; 412 when it has changed');
+const IDEMPOTENCY_KEY = z.string().optional().describe('sent again with the same key, nothing is done a second time');
+
+/** For the description; a request has other headers as well. */
+export const IF_MATCH_HEADER = z.looseObject({ 'if-match': IF_MATCH });
+export const CONDITION_HEADERS = z.looseObject({ 'if-match': IF_MATCH, 'idempotency-key': IDEMPOTENCY_KEY });
+
+const VERSION = /^(?:W\/)?"(\d{1,15})"$/;
+
+/** Throws `InvalidInputError` for a version that is none. */
+export function conditionOf(headers: IncomingHttpHeaders): EventCondition {
+  const match = headers['if-match']?.trim();
+  const key = headers['idempotency-key'];
+  const [, version] = VERSION.exec(match ?? '') ?? [];
+  if (match !== undefined && match !== '*' && version === undefined) {
+    throw new InvalidInputError('If-Match holds no version', {
+      field: 'If-Match',
+      remedy: 'give the ETag of /v1/topology, such as "7"',
+    });
+  }
+  return {
+    ...(version === undefined ? {} : { ifVersion: Number(version) }),
+    ...(typeof key === 'string' ? { idempotencyKey: key } : {}),
+  };
+}
