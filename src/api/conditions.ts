@@ -32,3 +32,19 @@ export function conditionOf(headers: IncomingHttpHeaders): EventCondition {
     ...(typeof key === 'string' ? { idempotencyKey: key } : {}),
   };
 }
+
+export const LAST_EVENT_HEADER = z.looseObject({
+  'last-event-id': z.string().optional().describe('go on behind this entry; `0-0`: from the oldest that is kept'),
+});
+const ENTRY_ID = /^\d{1,15}-\d{1,15}$/;
+
+/** Null without one. Throws `InvalidInputError` for what is no id of an entry. */
+export function lastEventOf(headers: IncomingHttpHeaders): string | null {
+  const id = headers['last-event-id'];
+  if (id === undefined || id === '') return null;
+  if (typeof id === 'string' && ENTRY_ID.test(id)) return id;
+  throw new InvalidInputError('Last-Event-ID is no id of an entry', {
+    field: 'Last-Event-ID',
+    remedy: 'give the id of the last event that came, or 0-0',
+  });
+}

@@ -21,6 +21,7 @@ import { type ProbeOptions, probe, PROBES } from '../telemetry/metrics-server.ts
 import { asOurs, sendError } from './answers.ts';
 import type { App } from './app.ts';
 import { type BoardQueue, serveBoard } from './board.ts';
+import { createFeed } from './feed.ts';
 import { guard, PUBLIC } from './guard.ts';
 import { API_KEY_FILE } from './keys.ts';
 import { describeApi } from './openapi.ts';
@@ -115,7 +116,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   serveProbes(app, options.probes);
   app.get('/', { config: PUBLIC, schema: { hide: true } }, async (_request, reply) => reply.redirect(BOARD_PATH));
   addReads(app, options.control);
-  addEvents(app, options.control);
+  const feed = createFeed({ audit: options.control.audit, logger });
+  addEvents(app, options.control, feed);
   addChanges(app, options.control);
   refuseOtherMethods(app, methods);
   const unfollow = await serveBoard(app, BOARD_PATH, options);
@@ -133,6 +135,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     boardUrl: `${url}${BOARD_PATH}`,
     async close() {
       unfollow();
+      feed.close();
       const timer = setTimeout(() => app.server.closeAllConnections(), FLUSH_MS);
       await app.close();
       clearTimeout(timer);

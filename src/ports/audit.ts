@@ -13,4 +13,6 @@ export interface AuditTrail {
   after(id: string, limit: number): Promise<readonly AuditEntry[]>;
   /** Id of the newest entry; `0-0` when there is none. */
   newest(): Promise<string>;
+  /** Entries after this one as they come, until the signal; waits for a Redis that is away. */
+  follow(id: string, signal: AbortSignal): AsyncIterable<readonly AuditEntry[]>;
 }

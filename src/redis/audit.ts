@@ -1,10 +1,25 @@
 /** The audit stream in Redis. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { AuditEntry, AuditTrail } from '../ports.ts';
+import { messageOf } from '../errors.ts';
+import type { AuditEntry, AuditTrail, Logger } from '../ports.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
 
+export interface AuditOptions {
+  readonly redis: Redis;
+  readonly maxEntries: number;
+  /** A connection for whoever follows, since it waits inside Redis; disconnected at the end. */
+  readonly openFollower: () => Redis;
+  readonly logger: Logger;
+}
+
 type Raw = readonly [id: string, values: readonly string[]];
+
+/** One wait in Redis: a connection that is dead is noticed after it. */
+const BLOCK_MS = 5_000;
+const BATCH = 200;
+const AGAIN_MS = 1_000;
 
 function entryOf([id, values]: Raw): AuditEntry {
   const fields: Record<string, string> = {};
@@ -12,7 +27,7 @@ function entryOf([id, values]: Raw): AuditEntry {
   return { id, fields };
 }
 
-export function createAudit(redis: Redis, maxEntries: number): AuditTrail {
+export function createAudit({ redis, maxEntries, openFollower, logger }: AuditOptions): AuditTrail {
   return {
     async note(fields) {
       const args = Object.entries(fields).flat();
@@ -26,5 +41,34 @@ export function createAudit(redis: Redis, maxEntries: number): AuditTrail {
       const [last] = await reading('audit', () => redis.xrevrange(keys.audit, '+', '-', 'COUNT', 1));
       return last?.[0] ?? '0-0';
     },
+    async *follow(id, signal) {
+      const follower = openFollower();
+      const onAbort = (): void => follower.disconnect();
+      signal.addEventListener('abort', onAbort, { once: true });
+      let last = id;
+      try {
+        while (!signal.aborted) {
+          const entries = await next(follower, last, signal, logger);
+          last = entries.at(-1)?.id ?? last;
+          if (entries.length > 0) yield entries;
+        }
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        follower.disconnect();
+      }
+    },
   };
+}
+
+/** None after a wait for nothing, and after trouble. */
+async function next(follower: Redis, last: string, signal: AbortSignal, logger: Logger): Promise<AuditEntry[]> {
+  try {
+    const found = await follower.xread('COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', keys.audit, last);
+    return (found?.[0]?.[1] ?? []).map(entryOf);
+  } catch (error) {
+    if (signal.aborted) return [];
+    logger.warn({ problem: messageOf(error) }, 'the audit stream cannot be followed, trying again');
+    await Promise.race([sleep(AGAIN_MS), new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    return [];
+  }
 }

@@ -14,6 +14,7 @@ import { createMoveQueue } from '../queue/flows.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { createAdoptions } from '../redis/adoptions.ts';
 import { createAudit } from '../redis/audit.ts';
+import { connect } from '../redis/connection.ts';
 import { createRedisHealth } from '../redis/health.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
@@ -67,7 +68,12 @@ export function controlOf(base: Base, actor: string): Control {
   return {
     config,
     actor,
-    audit: createAudit(redis, config.auditMaxEntries),
+    audit: createAudit({
+      redis,
+      maxEntries: config.auditMaxEntries,
+      openFollower: () => connect({ url: config.redisUrl, kind: 'queue', logger }),
+      logger,
+    }),
     records,
     repairs,
     passes,

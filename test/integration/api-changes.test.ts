@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newApiKey } from '../../src/api/keys.ts';
 import { loadConfig } from '../../src/config.ts';
-import { createAudit } from '../../src/redis/audit.ts';
-import { type Running, startApi } from '../../src/service.ts';
+import { type Control, openControl, type Running, startApi } from '../../src/service.ts';
 import { type ApiAnswered, apiCode, askApi, JSON_BODY } from '../support/api.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 import { untilTrue } from '../support/until.ts';
@@ -16,6 +15,7 @@ const admin = newApiKey({ name: 'root', scope: 'admin' });
 const planner = newApiKey({ name: 'planner', scope: 'plan' });
 let fleet: PlanningFleet;
 let api: Running & { readonly apiUrl: string };
+let control: Control;
 let dir: string;
 
 /** DELETE has no body. */
@@ -45,6 +45,7 @@ async function ended(answer: ApiAnswered): Promise<Record<string, unknown>> {
 
 beforeAll(async () => {
   fleet = await startPlanningFleet(3);
+  control = await openControl(fleet.config);
   dir = await mkdtemp(join(tmpdir(), 'miroir-api-'));
   const file = join(dir, 'keys.json');
   await writeFile(file, JSON.stringify([operator, admin, planner].map(({ entry }) => entry)));
@@ -62,6 +63,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await api.close();
+  await control.close();
   await fleet.stop();
   await rm(dir, { recursive: true });
 });
@@ -166,7 +168,7 @@ describe('other changes', () => {
   it('are in the audit stream with the key’s name', async () => {
     await send(operator.key, ['POST', '/v1/nodes/n1/drain']);
     await send(admin.key, ['POST', '/v1/indexes/nope/settings/thaw']);
-    const entries = await createAudit(fleet.base.redis, 100).after('0-0', 100);
+    const entries = await control.audit.after('0-0', 100);
     const verbs = entries.map(({ fields }) => fields).filter(({ what }) => what === 'verb');
     expect(verbs.map(({ actor, verb, refused }) => [actor, verb, refused])).toEqual([
       ['key:ci-bot', 'event send', undefined],

@@ -91,7 +91,12 @@ export async function makeWorld(url: string) {
   };
   return {
     actor: 'test',
-    audit: createAudit(connection, AUDIT_MAX),
+    audit: createAudit({
+      redis: connection,
+      maxEntries: AUDIT_MAX,
+      openFollower: () => connect({ url, kind: 'queue', logger }),
+      logger,
+    }),
     connection,
     scripts,
     records,

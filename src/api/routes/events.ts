@@ -6,10 +6,11 @@ import { z } from 'zod';
 import { sendEvent, showEvent } from '../../control/events.ts';
 import type { App } from '../app.ts';
 import { asOurs, errorAnswer } from '../answers.ts';
-import { CONDITION_HEADERS, conditionOf } from '../conditions.ts';
+import { CONDITION_HEADERS, conditionOf, LAST_EVENT_HEADER, lastEventOf } from '../conditions.ts';
+import type { Feed } from '../feed.ts';
 import type { Scope } from '../keys.ts';
 import { type ApiParts, askedBy } from '../parts.ts';
-import { ACCEPTED, EMPTY, EVENT, EVENT_STATE, FAILURE, NEW_GROUP, NEW_NODE } from '../schemas/changes.ts';
+import { ACCEPTED, EMPTY, EVENT, EVENT_STATE, FAILURE, NEW_GROUP, NEW_NODE, STREAM } from '../schemas/changes.ts';
 
 interface EventRoute {
   readonly method: 'POST' | 'DELETE';
@@ -103,7 +104,7 @@ function paramsOf(path: string): { params: z.ZodObject } | object {
     : { params: z.strictObject({ [field]: PATH_FIELDS[field as keyof typeof PATH_FIELDS] }) };
 }
 
-export function addEvents(app: App, control: ApiParts): void {
+export function addEvents(app: App, control: ApiParts, feed: Feed): void {
   for (const { method, path, name, summary, scope, body, query } of ROUTES) {
     app.route({
       method,
@@ -145,6 +146,30 @@ export function addEvents(app: App, control: ApiParts): void {
       const { jobId } = await sendEvent(askedBy(control, request), name, data, null, given);
       void reply.code(202).header('location', `/v1/events/${jobId}`);
       return { id: jobId, state: 'waiting' as const };
+    },
+  );
+
+  app.get(
+    '/v1/events',
+    {
+      config: { scope: 'read' },
+      // The answer has no end that a HEAD could wait for.
+      exposeHeadRoute: false,
+      schema: {
+        tags: ['events'],
+        summary: 'Everything that is changed, by whom, as it happens: server-sent events from the audit stream',
+        produces: ['text/event-stream'],
+        headers: LAST_EVENT_HEADER,
+        response: { 200: STREAM },
+      },
+    },
+    async (request, reply) => {
+      const after = lastEventOf(request.headers);
+      await feed.join(reply.raw, after, () => {
+        reply.hijack();
+        const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+        reply.raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...headers });
+      });
     },
   );
 

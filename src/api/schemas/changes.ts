@@ -69,6 +69,11 @@ export const EVENT_STATE = shown(
   { id: '17', state: 'planned', outcome: OUTCOME_EXAMPLE, error: null },
 );
 
+export const STREAM = shown(
+  z.string(),
+  'id: 1800000000000-0\ndata: {"what":"verb","verb":"event send","actor":"key:ci-bot","event":"NodeDraining","node":"n1"}\n\n',
+);
+
 export const NEW_INDEX = shown(
   z.strictObject({
     uid: z.string(),
