@@ -17,7 +17,7 @@ import {
   RouteUnknownError,
 } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type ProbeOptions, probe, PROBES } from '../telemetry/metrics-server.ts';
+import { type ProbeOptions, probe } from '../telemetry/metrics-server.ts';
 import { asOurs, sendError } from './answers.ts';
 import type { App } from './app.ts';
 import { type BoardQueue, serveBoard } from './board.ts';
@@ -28,6 +28,8 @@ import { describeApi } from './openapi.ts';
 import type { ApiParts } from './parts.ts';
 import { addChanges } from './routes/changes.ts';
 import { addEvents } from './routes/events.ts';
+import { addOriginalGroups } from './routes/original-groups.ts';
+import { addOriginal } from './routes/original.ts';
 import { addReads } from './routes/reads.ts';
 
 export interface ApiOptions {
@@ -119,6 +121,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const feed = createFeed({ audit: options.control.audit, logger });
   addEvents(app, options.control, feed);
   addChanges(app, options.control);
+  addOriginal(app, options.control);
+  addOriginalGroups(app, options.control);
   refuseOtherMethods(app, methods);
   const unfollow = await serveBoard(app, BOARD_PATH, options);
   let port: number;
@@ -157,16 +161,21 @@ function answerErrors(app: App, logger: Logger): void {
   });
 }
 
+/** Our probes, and the original's paths for two of them. */
+const PROBE_PATHS = [
+  { at: '/livez', path: '/livez', config: PUBLIC },
+  { at: '/readyz', path: '/readyz', config: PUBLIC },
+  { at: '/metrics', path: '/metrics', config: { scope: 'read' } },
+  { at: '/_miroir/ready', path: '/readyz', config: PUBLIC },
+  { at: '/_miroir/metrics', path: '/metrics', config: { scope: 'admin' } },
+] as const;
+
 function serveProbes(app: App, probes: ProbeOptions): void {
-  for (const path of PROBES) {
-    app.get(
-      path,
-      { config: path === '/metrics' ? { scope: 'read' } : PUBLIC, schema: { hide: true } },
-      async (_request, reply) => {
-        const { status, text, type } = await probe(path, probes);
-        return reply.code(status).header('cache-control', 'no-store').type(type).send(text);
-      },
-    );
+  for (const { at, path, config } of PROBE_PATHS) {
+    app.get(at, { config, schema: { hide: true } }, async (_request, reply) => {
+      const { status, text, type } = await probe(path, probes);
+      return reply.code(status).header('cache-control', 'no-store').type(type).send(text);
+    });
   }
 }
 

@@ -53,7 +53,12 @@ export function addPlanCommands(program: Command): void {
     .action(async (_flags: object, command: Command) => {
       const view = await withControl(command, showTopology);
       print(globalsOf(command).output, view, () =>
-        [`topology version ${view.version}`, nodesText(view.nodes), '', groupsText(view.groups)].join('\n'),
+        [
+          `topology version ${view.version}${view.covered ? '' : ', and shards that nobody can read'}`,
+          nodesText(view.nodes),
+          '',
+          groupsText(view.groups),
+        ].join('\n'),
       );
     });
 }

@@ -83,7 +83,7 @@ async function answer(
   }
 }
 
-export const PROBES = ['/metrics', '/livez', '/readyz'] as const;
+const PROBES = ['/metrics', '/livez', '/readyz'] as const;
 type ProbePath = (typeof PROBES)[number];
 const isProbe = (path: string | undefined): path is ProbePath => PROBES.includes(path as ProbePath);
 const PLAIN = 'text/plain; charset=utf-8';

@@ -16,7 +16,9 @@ export interface ApiAnswered {
 export const askApi = (url: string, { method = 'GET', path, headers = {}, body }: ApiAsked): Promise<ApiAnswered> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url);
-    const sent = request({ hostname, port, path, method, headers }, (response) => {
+    // Said, since Node frames no body of a DELETE by itself.
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const sent = request({ hostname, port, path, method, headers: { ...headers, ...length } }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {

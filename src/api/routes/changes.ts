@@ -8,12 +8,12 @@ import { thawSettings } from '../../control/settings.ts';
 import { thawShards } from '../../control/shard-thaw.ts';
 import type { App } from '../app.ts';
 import { conditionOf, IF_MATCH_HEADER } from '../conditions.ts';
+import { deadlineOf } from '../deadline.ts';
 import { type ApiParts, askedBy } from '../parts.ts';
 import { EMPTY, LOSS, NEW_INDEX, OUTCOME, PASSES, REVERSAL, THAW, THAWED, WISHED } from '../schemas/changes.ts';
 import { INDEX_ENTRY } from '../schemas/reads.ts';
+import { ANSWER_MS } from './answered.ts';
 
-/** How long the planner has to answer. */
-const ANSWER_MS = 30_000;
 const ID = z.strictObject({ id: z.string().max(200) });
 const UID = z.strictObject({ uid: z.string().max(400) });
 const ADMIN = { scope: 'admin' } as const;
@@ -32,8 +32,8 @@ export function addChanges(app: App, control: ApiParts): void {
         response: { 200: OUTCOME },
       },
     },
-    async (request, _reply) => {
-      const wait = { timeoutMs: ANSWER_MS, signal: request.signal };
+    async (request, reply) => {
+      const wait = { timeoutMs: ANSWER_MS, signal: deadlineOf(reply) };
       return removeNode(askedBy(control, request), request.params.id, wait, conditionOf(request.headers));
     },
   );
@@ -58,7 +58,7 @@ export function addChanges(app: App, control: ApiParts): void {
           ...wanted,
           ...(groups === undefined ? {} : { groups }),
           ...(searchableAttributes === undefined ? {} : { searchableAttributes }),
-          signal: request.signal,
+          signal: deadlineOf(reply),
         },
         conditionOf(request.headers),
       );

@@ -211,11 +211,20 @@ const GROUP_EXAMPLE: z.input<typeof GROUP> = {
 };
 export const GROUPS = page(GROUP, GROUP_EXAMPLE);
 export const GROUP_SHOWN = shown(GROUP, GROUP_EXAMPLE);
-export const TOPOLOGY = shown(z.object({ version: z.number(), nodes: many(NODE), groups: many(GROUP) }), {
-  version: 7,
-  nodes: [NODE_EXAMPLE],
-  groups: [GROUP_EXAMPLE],
-});
+export const TOPOLOGY = shown(
+  z.object({
+    version: z.number(),
+    nodes: many(NODE),
+    groups: many(GROUP),
+    covered: z.boolean().describe('every shard has a node that it is read from'),
+  }),
+  {
+    version: 7,
+    covered: true,
+    nodes: [NODE_EXAMPLE],
+    groups: [GROUP_EXAMPLE],
+  },
+);
 
 export const FINDINGS = shown(
   z.object({
