@@ -26,7 +26,7 @@ export interface DevNodeOptions extends FolderOptions {
 }
 
 /** The first start of the sources compiles them, on a busy machine that takes seconds. */
-const READY_DEADLINE_MS = 20_000;
+const READY_DEADLINE_MS = 60_000;
 
 export class DevNodeProcess extends RestartableProcess {
   readonly id: string;
