@@ -45,7 +45,8 @@ export function guard(app: App, keyFile: KeyFile<ApiKeys>, boardPath: string): v
   function check(request: FastifyRequest, reply: FastifyReply): void {
     const { method, url } = request;
     const isReading = READING.has(method);
-    const isBoard = url === boardPath || url.startsWith(`${boardPath}/`);
+    // By its route as well: an address may be written in many ways.
+    const isBoard = [url, request.routeOptions.url ?? ''].some((path) => `${path}/`.startsWith(`${boardPath}/`));
     if (keyFile.keys === API_KEY_FILE.openToAll) checkName(request);
     if (!isReading) {
       checkOrigin(request);

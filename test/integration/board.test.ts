@@ -124,6 +124,13 @@ describe('the board', () => {
     expect(await events.count()).toBe(1);
   });
 
+  it('refuses the same under an address that is written in another way', async () => {
+    const url = `${api.boardUrl.replace('/queues', '/%71ueues')}/api/queues/topology-events/pause`;
+    expect((await fetch(url)).status).not.toBe(500);
+    expect((await fetch(url, { method: 'PUT' })).status).toBe(405);
+    expect(await events.isPaused()).toBe(false);
+  });
+
   it('answers on loopback names only, so that no page elsewhere can read it', async () => {
     const { port } = new URL(api.boardUrl);
     const status = (host: string): Promise<number | undefined> =>
