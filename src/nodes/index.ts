@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { Agent } from 'undici';
 import type { TopologyNode } from '../core/topology.ts';
 import type { Clock, Failpoint, NodeProbe, Nodes, Permit, Traffic } from '../ports.ts';
+import { checkedLookup } from './addresses.ts';
 import { MeilisearchClient } from './client.ts';
 import { Keyring } from './keys.ts';
 import { assertPatterns } from './origins.ts';
@@ -78,7 +79,7 @@ function requestParts({ config, clock, logger, metrics, failpoint }: NodesOption
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      connect: { timeout: CONNECT_MS },
+      connect: { timeout: CONNECT_MS, lookup: checkedLookup(config.nodeOrigins) },
       // Each request has one deadline of its own over everything: the permit's budget.
       headersTimeout: 0,
       bodyTimeout: 0,
