@@ -78,6 +78,11 @@ describe('the control API', () => {
     expect([answer.status, apiCode(answer)]).toEqual([status, code]);
   });
 
+  it('takes no change without a body, which a form can send as well', async () => {
+    const answer = await ask({ method: 'POST', path: '/livez' });
+    expect([answer.status, apiCode(answer)]).toEqual([415, 'miroir_content_type']);
+  });
+
   it('reads no name that is rebound either', async () => {
     expect((await ask({ path: '/metrics', headers: { host: 'evil.example' } })).status).toBe(403);
     expect((await ask({ path: '/livez', headers: { host: 'localhost:1' } })).status).toBe(200);
