@@ -328,6 +328,7 @@ describe('taking a group out', () => {
     expect(await readersOf(fleet)).toEqual(['n1']);
     await fleet.planner.tick();
     await fleet.planner.tick();
+    await successor(fleet).tick();
     // Within the grace it still owns its shards, so that whoever reads it still finds what is written.
     expect(await refusalOf(remove(1))).toBe('miroir_group_not_drained replica_group');
     expect((await routesOf(fleet)).every(({ owners }) => owners.length === 2)).toBe(true);

@@ -25,9 +25,9 @@ const waitsFor = (fleet: TestFleet, id: string, words: string) =>
   fleet.untilMove(id, ({ waiting }) => waiting?.reason.includes(words) === true, 20_000);
 
 /** Until a look of the planner has found it, and what follows from that is done. */
-const swept = (fleet: TestFleet, isDone: () => Promise<boolean>): Promise<void> =>
+const swept = (fleet: TestFleet, isDone: () => Promise<boolean>, planner = fleet.planner): Promise<void> =>
   untilTrue(async () => {
-    await fleet.planner.sweep();
+    await planner.sweep();
     return isDone();
   }, 20_000);
 
@@ -38,12 +38,15 @@ describe('an owner that stays has lost its data while the shard settles', () => 
     const { id, source, other, target } = await settleWithoutSource(fleet, writer, [3, 5]);
     await killAndReplace(fleet, other, null);
     await startNode(fleet, other);
-    await swept(fleet, async () => (await stateOf(fleet, other)) !== 'active');
+    const next = successor(fleet);
+    await swept(fleet, async () => (await stateOf(fleet, other)) !== 'active', next);
     expect(await stateOf(fleet, other)).toBe('failed');
+    const { nodes } = await fleet.base.records.topology();
+    const [failedAtMs = 0] = nodes.find((node) => node.id === other)?.seen?.failuresAtMs ?? [];
+    expect(Math.abs(Date.now() - failedAtMs)).toBeLessThan(60_000);
     expect((await routeOf(fleet)).owners).toContain(other);
     // Nor does an event bring it back now, or a planner that takes over, or make it a full member.
     expect(await fleet.planner.handle('NodeRecovered', { node_id: other })).toMatchObject({ change: 'repeated' });
-    const next = successor(fleet);
     await next.sweep();
     await next.tick();
     expect(await stateOf(fleet, other)).toBe('failed');

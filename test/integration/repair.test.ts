@@ -38,7 +38,8 @@ describe('the copies of a failed node', () => {
     const running = await begin({ repair_delay_ms: 3_000 });
     await kill(running, 'n1');
     const beganMs = Date.now();
-    const failed = await running.planner.handle('NodeFailed', { node_id: 'n1' });
+    const next = successor(running);
+    const failed = await next.handle('NodeFailed', { node_id: 'n1' });
     const lost = await lostBy(running, 'n1');
     expect(lost).toBeGreaterThan(0);
     expect(failed).toMatchObject({ change: 'changed', plan: null, moves: 0, blocked: lost });
@@ -51,12 +52,12 @@ describe('the copies of a failed node', () => {
       );
       const node = seen.nodes.find(({ id }) => id === 'n1');
       expect(node?.repairAtMs).toBeGreaterThan(beganMs + 2_500);
+      expect(node?.repairAtMs).toBeLessThan(Date.now() + 3_500);
     } finally {
       await control.close();
     }
     await running.planner.tick();
     expect(await running.base.records.unfinishedMoves()).toEqual([]);
-    const next = successor(running);
     await untilTrue(async () => {
       await next.tick();
       return (await running.base.records.unfinishedMoves()).length === lost;
