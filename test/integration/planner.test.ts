@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stateText } from '../../src/cli/node-commands.ts';
 import { listNodes } from '../../src/control/nodes.ts';
 import { CLAIMS_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
+import { keys } from '../../src/redis/keys.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -143,11 +144,18 @@ describe('an event becomes a plan', () => {
 
   it('gives moves whose jobs were lost new ones at the next sweep', async () => {
     const { moves } = await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
-    for (const key of await fleet.base.redis.keys('{miroir}:rebalance*')) await fleet.base.redis.del(key);
+    const { redis } = fleet.base;
+    const [begun] = await unfinished();
+    await redis.hset(keys.move(begun?.id ?? ''), 'startedAt', Date.now());
+    // At once: a sweep between two of them would make jobs that go with the next.
+    await redis.del(...(await redis.keys('{miroir}:rebalance*')));
     await untilTrue(
       async () => (await fleet.jobs('books')).ids.filter((id) => id.includes('-f1-')).length === moves * 5,
     );
     expect((await unfinished()).every((move) => move.flow === 1)).toBe(true);
+    // One that has begun stands in no line with those that wait for places.
+    expect(await redis.lrange('{miroir}:rebalance.books:wait', 0, -1)).toEqual([`${begun?.id}-f1-1`]);
+    expect(await redis.zcard('{miroir}:rebalance.books:prioritized')).toBe(moves - 1);
   });
 
   it('tries a job that failed again, and asks for a worker', async () => {
