@@ -185,6 +185,20 @@ describe('answers that are faults', () => {
     expect(await failure(client.settings('cities'))).toBeInstanceOf(NodeRefusedError);
   });
 
+  it('tell the time in whole seconds, where no proxy keeps that back', async () => {
+    const dates = ['Sun, 29 Nov 2026 21:00:00 GMT', 'yesterday', null];
+    const { url } = await serve((response, attempt) => {
+      const date = dates[attempt - 1] ?? null;
+      response.sendDate = false;
+      if (date !== null) response.setHeader('date', date);
+      json(response, 200, '{"status":"available"}');
+    });
+    const client = clientOf(url);
+    expect(await client.clockMs()).toBe(Date.UTC(2026, 10, 29, 21));
+    expect(await client.clockMs()).toBeNull();
+    expect(await client.clockMs()).toBeNull();
+  });
+
   it('that are no JSON are named without quoting them', async () => {
     const { url } = await serve((response) => json(response, 200, `{"leaked":"${KEY}`));
     const error = await failure(clientOf(url).nodeStats());
