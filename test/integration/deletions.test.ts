@@ -121,6 +121,15 @@ describe('the deletion of an index', () => {
     const route = { shard: 0, state: 'stable', owners: [owner], readers: [owner], epoch: 1 } as const;
     const entry = { uid: 'closed', primaryKey: 'id', shards: 1, replicationFactor: 1, groups: [0] };
     await expect(writer.createIndex(version, entry, [route], left?.epoch)).rejects.toThrow('has not been told');
+    // Nobody is told while Redis may show less than was done, nor where it shows the index itself.
+    const { redis } = fleet.base;
+    await redis.hset(keys.run, 'accepted', 'another');
+    expect(await reconcile()).toEqual([{ skipped: 'registered' }]);
+    await redis.hdel(keys.run, 'accepted');
+    await redis.hset(keys.indexes, 'closed', JSON.stringify({ v: 1, ...entry }));
+    expect(await reconcile()).toEqual([{ skipped: 'registered' }]);
+    await redis.hdel(keys.indexes, 'closed');
+    expect(await fleet.client(owner).index('closed')).not.toBeNull();
     expect(await reconcile()).toEqual([{ left: 1 }]);
     await untilTrue(async () => (await fleet.client(owner).index('closed')) === null);
     expect(await reconcile()).toEqual([{ left: 0 }]);
