@@ -224,7 +224,7 @@ describe('anti-entropy', () => {
   });
 
   it('only tells where repair is off', async () => {
-    const { uid, b, texts } = await stage();
+    const { uid, b, doc, texts } = await stage();
     await b.remove(uid, 1);
     expect((await pass({ isRepaired: false })).pass).toMatchObject({
       shards_with_drift: 1,
@@ -232,6 +232,16 @@ describe('anti-entropy', () => {
       documents_left: 1,
     });
     expect((await texts())[1].has('1')).toBe(false);
+    // Of one that changes with every look nobody knows more than that.
+    const { records } = fleet.base;
+    let changes = 0;
+    const sightings: typeof records.sightings = async (...args) => {
+      await b.put(uid, doc(1, `past routers ${(changes += 1)}`));
+      return records.sightings(...args);
+    };
+    const { logger, left } = logged();
+    await pass({ isRepaired: false, logger, records: { ...records, sightings } });
+    expect(left()).toEqual([['1', expect.stringContaining('it changes')]]);
   });
 
   it('takes a write that is on its way for no difference', async () => {

@@ -148,6 +148,10 @@ describe('what an owner missed', () => {
     await n2.put(UID, { id: 9_999, name: 'gone elsewhere', _miroir_shard: 0, _miroir_slot: 6 });
     await fleet.base.repairs.add(UID, 0, 'shard', ['n2']);
     expect(await shown(fleet)).toEqual([{ index: UID, node: 'n2', shards: 1, entries: 1 }]);
+    // Compared with nobody it stays listed.
+    await node(fleet, 'n1').fault({ match: { path: `^/indexes/${UID}/` }, do: 'status', status: 503 });
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 0, cleared: 0, left: 1 });
+    await node(fleet, 'n1').clearFaults();
     const result = await runOnce(fleet, duty(fleet, calls), `${UID}/0`);
     expect(result).toEqual({ repaired: 3, cleared: 1, left: 0, why: null });
     expect(await shown(fleet)).toEqual([]);
@@ -186,6 +190,13 @@ describe('what an owner missed', () => {
     const { fleet, calls } = await stage(1, 60, [0, 1, 2]);
     for (const owner of ['n1', 'n2']) await node(fleet, owner).remove(UID, 7);
     for (const owner of ['n2', 'n1', 'n3']) await fleet.base.repairs.add(UID, 0, 'shard', [owner]);
+    const { observations, holder } = fleet.base;
+    const somebody = { id: 'somebody', name: 'somebody', process: holder };
+    await observations.report(somebody, new Map([['n3', { what: 'silent', forMs: 500, looks: 3 }]]));
+    // Not even tried while one of them does not answer, which would keep the others waiting.
+    const idle = { repaired: 0, cleared: 0, left: 0, why: null };
+    expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toEqual(idle);
+    await observations.report(somebody, new Map());
     expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 2, cleared: 3, left: 0 });
     for (const owner of ['n1', 'n2', 'n3']) expect((await node(fleet, owner).texts(UID)).get('7')).toContain('first');
   });
