@@ -453,6 +453,38 @@ describe('a repair list', () => {
     expect((await tombstones.known('books', 0, [])).doubtMs).toBeGreaterThan(stampMs + 200);
   });
 
+  it('leaves nothing in doubt that fell out of the tombstones and is older than the last settling', async () => {
+    const tombstones = createTombstones(world);
+    const { scripts } = world;
+    const few = createTurns({ scripts, clock: systemClock, entryMs: ENTRY_MS, maxTombstones: 1 });
+    const fromMs = Date.now();
+    const remove = async (id: string, afterMs: number): Promise<void> => {
+      const wanted = request('r1', [id]);
+      await few.end(wanted, tokenOf(await few.take(wanted, null)), [], { removedAtMs: fromMs + afterMs });
+    };
+    const settle = (untilMs: number, keepMs = 0): Promise<void> =>
+      tombstones.settle('books', 0, fromMs + untilMs, fromMs + keepMs);
+    const known = (id: string) => tombstones.known('books', 0, [id]);
+    await remove('first', 1_000);
+    await settle(2_000);
+    await remove('second', 3_000);
+    expect(await known('second')).toMatchObject({ atMs: new Map([['second', fromMs + 3_000]]), doubtMs: -1 });
+    // The second one was deleted after that: a copy of it may be left.
+    await remove('third', 4_000);
+    expect(await known('second')).toMatchObject({ atMs: new Map(), doubtMs: fromMs + 3_000 });
+    // Nor is that settled by who began before.
+    await settle(2_500);
+    expect(await known('second')).toMatchObject({ doubtMs: fromMs + 3_000 });
+    await settle(5_000, 4_000);
+    expect(await known('third')).toMatchObject({ atMs: new Map([['third', fromMs + 4_000]]), doubtMs: -1 });
+    // Who settles late takes nothing back.
+    await settle(2_500);
+    await remove('fourth', 6_000);
+    expect(await known('fourth')).toMatchObject({ doubtMs: -1 });
+    await settle(7_000, 6_001);
+    expect((await known('fourth')).atMs).toEqual(new Map());
+  });
+
   it('puts a miss that was seen late before those that came after it, and never below one that is there', async () => {
     const scoreOf = async (owner: string): Promise<number> =>
       Number((await repairs.scores('books', 0, [owner], ['a'])).get(owner)?.ids.get('a'));
