@@ -99,6 +99,14 @@ describe('settings broadcast acceptance', () => {
     await scene.node('n1').resume();
     await untilTrue(async () => (await scene.duty('settings-drift', 'hours'))['drifted'] === 1);
     expect(await scene.shown('hours', 'stopWords')).toEqual(nodes.map(() => ['desired']));
+    // Nor does one wait that others have indexed what they were sent.
+    for (const id of nodes) await scene.changeOn(id, 'hours', { stopWords: ['drifted'] });
+    for (const id of ['n1', 'n2']) await scene.node(id).pause();
+    const looking = scene.duty('settings-drift', 'hours');
+    await untilTrue(async () => JSON.stringify((await scene.shown('hours', 'stopWords'))[2]) === '["desired"]');
+    expect((await scene.shown('hours', 'stopWords')).slice(0, 2)).toEqual([['drifted'], ['drifted']]);
+    for (const id of ['n1', 'n2']) await scene.node(id).resume();
+    expect(await looking).toMatchObject({ drifted: 3, repaired: 3 });
   });
 
   it('4 floor: a round that reaches only two nodes leaves the third behind, and reads may ask for more', async () => {

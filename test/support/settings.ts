@@ -107,14 +107,18 @@ export class SettingsScene {
     return { status, headers, body: JSON.parse(body) as Record<string, unknown> };
   }
 
-  /** One task of a duty, as a reconciler runs it. */
+  /** One task of a duty, as a reconciler runs it, once who changed settings has given back their lease. */
   async duty(name: 'settings-drift' | 'settings-broadcast', uid: string): Promise<DutyResult> {
     const { base } = this.fleet;
-    return underLease(base, dutyScope(name, uid), async (run, leases) => {
-      const parts = { ...base, connection: base.redis, router: this.calls.router, leases };
-      const duty = openDuties(parts).find((one) => one.name === name);
-      if (duty === undefined) throw new Error(`no duty ${name}`);
-      return duty.run(uid, { ...run, signal: NEVER });
-    });
+    const once = (): Promise<DutyResult> =>
+      underLease(base, dutyScope(name, uid), async (run, leases) => {
+        const parts = { ...base, connection: base.redis, router: this.calls.router, leases };
+        const duty = openDuties(parts).find((one) => one.name === name);
+        if (duty === undefined) throw new Error(`no duty ${name}`);
+        return duty.run(uid, { ...run, signal: NEVER });
+      });
+    let result: DutyResult = {};
+    await untilTrue(async () => (result = await once())['skipped'] !== 'busy');
+    return result;
   }
 }
