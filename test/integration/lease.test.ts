@@ -146,8 +146,13 @@ describe('A1: two workers, one lease per index', () => {
     const DAY_MS = 86_400_000;
     const scope = dutyScope('anti-entropy', 'gone/0');
     const lease = await grant(one, scope);
-    await grant(one, rebalanceScope('gone'));
-    expect(await one.redis.pttl(keys.lease(rebalanceScope('gone')))).toBe(-1);
+    // Long before it is renewed.
+    expect(await one.redis.pttl(keys.lease(scope))).toBeGreaterThan(DAY_MS - BUSY_MS);
+    for (const forEver of [rebalanceScope('gone'), PLANNER_SCOPE]) {
+      const held = await grant(one, forEver);
+      expect(await one.redis.pttl(keys.lease(forEver))).toBe(-1);
+      await held.release(true);
+    }
     // As a lease has it whose task runs for long.
     await one.redis.persist(keys.lease(scope));
     await untilTrue(async () => (await one.redis.pttl(keys.lease(scope))) > DAY_MS - BUSY_MS);
