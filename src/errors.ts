@@ -105,7 +105,7 @@ export class IndexConflictError extends MiroirError {
   readonly retryable = false;
 }
 
-/** Documents of the index carry no `_miroir_slot` or `_miroir_shard`, so they cannot be moved. Load them through us. */
+/** Documents of shards that their node owns carry no `_miroir_slot` or `_miroir_shard`, so they cannot be moved. `miroir index adopt` gives them these. */
 export class IndexUnsplitError extends MiroirError {
   readonly code = 'miroir_index_unsplit';
   readonly retryable = false;

@@ -2,6 +2,9 @@
 import type { PlannedMove } from './move.ts';
 import type { RoutingTable } from './routing.ts';
 
+/** Documents that were never split, or lost what splitting added. */
+export const UNSPLIT_FILTER = '_miroir_shard NOT EXISTS OR _miroir_slot NOT EXISTS';
+
 /**
  * Shards that the node owns or is read for, and those that an unfinished move takes to it, from it, or keeps there for its
  * grace; ascending.

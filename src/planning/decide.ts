@@ -112,11 +112,11 @@ async function inspect(parts: PlanningParts, fleet: Fleet, after: Topology, even
   const indexes = fleet.indexes.filter(({ entry }) => event.index === undefined || entry.uid === event.index);
   const { moves } = planMoves({ topology: after, indexes, pending: fleet.unfinished });
   const sources = new Map<string, Source>();
-  const entries = new Map(indexes.map(({ entry }) => [entry.uid, entry]));
+  const known = new Map(indexes.map((index) => [index.entry.uid, index]));
   for (const { index, source } of moves) {
-    const entry = entries.get(index);
+    const of = known.get(index);
     const node = findNode(after, source);
-    if (entry !== undefined && node !== undefined) sources.set(`${index} ${source}`, { entry, node });
+    if (of !== undefined && node !== undefined) sources.set(`${index} ${source}`, { ...of, node });
   }
   try {
     await inspectSources(parts, [...sources.values()]);

@@ -2,6 +2,7 @@
  * The fields that splitting adds to every document, and the index settings that they need. None ends in "id", which
  * would make it a candidate for a primary key.
  */
+import { UNSPLIT_FILTER } from '../core/belonging.ts';
 import { withoutSecrets } from '../core/settings-secrets.ts';
 import type { Settings } from '../core/settings-text.ts';
 import { UPDATED_AT_FIELD } from '../core/survivor.ts';
@@ -9,7 +10,7 @@ import { InvalidInputError } from '../errors.ts';
 
 export const SHARD_FIELD = '_miroir_shard';
 export const SLOT_FIELD = '_miroir_slot';
-export { UPDATED_AT_FIELD };
+export { UNSPLIT_FILTER, UPDATED_AT_FIELD };
 
 /** Reserved: a client's document must not have them. */
 export const MIROIR_FIELDS = [SHARD_FIELD, SLOT_FIELD, UPDATED_AT_FIELD] as const;
@@ -17,9 +18,6 @@ export const MIROIR_FIELDS = [SHARD_FIELD, SLOT_FIELD, UPDATED_AT_FIELD] as cons
 const FILTERED_FIELDS: readonly string[] = [SHARD_FIELD, SLOT_FIELD];
 
 export type { Settings } from '../core/settings-text.ts';
-
-/** Documents that were never split, or lost what splitting added. */
-export const UNSPLIT_FILTER = `${SHARD_FIELD} NOT EXISTS OR ${SLOT_FIELD} NOT EXISTS`;
 
 /**
  * The rule that lets windows be read. Granular and without facet search, which is cheaper to index than a plain

@@ -239,7 +239,12 @@ describe('the doctor', () => {
     const task = await client.putDocuments('docs', 'id', '[{"id":"past"}]', 'nightly import');
     await untilTrue(async () => (await client.tasks({ uids: [task], limit: 1 }))[0]?.finishedAt != null);
     expect(await bad(fleet)).toMatchObject([
-      { level: 'warn', subject: 'index docs', found: expect.stringContaining('1 documents on n2 lack our fields') },
+      {
+        level: 'warn',
+        subject: 'index docs',
+        found: expect.stringContaining('1 documents on n2 lack our fields'),
+        remedy: expect.stringContaining('`miroir index adopt docs --yes`; what that lists as left: send it through'),
+      },
     ]);
   });
 

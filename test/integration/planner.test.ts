@@ -4,6 +4,7 @@ import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stateText } from '../../src/cli/node-commands.ts';
 import { listNodes } from '../../src/control/nodes.ts';
+import { locateKey } from '../../src/core/hashing.ts';
 import { CLAIMS_QUEUE, QUEUE_PREFIX } from '../../src/queue/names.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
@@ -21,6 +22,18 @@ afterAll(async () => {
 const unfinished = () => fleet.base.records.unfinishedMoves();
 const nodeState = async (id: string): Promise<string | undefined> =>
   (await fleet.base.records.topology()).nodes.find((node) => node.id === id)?.state;
+
+/** Puts documents without our fields on a node: so many of shards that it owns, and some of shards that it does not. */
+async function putStray(node: string, count: number, index = 'books'): Promise<{ readonly own: readonly string[] }> {
+  const table = await fleet.base.records.table(index);
+  const isOwned = (id: string): boolean => table?.shards[locateKey(id, 16).shard]?.owners.includes(node) === true;
+  const ids = Array.from({ length: 200 }, (_, at) => `stray-${at}`);
+  const own = ids.filter(isOwned).slice(0, count);
+  const others = ids.filter((id) => !isOwned(id)).slice(0, 20);
+  const documents = JSON.stringify([...own, ...others].map((id) => ({ id })));
+  await fleet.applied(node, await fleet.client(node).putDocuments(index, 'id', documents, 'test'));
+  return { own };
+}
 
 describe('an event becomes a plan', () => {
   beforeEach(async () => {
@@ -81,7 +94,7 @@ describe('an event becomes a plan', () => {
   it('refuses a repeated event whose further documents cannot be moved', async () => {
     await fleet.createIndex('films', 16);
     await fleet.send('NodeDraining', { node_id: 'n1', index_uid: 'books' });
-    await fleet.applied('n1', await fleet.client('n1').putDocuments('films', 'id', '[{"id":"stray"}]', 'test'));
+    await putStray('n1', 1, 'films');
     expect(await fleet.refusal('NodeDraining', { node_id: 'n1' })).toMatch(/^miroir_index_unsplit: /);
     expect((await unfinished()).every(({ index }) => index === 'books')).toBe(true);
   });
@@ -429,16 +442,17 @@ describe('a refused event fails with code, field and remedy, changes nothing, an
     expect(await fleet.snapshot()).toBe(before);
   });
 
-  it('documents without a slot, with their number', async () => {
-    const client = fleet.client('n1');
-    const stray = [{ id: 'stray-1' }, { id: 'stray-2' }, { id: 'stray-3' }];
-    await fleet.applied('n1', await client.putDocuments('books', 'id', JSON.stringify(stray), 'test'));
+  it('documents without a slot of shards that the node owns, with their number', async () => {
+    const { own } = await putStray('n1', 3);
     const before = await fleet.snapshot();
     const reason = await fleet.refusal('NodeDraining', { node_id: 'n1' });
     expect(reason).toMatch(/^miroir_index_unsplit: 3 of \d+ documents of index books on node n1/);
-    expect(reason).toContain('[field: index_uid]');
+    expect(reason).toContain('[field: index_uid] `miroir index adopt books --yes`');
     expect(await fleet.snapshot()).toBe(before);
-    await fleet.applied('n1', await client.deleteDocuments('books', ['"stray-1"', '"stray-2"', '"stray-3"'], 'test'));
+    const ids = own.map((id) => JSON.stringify(id));
+    await fleet.applied('n1', await fleet.client('n1').deleteDocuments('books', ids, 'test'));
+    // Those of other shards are still there: no move carries them, and nothing done with the event would take them away.
+    expect(await fleet.send('NodeDraining', { node_id: 'n1' })).toMatchObject({ change: 'changed' });
   });
 
   it('a shard count that differs from the registry', async () => {

@@ -52,7 +52,7 @@ export async function indexChecks(
       subject,
     ),
     ...leftoversOf(seen, subject),
-    ...unsplitOf(seen, subject),
+    ...unsplitOf(seen, entry.uid, subject),
     ...(await missedBy(parts, entry, subject)),
   ];
   return findings.length > 0 ? findings : [ok(subject, `${entry.shards} shards, all copies there, settings equal`)];
@@ -147,14 +147,15 @@ const leftoversOf = (seen: readonly Looked[], subject: string): Finding[] =>
       ),
     );
 
-const unsplitOf = (seen: readonly Looked[], subject: string): Finding[] =>
+const unsplitOf = (seen: readonly Looked[], uid: string, subject: string): Finding[] =>
   seen
     .filter(({ unsplit }) => unsplit > 0)
     .map(({ node, unsplit }) =>
       warn(
         subject,
         `${unsplit} documents on ${node.id} lack our fields: they were written past all routers, and nobody reads them`,
-        'stop what writes to the node (the reconcilers’ log names its tasks), and send these documents again through a gateway',
+        'stop what writes to the node (the reconcilers’ log names its tasks), then ' +
+          `\`miroir index adopt ${uid} --yes\`; what that lists as left: send it through a gateway, then delete it on that node`,
       ),
     );
 
