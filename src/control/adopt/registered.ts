@@ -32,6 +32,21 @@ export interface PastRouters {
   readonly listed: readonly string[];
 }
 
+/** Documents of other shards: counted, and no more of their names kept than are told, however many there are. */
+class Left {
+  #others = 0;
+  readonly #listed: string[] = [];
+
+  add(ids: readonly string[]): void {
+    this.#others += ids.length;
+    this.#listed.push(...ids.slice(0, LISTED - this.#listed.length));
+  }
+
+  told(): Pick<PastRouters, 'others' | 'listed'> {
+    return { others: this.#others, listed: this.#listed };
+  }
+}
+
 /** Whether the index is registered, and no run that takes it over was cut off. */
 export const isAdopted = async ({ records, adoptions }: AdoptParts, uid: string): Promise<boolean> =>
   (await records.index(uid)) !== null && (await adoptions.read(uid)) === null;
@@ -83,15 +98,15 @@ export async function surveyPastRouters(parts: AdoptParts, wish: AdoptWish): Pro
     if (client === null) continue;
     const isOwned = owns(index, node.id);
     let owned = 0;
-    const others: string[] = [];
+    const left = new Left();
     for await (const text of pagesOf(client, wish.uid, [primaryKey], UNSPLIT_FILTER)) {
       for (const { field } of splitKeyed(text, primaryKey)) {
         const id = field === undefined ? '' : scalarText(text, field.start, field.end);
         if (isOwned(locateKey(id, shards).shard)) owned += 1;
-        else others.push(id);
+        else left.add([id]);
       }
     }
-    found.push({ node: node.id, owned, others: others.length, listed: others.slice(0, LISTED) });
+    found.push({ node: node.id, owned, ...left.told() });
   }
   return found;
 }
@@ -123,17 +138,10 @@ async function stampAudited(parts: AdoptParts, wish: AdoptWish): Promise<readonl
     for (const node of index.nodes) {
       const client = await clientOn(parts, node, { ...wish, signal });
       if (client === null) continue;
-      let others = 0;
-      const listed: string[] = [];
-      const choice: StampChoice = {
-        owns: owns(index, node.id),
-        passedBy(ids) {
-          others += ids.length;
-          listed.push(...ids.slice(0, LISTED - listed.length));
-        },
-      };
+      const left = new Left();
+      const choice: StampChoice = { owns: owns(index, node.id), passedBy: (ids) => left.add(ids) };
       const owned = await stampDocuments(stamp, client, index.entry, choice);
-      found.push({ node: node.id, owned, others, listed });
+      found.push({ node: node.id, owned, ...left.told() });
     }
     isClean = true;
     return found;
