@@ -125,19 +125,23 @@ export const groupsText = (views: readonly GroupView[]): string =>
       'started',
       'note',
     ],
-    views.map((view): Cell[] => [
-      view.group,
-      view.phase,
-      view.nodes.join(',') || null,
-      `${view.progressPercent}%`,
-      view.shards.total,
-      view.shards.pending,
-      view.shards.syncing,
-      view.shards.complete,
-      view.shards.failed,
-      view.compared,
-      view.owned,
-      timeText(view.startedAtMs),
-      view.why,
-    ]),
+    views.map((view): Cell[] => {
+      // What it was synced to is given up then: its figures would tell of work that nobody does.
+      const ofSync = <T>(cell: T): T | null => (view.phase === 'draining' ? null : cell);
+      return [
+        view.group,
+        view.phase,
+        view.nodes.join(',') || null,
+        ofSync(`${view.progressPercent}%`),
+        ofSync(view.shards.total),
+        ofSync(view.shards.pending),
+        ofSync(view.shards.syncing),
+        ofSync(view.shards.complete),
+        ofSync(view.shards.failed),
+        ofSync(view.compared),
+        view.owned,
+        timeText(view.startedAtMs),
+        view.why,
+      ];
+    }),
   );

@@ -180,7 +180,7 @@ function unansweredFault(result: Unanswered, context: CallContext): Fault {
   const systemCode = cause instanceof Error && 'code' in cause ? String(cause.code) : null;
   return {
     ...fault('unreachable', context, messageOf(cause) || (systemCode ?? 'no connection'), {
-      remedy: 'check that the node runs and can be reached from here; the move waits meanwhile',
+      remedy: 'check that the node runs and can be reached from here; moves that use it wait meanwhile',
       details: { reason: result.why, systemCode, ...details },
       cause,
     }),

@@ -455,7 +455,7 @@ describe('what is refused, with nothing written', () => {
       'a stamp of ours without place',
       () => add('n1', ['{"id":1,"_miroir_updated_at":"yesterday"}']),
       {},
-      { field: '_miroir_shard' },
+      { field: '_miroir_updated_at' },
     ],
     [
       'settings that differ',

@@ -2,7 +2,9 @@
 import { Queue } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
 import { doctor, type Finding } from '../../src/control/doctor.ts';
+import { nodeChecks } from '../../src/control/doctor/node-checks.ts';
 import { proposed } from '../../src/core/settings-broadcast.ts';
+import type { TopologyNode } from '../../src/core/topology.ts';
 import { createProbe } from '../../src/nodes/index.ts';
 import { startNodeLooks } from '../../src/planning/node-looks.ts';
 import { indexQueue, QUEUE_PREFIX } from '../../src/queue/names.ts';
@@ -101,11 +103,29 @@ describe('the doctor', () => {
     fleet.nodes[1]!.kill('SIGKILL');
     await fleet.nodes[1]!.exited;
     const findings = await look(fleet);
-    expect(findings).toContainEqual(expect.objectContaining({ level: 'fail', subject: 'node n2' }));
+    const remedy = 'check that the node runs and can be reached from here; moves that use it wait meanwhile';
+    expect(findings).toContainEqual(expect.objectContaining({ level: 'fail', subject: 'node n2', remedy }));
     expect(findings).toContainEqual(expect.objectContaining({ level: 'ok', subject: 'node n1' }));
     expect(findings.filter(({ subject }) => subject === 'index docs')).toMatchObject([
       { level: 'warn', found: expect.stringContaining('not looked at on n2') },
     ]);
+  });
+
+  it('asks for an event only for a node that an event has failed', async () => {
+    const fleet = await makeFleet();
+    const control = await openControl(fleet.config);
+    closers.push(() => control.close());
+    const [node] = (await control.records.topology()).nodes;
+    const failed = { ...node!, state: 'failed' } as const;
+    const remedies = async (one: TopologyNode, more = {}): Promise<unknown> =>
+      (await nodeChecks({ ...control, ...more }, [one])).map(({ remedy }) => remedy);
+    const told = [expect.stringMatching(/^bring it back and send NodeRecovered: it is restored; or /)];
+    expect(await remedies(failed)).toEqual(told);
+    const bySight = { ...failed, seen: { failed: true } } as const;
+    expect(await remedies(bySight, { healthEnabled: true })).toEqual([
+      expect.stringMatching(/^bring it back: once it answers, it is restored; or /),
+    ]);
+    expect(await remedies(bySight, { healthEnabled: false })).toEqual(told);
   });
 
   it('tells of clocks of Redis and of nodes that are not ours', async () => {

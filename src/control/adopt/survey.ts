@@ -13,7 +13,14 @@ import {
   NodeUnreachableError,
 } from '../../errors.ts';
 import type { Adoption, NodeClient } from '../../ports.ts';
-import { MIROIR_FIELDS, SHARD_FIELD, SLOT_FIELD, type Settings, withoutMiroirSettings } from '../../routing/fields.ts';
+import {
+  MIROIR_FIELDS,
+  SHARD_FIELD,
+  SLOT_FIELD,
+  UPDATED_AT_FIELD,
+  type Settings,
+  withoutMiroirSettings,
+} from '../../routing/fields.ts';
 import { assertIndex, entryOf, isPlainKey } from '../indexes.ts';
 import { differingSettings } from '../../core/settings-text.ts';
 import { pagesOf } from './pages.ts';
@@ -270,8 +277,9 @@ async function assertOwnFields({ client, hasOurFields, node }: Holder, entry: In
       const { shard, slot } = locateKey(id, shards);
       const [foundShard, foundSlot] = values.map((value) => value && text.slice(value.start, value.end));
       if (foundShard === String(shard) && foundSlot === String(slot)) continue;
+      const isStampAlone = foundShard === undefined && foundSlot === undefined;
       throw new IndexConflictError(`document ${id} on node ${node.id} has fields of ours with other values`, {
-        field: SHARD_FIELD,
+        field: isStampAlone ? UPDATED_AT_FIELD : foundShard === String(shard) ? SLOT_FIELD : SHARD_FIELD,
         remedy: `rename the fields ${MIROIR_FIELDS.join(', ')} of your documents, or give the shard count they were split for`,
         details: { node: node.id, document: id },
       });

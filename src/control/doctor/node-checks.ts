@@ -44,7 +44,12 @@ async function look(parts: DoctorParts, node: TopologyNode): Promise<Seen> {
     const [found, then] = node.drainWished
       ? ['has failed while it was drained', 'it goes on with that']
       : ['has failed', 'it is restored'];
-    const remedy = `bring it back and send NodeRecovered: ${then}; or \`miroir node remove ${node.id}\` when it owns nothing`;
+    // Whom observers failed, their word brings back; whom an event failed, only an event does.
+    const isTakenBack = node.seen?.failed === true && parts.healthEnabled;
+    const back = isTakenBack
+      ? `bring it back: once it answers, ${then}`
+      : `bring it back and send NodeRecovered: ${then}`;
+    const remedy = `${back}; or \`miroir node remove ${node.id}\` when it owns nothing`;
     return { node, version: null, findings: [warn(subject, found, remedy)] };
   }
   try {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { errorText, EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts';
+import { groupsText } from '../../../src/cli/group-commands.ts';
 import { tableText } from '../../../src/cli/output.ts';
 import { planText } from '../../../src/cli/plan-text.ts';
 import { duration, json, list, whole, wholes } from '../../../src/cli/values.ts';
@@ -84,5 +85,30 @@ describe('tables', () => {
       'n2    active  8       4,000           6 MB',
       'blocked books/3: no room',
     ]);
+  });
+});
+
+describe('a table of groups', () => {
+  const view = {
+    group: 1,
+    nodes: ['n2'],
+    progressPercent: 0,
+    shards: { total: 24, pending: 24, syncing: 0, complete: 0, failed: 0 },
+    compared: 0,
+    owned: 3,
+    startedAtMs: null,
+    sinceMs: null,
+    why: null,
+  };
+
+  it('shows how far it has got, and nothing of that where it was given up', () => {
+    const cells = (phase: 'syncing' | 'draining'): string[] | undefined =>
+      groupsText([{ ...view, phase }])
+        .split('\n')
+        .at(-1)
+        ?.trim()
+        .split(/\s+/);
+    expect(cells('syncing')?.slice(1)).toEqual('syncing n2 0% 24 24 0 0 0 0 3 - -'.split(' '));
+    expect(cells('draining')?.slice(1)).toEqual('draining n2 - - - - - - - 3 - -'.split(' '));
   });
 });
