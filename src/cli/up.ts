@@ -70,7 +70,11 @@ export async function runUp(options: UpOptions, given: Config): Promise<ExitCode
       closers.add('nodes', () => node.stop());
       watch(`node ${node.id}`, node);
     });
-    if (dir !== null && typeof options.nodes === 'number') await writePorts(dir, redis?.port ?? null, nodes);
+    if (dir !== null && (redis !== null || typeof options.nodes === 'number')) {
+      // Where development nodes were is known to the next run that starts them, also when one with real nodes was between.
+      const own = typeof options.nodes === 'number' ? portsOf(nodes) : (ports?.nodes ?? {});
+      await writePorts(dir, { redis: redis?.port ?? ports?.redis ?? null, nodes: own });
+    }
     const config = await configFor(options, given, redis?.url ?? given.redisUrl);
     stop.signal.throwIfAborted();
     const all = await startAll({ config, movers: options.workers, hasGateway: true });
@@ -108,11 +112,10 @@ async function readPorts(dir: string): Promise<Ports | null> {
   }
 }
 
-async function writePorts(dir: string, redis: number | null, nodes: readonly UpNode[]): Promise<void> {
-  const ports: Ports = {
-    redis,
-    nodes: Object.fromEntries(nodes.map(({ id, url }) => [id, Number(new URL(url).port)])),
-  };
+const portsOf = (nodes: readonly UpNode[]): Ports['nodes'] =>
+  Object.fromEntries(nodes.map(({ id, url }) => [id, Number(new URL(url).port)]));
+
+async function writePorts(dir: string, ports: Ports): Promise<void> {
   await writeFile(join(dir, PORTS_FILE), `${JSON.stringify(ports, null, 2)}\n`);
 }
 

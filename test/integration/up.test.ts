@@ -1,11 +1,12 @@
 // `miroir up` as its user runs it: what it prints can be used, it ends in order, and its data is there the next time.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { type Child, startChild } from '../../src/fleet/child.ts';
+import { startDevNode } from '../../src/fleet/nodes.ts';
 import { openControl } from '../../src/service.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -73,6 +74,17 @@ describe('miroir up', { timeout: 120_000 }, () => {
     expect(second.of('node').map(urlIn).slice(0, 2)).toEqual(nodes);
     // The third is new to the fleet that was there; how to add it is what to do next.
     expect(second.child.tail().some((line) => / node add n3 --url http/.test(line))).toBe(true);
+  });
+
+  it('keeps the port of its Redis for the next time with nodes of others, too', async () => {
+    const node = await startDevNode({ id: 'n1' });
+    try {
+      const { of } = await up(['--nodes', node.url, '--workers', '1', '--dir', dir]);
+      const ports: unknown = JSON.parse(await readFile(join(dir, 'ports.json'), 'utf8'));
+      expect(ports).toEqual({ redis: Number(new URL(urlIn(of('redis')[0])).port), nodes: {} });
+    } finally {
+      await node.stop();
+    }
   });
 
   it('says what is wrong with what it is given', async () => {
