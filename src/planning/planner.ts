@@ -14,6 +14,7 @@ import { Failures } from './failures.ts';
 import { Groups } from './groups.ts';
 import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
+import { forgetRemoved } from './removed.ts';
 import { takeUpRun } from './new-run.ts';
 import { finishPlanning, planUnderWay, replan } from './replan.ts';
 import { answering, lostAndFree, shardOnLost, sightNodes } from './sightings.ts';
@@ -84,6 +85,7 @@ class LeadingPlanner implements Planner {
         () => claimIndexes(this.#parts),
         () => endDeadTurns(this.#parts),
         async () => this.#activateNodes(await records.topology()),
+        () => forgetRemoved(this.#parts),
         () => writer.trimHistory(),
       ]),
     );

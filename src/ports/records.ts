@@ -260,6 +260,8 @@ export interface PlanWriter {
   assignGroup(index: string, group: number, isMember: boolean): Promise<void>;
   /** Which shards of the group were compared is of no use any more. */
   forgetCompared(group: number): Promise<void>;
+  /** Drops the repair lists of these that are no nodes of the topology any more. Returns how many lists went. */
+  forgetMissed(index: string, lists: readonly { readonly shard: number; readonly owner: string }[]): Promise<number>;
   /** Changes who is read, each shard by a compare on its route. Returns how many shards changed. */
   setReaders(index: string, changes: readonly RouteChange[]): Promise<number>;
   /**

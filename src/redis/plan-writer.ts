@@ -18,6 +18,9 @@ const MOVES_PER_SCRIPT = 500;
 /** Shards that a node leaves by one script, each a change of the table that routers are told of. */
 const SHARDS_PER_SCRIPT = 200;
 
+/** Each a look at a node's record. */
+const LISTS_PER_SCRIPT = 500;
+
 const recordText = (record: TopologyNode | TopologyGroup): string => JSON.stringify({ v: RECORD_VERSION, ...record });
 
 /** What is kept of an index by shard, and goes with it. */
@@ -136,6 +139,19 @@ export function createPlanWriter(options: {
     },
     async forgetCompared(group) {
       await scripts.run('compared-forget', [leaseKey, keys.groupCompared(group)], [lease.fence]);
+    },
+    async forgetMissed(index, lists) {
+      let dropped = 0;
+      for (let at = 0; at < lists.length; at += LISTS_PER_SCRIPT) {
+        const args = lists.slice(at, at + LISTS_PER_SCRIPT).flatMap(({ shard, owner }) => [shard, owner]);
+        const [, count] = await scripts.run(
+          'repairs-forget',
+          [leaseKey, keys.topology, keys.repairs(index)],
+          [lease.fence, keys.repairPrefix(index), ...args],
+        );
+        dropped += Number(count);
+      }
+      return dropped;
     },
     async setReaders(index, changes) {
       let changed = 0;

@@ -144,6 +144,27 @@ describe('an event becomes a plan', () => {
     expect(await nodeState('n1')).toBe('removed');
   });
 
+  it('drops the repair lists of a node that was removed, of each shard of which no owner has one', async () => {
+    const { repairs, records } = fleet.base;
+    const sizes = async () => (await repairs.sizes('books')).map(({ shard, owner }) => `${shard}:${owner}`);
+    await fleet.send('NodeDraining', { node_id: 'n1' });
+    await fleet.finishMoves();
+    const owner = (await records.route('books', 1)).route.owners[0] ?? '';
+    await repairs.add('books', 0, 'shard', ['n1']);
+    await repairs.add('books', 1, 'shard', ['n1']);
+    await repairs.add('books', 1, ['7'], [owner]);
+    await repairs.add('books', 2, ['8', '9'], ['n1']);
+    // While it is a node its copies may be asked for.
+    await fleet.base.clock.sleep(700);
+    expect(await sizes()).toEqual(['0:n1', '1:n1', `1:${owner}`, '2:n1']);
+    await fleet.send('NodeRemoved', { node_id: 'n1' });
+    await untilTrue(async () => !(await sizes()).includes('2:n1'));
+    expect(await sizes()).toEqual(['1:n1', `1:${owner}`]);
+    const score = (await repairs.scores('books', 1, [owner], ['7'])).get(owner)?.ids.get('7') ?? '';
+    await repairs.clear('books', 1, owner, new Map([['7', score]]));
+    await untilTrue(async () => (await sizes()).length === 0);
+  });
+
   it('takes a node out that has failed for good, unless it has the only copy of a shard', async () => {
     await fleet.send('NodeAdded', { node_id: 'n4', url: fleet.url('n4') });
     await fleet.send('NodeFailed', { node_id: 'n4' });
