@@ -55,7 +55,8 @@ async function watch(control: StatusParts, output: OutputFormat): Promise<void> 
   say('detached; the work goes on');
 }
 
-function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, moves, missed, frozen }: Status): string {
+function statusText(seen: Status): string {
+  const { topologyVersion, nodes, plans, blocked: blockedShards, moves, missed, former, frozen } = seen;
   const parts = [
     colors.bold(`topology version ${topologyVersion}`),
     tableText(
@@ -98,8 +99,12 @@ function statusText({ topologyVersion, nodes, plans, blocked: blockedShards, mov
     if (moves.length > shown.length) parts.push(`… and ${moves.length - shown.length} more; -o json has them all`);
   }
   if (missed.length > 0) {
-    const rows = missed.map(({ index, node, shards, entries }) => [index, node, shards, entries]);
-    parts.push('', tableText(['missed', 'by', 'shards', 'entries'], rows));
+    const rows = missed.map((one) => [one.index, one.node, one.shards, one.entries - one.wholeShards, one.wholeShards]);
+    parts.push('', tableText(['missed', 'by', 'shards', 'documents', 'whole shards'], rows));
+  }
+  if (former.length > 0) {
+    const rows = former.map(({ index, node, shards }) => [index, node, shards]);
+    parts.push('', tableText(['was left', 'by', 'shards'], rows));
   }
   if (frozen.length > 0) {
     const rows = frozen

@@ -1,7 +1,8 @@
 /** What goes on: nodes, plans, moves. */
+import { byOwnership } from '../core/missed.ts';
 import type { MoveReason, Outcome, Phase } from '../core/move.ts';
 import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
-import type { MoveState, Passes, PlanRecord, RepairLists } from '../ports.ts';
+import type { MoveState, Passes, PlanRecord, RepairListSize, RepairLists } from '../ports.ts';
 import { allIndexes } from './indexes.ts';
 import { listNodes, type NodeView } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
@@ -36,13 +37,25 @@ export type PlanStatus = Pick<PlanRecord, 'id' | 'why' | 'state' | 'createdAtMs'
   readonly progress: PlanProgress;
 };
 
-/** What a node missed of an index, or nobody knows whether it did; worked off while the node answers. */
+/** What an owner missed of an index, or nobody knows whether it did; worked off while the node answers. */
 export interface MissedView {
   readonly index: string;
   readonly node: string;
   readonly shards: number;
-  /** Ids, and one for a shard of which too many or unknown ones were missed. */
+  /** Ids, and one for each whole shard. */
   readonly entries: number;
+  /** Shards of which too many or unknown ones were missed: they are compared as a whole. */
+  readonly wholeShards: number;
+}
+
+/**
+ * A node that left shards, which may come back with its copies: they are asked where every owner has missed something. Nothing
+ * is to be done about it; it ends when the node gets the shard again or is removed.
+ */
+export interface FormerView {
+  readonly index: string;
+  readonly node: string;
+  readonly shards: number;
 }
 
 /** A shard that no move touches since Redis lost writes about it, until an operator lets go (`index thaw`). */
@@ -68,6 +81,7 @@ export interface Status {
   /** Unfinished ones, those that run first. */
   readonly moves: readonly MoveView[];
   readonly missed: readonly MissedView[];
+  readonly former: readonly FormerView[];
   readonly frozen: readonly FrozenView[];
 }
 
@@ -95,22 +109,32 @@ export async function status(parts: StatusParts): Promise<Status> {
     plans,
     blocked: planMoves({ topology, indexes, pending: moves }).blocked,
     moves: [...moves].sort(runningFirst).map(viewMove),
-    missed: await missedOf(parts),
+    ...(await listedOf(parts)),
     frozen: frozenOf(indexes),
   };
 }
 
-async function missedOf({ records, repairs }: StatusParts): Promise<readonly MissedView[]> {
+async function listedOf({ records, repairs }: StatusParts): Promise<Pick<Status, 'missed' | 'former'>> {
   const missed: MissedView[] = [];
+  const former: FormerView[] = [];
   for (const { uid } of await records.indexes()) {
-    const byNode = new Map<string, { shards: number; entries: number }>();
-    for (const { owner, ids } of await repairs.sizes(uid)) {
-      const { shards, entries } = byNode.get(owner) ?? { shards: 0, entries: 0 };
-      byNode.set(owner, { shards: shards + 1, entries: entries + ids });
+    const lists = await repairs.sizes(uid);
+    if (lists.length === 0) continue;
+    const listed = byOwnership(lists, (await records.table(uid))?.shards ?? []);
+    for (const [node, of] of byNode(listed.owners)) {
+      const entries = of.reduce((sum, { ids }) => sum + ids, 0);
+      const wholeShards = of.filter(({ isWhole }) => isWhole).length;
+      missed.push({ index: uid, node, shards: of.length, entries, wholeShards });
     }
-    for (const [node, sizes] of byNode) missed.push({ index: uid, node, ...sizes });
+    for (const [node, { length }] of byNode(listed.former)) former.push({ index: uid, node, shards: length });
   }
-  return missed;
+  return { missed, former };
+}
+
+function byNode(lists: readonly RepairListSize[]): ReadonlyMap<string, readonly RepairListSize[]> {
+  const found = new Map<string, RepairListSize[]>();
+  for (const list of lists) found.set(list.owner, [...(found.get(list.owner) ?? []), list]);
+  return found;
 }
 
 function frozenOf(indexes: readonly PlannerIndex[]): readonly FrozenView[] {

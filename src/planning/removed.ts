@@ -2,6 +2,7 @@
  * What is kept of nodes that were removed. While they are, nobody asks their copies, and `NodeAdded` begins a new life, into
  * which no copy is taken over (decision 0006): what they had missed of a shard, or had of it when they left, decides nothing.
  */
+import { byOwnership } from '../core/missed.ts';
 import { findNode } from '../core/topology.ts';
 import type { PlanningParts } from './parts.ts';
 
@@ -16,10 +17,8 @@ export async function forgetRemoved({ records, repairs, writer, logger }: Planni
     const lists = await repairs.sizes(uid);
     const gone = lists.filter(({ owner }) => isGone(owner));
     if (gone.length === 0) continue;
-    const shards = (await records.table(uid))?.shards ?? [];
-    const owns = ({ shard, owner }: { readonly shard: number; readonly owner: string }): boolean =>
-      shards[shard]?.owners.includes(owner) === true;
-    const open = new Set(lists.filter(owns).map(({ shard }) => shard));
+    const { owners } = byOwnership(lists, (await records.table(uid))?.shards ?? []);
+    const open = new Set(owners.map(({ shard }) => shard));
     const dropped = await writer.forgetMissed(
       uid,
       gone.filter(({ shard }) => !open.has(shard)),

@@ -61,6 +61,15 @@ export interface MissedBy {
  */
 export type MissedHow = 'missed' | 'unknown' | { readonly stampMs: number };
 
+export interface RepairListSize {
+  readonly shard: number;
+  /** Also a node that has left the shard: what it had then is listed as the whole of it. */
+  readonly owner: string;
+  /** Entries: ids, or one for the whole shard. */
+  readonly ids: number;
+  readonly isWhole: boolean;
+}
+
 export interface RepairLists {
   /** Lists ids that owners missed. */
   add(index: string, shard: number, ids: TurnIds, owners: readonly string[], how?: MissedHow): Promise<void>;
@@ -76,6 +85,6 @@ export interface RepairLists {
   ): Promise<ReadonlyMap<string, MissedBy>>;
   /** Takes entries (id, or `*`, → score as read) off; what was missed again since stays. Returns how many went. */
   clear(index: string, shard: number, owner: string, entries: ReadonlyMap<string, string>): Promise<number>;
-  /** Sizes over all shards of an index, for people and metrics. */
-  sizes(index: string): Promise<readonly { readonly shard: number; readonly owner: string; readonly ids: number }[]>;
+  /** Of all shards of an index, those with entries. */
+  sizes(index: string): Promise<readonly RepairListSize[]>;
 }

@@ -73,13 +73,18 @@ export function createRepairLists({ redis, scripts, clock, entryMs }: RepairList
           return { shard: Number(name.slice(0, at)), owner: name.slice(at + 1) };
         });
         const pipeline = redis.pipeline();
-        for (const { shard, owner } of lists) pipeline.zcard(keys.repair(index, shard, owner));
+        for (const { shard, owner } of lists) {
+          const key = keys.repair(index, shard, owner);
+          pipeline.zcard(key).zscore(key, WHOLE);
+        }
         const replies = (await pipeline.exec()) ?? [];
         return lists
           .map((list, position) => {
-            const [error, ids] = replies[position] ?? [null, 0];
+            const [sizeError, ids] = replies[2 * position] ?? [null, 0];
+            const [wholeError, whole] = replies[2 * position + 1] ?? [null, null];
+            const error = sizeError ?? wholeError;
             if (error) throw error;
-            return { ...list, ids: ids as number };
+            return { ...list, ids: ids as number, isWhole: whole !== null };
           })
           .filter(({ ids }) => ids > 0);
       });

@@ -18,7 +18,13 @@ export const DUTY_METRICS = {
   repairEntries: {
     name: 'miroir_repair_entries',
     type: 'gauge',
-    help: 'Entries on the repair lists of an index, from the records: ids that an owner missed, or one for a whole shard',
+    help: 'Entries on the repair lists of owners, from the records: ids that one missed, or one for a whole shard',
+    labels: { index: null },
+  },
+  formerCopies: {
+    name: 'miroir_former_copies',
+    type: 'gauge',
+    help: 'Copies of shards that nodes may still have which left them, from the records; repair may ask for them',
     labels: { index: null },
   },
   repairedDocuments: {

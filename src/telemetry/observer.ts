@@ -1,5 +1,6 @@
 /** What the engine tells, as metrics. Gauges that come from records are set from them before each scrape. */
 import { GROUP_STATES, groupStateOf } from '../core/groups.ts';
+import { byOwnership } from '../core/missed.ts';
 import { BROADCAST_PHASES } from '../core/settings-broadcast.ts';
 import { PHASES } from '../core/move.ts';
 import { judgeNodes, type JudgeOptions } from '../core/observations.ts';
@@ -142,12 +143,16 @@ export async function setGauges(
   const running = moves.some((move) => serving.has(move.index) && !isInGrace(move));
   metrics.rebalanceInProgress.set(running ? 1 : 0);
   metrics.repairEntries.reset();
+  metrics.formerCopies.reset();
   for (const uid of uids) {
     const lists = await repairs.sizes(uid);
+    const table = lists.length === 0 ? null : await records.table(uid);
+    const { owners, former } = byOwnership(lists, table?.shards ?? []);
     metrics.repairEntries.set(
       { index: uid },
-      lists.reduce((sum, { ids }) => sum + ids, 0),
+      owners.reduce((sum, { ids }) => sum + ids, 0),
     );
+    metrics.formerCopies.set({ index: uid }, former.length);
   }
   const last = (await passes.list()).find(({ completed_at }) => completed_at !== null);
   metrics.antientropyLastScanCompleted.set((last?.completed_at ?? 0) / 1_000);

@@ -268,6 +268,18 @@ describe('the doctor', () => {
     ]);
   });
 
+  it('tells what owners missed from copies that nodes have left, of which nothing is to be done', async () => {
+    const fleet = await makeFleet();
+    const { repairs } = fleet.base;
+    await repairs.add('docs', 1, 'shard', ['n3']);
+    expect(await bad(fleet)).toEqual([]);
+    const found = 'n3 left 1 shard and may still have a copy, which is asked where every owner missed something';
+    expect(await look(fleet)).toContainEqual({ level: 'ok', subject: 'index docs', found, remedy: null });
+    await repairs.add('docs', 1, ['7'], ['n2']);
+    await repairs.add('docs', 2, 'shard', ['n2']);
+    expect(await bad(fleet)).toMatchObject([{ found: 'n2 missed 1 documents of 1 shards and 1 whole shard' }]);
+  });
+
   it('tells of what an owner missed, of jobs without a move, and of a router ahead of Redis', async () => {
     const fleet = await makeFleet();
     const { base } = fleet;

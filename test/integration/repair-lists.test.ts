@@ -147,7 +147,7 @@ describe('what an owner missed', () => {
     await n2.put(UID, { id: 2, name: 'stale', _miroir_shard: 0, _miroir_slot: 5 });
     await n2.put(UID, { id: 9_999, name: 'gone elsewhere', _miroir_shard: 0, _miroir_slot: 6 });
     await fleet.base.repairs.add(UID, 0, 'shard', ['n2']);
-    expect(await shown(fleet)).toEqual([{ index: UID, node: 'n2', shards: 1, entries: 1 }]);
+    expect(await shown(fleet)).toEqual([{ index: UID, node: 'n2', shards: 1, entries: 1, wholeShards: 1 }]);
     // Compared with nobody it stays listed.
     await node(fleet, 'n1').fault({ match: { path: `^/indexes/${UID}/` }, do: 'status', status: 503 });
     expect(await runOnce(fleet, duty(fleet, calls), `${UID}/0`)).toMatchObject({ repaired: 0, cleared: 0, left: 1 });
@@ -161,6 +161,26 @@ describe('what an owner missed', () => {
     expect(scraped).toContain('miroir_repair_entries_cleared_total 1');
     expect(scraped).toContain(`miroir_repair_entries{index="${UID}"} 0`);
     await untilLevel(fleet);
+  });
+
+  it('is told from copies that nodes have left, which nobody works off', async () => {
+    const { fleet } = await stage(2, 0, [0, 1, 1]);
+    const { records, repairs, metrics } = fleet.base;
+    const owns = async (shard: number): Promise<readonly string[]> => (await records.route(UID, shard)).route.owners;
+    const shard = (await owns(0)).includes('n3') ? 1 : 0;
+    const left = (await owns(shard)).includes('n3') ? 'n2' : 'n3';
+    await repairs.add(UID, shard, 'shard', ['n1', left]);
+    await repairs.add(UID, 1 - shard, ['7', '8'], ['n1']);
+    const control = await openControl(fleet.config);
+    closers.push(() => control.close());
+    expect(await status(control)).toMatchObject({
+      missed: [{ index: UID, node: 'n1', shards: 2, entries: 3, wholeShards: 1 }],
+      former: [{ index: UID, node: left, shards: 1 }],
+    });
+    await setGauges(metrics, fleet.base, new Set());
+    const scraped = await metrics.scrape();
+    expect(scraped).toContain(`miroir_repair_entries{index="${UID}"} 3`);
+    expect(scraped).toContain(`miroir_former_copies{index="${UID}"} 1`);
   });
 
   it('of the whole shard by one, and a delete by the other: what was deleted stays it', async () => {

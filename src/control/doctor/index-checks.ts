@@ -4,10 +4,11 @@
  */
 import pLimit from 'p-limit';
 import { leftoverFilter, shardsAt } from '../../core/belonging.ts';
+import { byOwnership } from '../../core/missed.ts';
 import type { IndexEntry, RoutingTable } from '../../core/routing.ts';
 import { isWaitedFor, type TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
-import type { MoveState } from '../../ports.ts';
+import type { MoveState, RepairListSize } from '../../ports.ts';
 import { UNSPLIT_FILTER } from '../../routing/fields.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import type { DoctorParts } from './parts.ts';
@@ -42,6 +43,7 @@ export async function indexChecks(
   const seen = looked.filter((one) => one !== null);
   const owners = new Set(table.shards.flatMap((route) => route.owners));
   const shown = seen.filter(({ node }) => owners.has(node.id));
+  const listed = byOwnership(await parts.repairs.sizes(entry.uid), table.shards);
   const findings = [
     ...copiesOf(entry, table, nodes, subject),
     ...frozenOf(table, subject),
@@ -53,9 +55,13 @@ export async function indexChecks(
     ),
     ...leftoversOf(seen, subject),
     ...unsplitOf(seen, entry.uid, subject),
-    ...(await missedBy(parts, entry, subject)),
+    ...missedBy(listed.owners, subject),
   ];
-  return findings.length > 0 ? findings : [ok(subject, `${entry.shards} shards, all copies there, settings equal`)];
+  const isWell = findings.length === 0;
+  return [
+    ...(isWell ? [ok(subject, `${entry.shards} shards, all copies there, settings equal`)] : findings),
+    ...leftBy(listed.former, subject),
+  ];
 }
 
 /** Null where the node does not answer: the node's own line says so. */
@@ -159,11 +165,26 @@ const unsplitOf = (seen: readonly Looked[], uid: string, subject: string): Findi
       ),
     );
 
-async function missedBy({ repairs }: DoctorParts, { uid }: IndexEntry, subject: string): Promise<Finding[]> {
-  const lists = await repairs.sizes(uid);
+function missedBy(lists: readonly RepairListSize[], subject: string): Finding[] {
   if (lists.length === 0) return [];
-  const owners = [...new Set(lists.map(({ owner }) => owner))].sort();
-  const ids = lists.reduce((sum, list) => sum + list.ids, 0);
-  const found = `${owners.join(', ')} missed ${ids} documents of ${lists.length} shards`;
+  const some = lists.filter(({ isWhole }) => !isWhole);
+  const whole = lists.length - some.length;
+  const ids = some.reduce((sum, list) => sum + list.ids, 0);
+  const what = [
+    ...(some.length > 0 ? [`${ids} documents of ${some.length} shards`] : []),
+    ...(whole > 0 ? [`${whole} whole ${whole === 1 ? 'shard' : 'shards'}`] : []),
+  ];
+  const found = `${nodesOf(lists)} missed ${what.join(' and ')}`;
   return [warn(subject, found, 'run a reconciler (`miroir reconciler`): it repairs them when the nodes answer')];
 }
+
+/** Nothing is to be done about it. */
+function leftBy(lists: readonly RepairListSize[], subject: string): Finding[] {
+  if (lists.length === 0) return [];
+  const shards = new Set(lists.map(({ shard }) => shard)).size;
+  const found = `${nodesOf(lists)} left ${shards} ${shards === 1 ? 'shard' : 'shards'} and may still have a copy, which is asked where every owner missed something`;
+  return [ok(subject, found)];
+}
+
+const nodesOf = (lists: readonly RepairListSize[]): string =>
+  [...new Set(lists.map(({ owner }) => owner))].sort().join(', ');

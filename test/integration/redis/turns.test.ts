@@ -260,7 +260,7 @@ describe('a turn whose registration is gone', () => {
     await ask('r1', ['a'], ['n2']);
     await lapse(world, 'r1');
     expect((await ask('r2', ['a'])).said).toBe('taken');
-    expect(await repairs.sizes('books')).toEqual([{ shard: 0, owner: 'n2', ids: 1 }]);
+    expect(await repairs.sizes('books')).toEqual([{ shard: 0, owner: 'n2', ids: 1, isWhole: false }]);
   });
 
   it('is ended by the planner, and counted; who only waited has missed nothing', async () => {
@@ -270,7 +270,7 @@ describe('a turn whose registration is gone', () => {
     await lapse(world, 'r1');
     expect(await turns.endDead('books', 0)).toBe(1);
     expect(await turns.endDead('books', 0)).toBe(0);
-    expect(await repairs.sizes('books')).toEqual([{ shard: 0, owner: 'n1', ids: 1 }]);
+    expect(await repairs.sizes('books')).toEqual([{ shard: 0, owner: 'n1', ids: 1, isWhole: false }]);
     expect(await turns.endDead('books', 1)).toBe(0);
   });
 
@@ -340,9 +340,9 @@ describe('a repair list', () => {
     expect(await repairs.list('books', 0, 'n1', 1)).toEqual(['b']);
     expect(await repairs.list('books', 0, 'n1', 0)).toEqual([]);
     expect(await repairs.sizes('books')).toEqual([
-      { shard: 0, owner: 'n1', ids: 3 },
-      { shard: 0, owner: 'n2', ids: 2 },
-      { shard: 3, owner: 'n:2', ids: 1 },
+      { shard: 0, owner: 'n1', ids: 3, isWhole: false },
+      { shard: 0, owner: 'n2', ids: 2, isWhole: false },
+      { shard: 3, owner: 'n:2', ids: 1, isWhole: false },
     ]);
     expect(await repairs.sizes('other')).toEqual([]);
   });
@@ -403,7 +403,7 @@ describe('a repair list', () => {
     await world.writer.advance(await world.move(0), { copyRepairs: { from: 'n1', to: 'n2' }, what: 'x' });
     expect(await listed('n2')).toEqual(['*']);
     await world.writer.advance(await world.move(0), { copyRepairs: { from: 'n9', to: 'n2' }, what: 'x' });
-    expect(await repairs.sizes('books')).toEqual([{ shard: 0, owner: 'n1', ids: 1 }]);
+    expect(await repairs.sizes('books')).toEqual([{ shard: 0, owner: 'n1', ids: 1, isWhole: true }]);
   });
 
   it('of the retiring owner ends with a move that is done, and with no other', async () => {
@@ -416,9 +416,9 @@ describe('a repair list', () => {
       await world.writer.end(await world.move(shard), outcome, {});
     }
     expect(await repairs.sizes('books')).toEqual([
-      { shard: 0, owner: 'n1', ids: 1 },
-      { shard: 0, owner: 'n2', ids: 1 },
-      { shard: 1, owner: 'n2', ids: 1 },
+      { shard: 0, owner: 'n1', ids: 1, isWhole: false },
+      { shard: 0, owner: 'n2', ids: 1, isWhole: false },
+      { shard: 1, owner: 'n2', ids: 1, isWhole: false },
     ]);
     expect(await repairs.size('books', 1, 'n1')).toBe(0);
   });

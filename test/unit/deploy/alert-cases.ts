@@ -169,7 +169,11 @@ const PAIRS: Readonly<Record<string, Pair>> = {
   MiroirRepairsStay: {
     atMinute: 12,
     fires: { [of('miroir_repair_entries', { ...A, index: 'books' })]: '0 20-1x20' },
-    rests: { [of('miroir_repair_entries', { ...A, index: 'books' })]: '5x5 0 5x20' },
+    rests: {
+      [of('miroir_repair_entries', { ...A, index: 'books' })]: '5x5 0 5x20',
+      // Of copies that nodes have left nothing is worked off.
+      [of('miroir_former_copies', { ...A, index: 'books' })]: '20x30',
+    },
     labels: { index: 'books' },
   },
   MiroirReplicasDiffer: {
