@@ -109,7 +109,7 @@ export function repairListsDuty(parts: RepairListsParts): Duty {
     for (const [uid, lists] of listed) {
       const table = await records.table(uid);
       for (const { shard, owner } of lists) {
-        // The list of a node that left the shard goes when it comes back, as the target of a move.
+        // The list of a node that left the shard goes when a move brings it back or it is removed, and not before: decision 0017.
         if (table?.shards[shard]?.owners.includes(owner) !== true) continue;
         if (alive.has(owner)) found.add(`${uid}/${shard}`);
         else skipped.add(owner);
