@@ -175,6 +175,17 @@ describe('anti-entropy', () => {
       expect(await doubt()).toBe(doubtMs);
       await repairs.clear(uid, 0, owner, (await repairs.scores(uid, 0, [owner], ['1'])).get(owner)?.ids ?? new Map());
     }
+    // What the one that left had is asked for still: all owners may yet be known to have missed it (decision 0017).
+    await repairs.add(uid, 0, 'shard', [left]);
+    await pass();
+    expect(await repairs.list(uid, 0, left, 2)).toEqual(['*']);
+    expect(await doubt()).toBe(doubtMs);
+    await repairs.clear(
+      uid,
+      0,
+      left,
+      new Map([['*', (await repairs.scores(uid, 0, [left], [])).get(left)?.whole ?? '']]),
+    );
     // Nor does one that is gone for good keep anything.
     await repairs.add(uid, 0, ['1'], ['n9']);
     await pass();

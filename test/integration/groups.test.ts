@@ -339,8 +339,11 @@ describe('taking a group out', () => {
     expect(await refusalOf(fleet.planner.handle('GroupDraining', { replica_group: 0 }))).toBe(
       'miroir_last_replica replica_group',
     );
-    // Its copies are left where they are.
+    // Its copies are left where they are, and nobody is to ask them any more.
     expect((await nodeOf(fleet, 'n2').texts('docs')).size).toBe(20);
+    expect(await fleet.base.repairs.sizes('docs')).toHaveLength(SHARDS);
+    await fleet.planner.sweep();
+    expect(await fleet.base.repairs.sizes('docs')).toEqual([]);
   }, 60_000);
 
   it('keeps a shard in a drained group for as long as nobody else is known to have all of it', async () => {
