@@ -188,7 +188,9 @@ describe('A1: two workers, one lease per index', () => {
   });
 
   it('an acquire that is sent again with its nonce gets its first answer, and no new fence', async () => {
-    const { redis: connection } = await participant('host/1');
+    // One that waits for its answer as long as it takes.
+    const connection = new Redis(redis.url);
+    cleanUps.push(() => connection.disconnect());
     const scope = newScope();
     const send = (nonce: string, atMs: number): Promise<string[]> =>
       runAt(connection, 'lease-acquire', atMs, [keys.lease(scope), keys.leases], ['host/1', nonce, TTL_MS, scope]);
