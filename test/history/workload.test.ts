@@ -106,18 +106,20 @@ describe('clients of one node', () => {
       run.recorder.history.filter(
         (call): call is WriteCall => call.is === 'write' && call.kind === 'put' && call.keys.includes(key),
       );
-    const [lost, gone] = [...before.keys()].filter((key) => key.startsWith('cold'));
-    // Deleted by its id at last, and begun after every other write of it was answered: only then is what comes back
-    // resurrected, and not perhaps a write that came after the delete.
-    const isRemoved = (key: string): boolean => {
+    // Ends in such a write, begun after every other one of it was answered: only then is it certain what must be there, and
+    // that what comes back is resurrected, and what is gone lost.
+    const endsIn = (key: string, kind: WriteCall['kind']): boolean => {
       const writes = run.recorder.history.filter(
         (call): call is WriteCall => call.is === 'write' && call.keys.includes(key),
       );
       const last = writes.at(-1);
-      if (last?.kind !== 'delete') return false;
+      if (last?.kind !== kind) return false;
       return writes.every((write) => write === last || (write.answeredAtMs ?? Infinity) < last.invokedAtMs);
     };
-    const [absent] = run.keyspace.keys.filter((key) => !before.has(key) && putOf(key).length > 0 && isRemoved(key));
+    const [lost, gone] = [...before.keys()].filter((key) => key.startsWith('cold') && endsIn(key, 'put'));
+    const [absent] = run.keyspace.keys.filter(
+      (key) => !before.has(key) && putOf(key).length > 0 && endsIn(key, 'delete'),
+    );
     const [stale] = run.keyspace.hot.filter((key) => before.has(key) && putOf(key).length > 1);
     if (lost === undefined || gone === undefined || absent === undefined || stale === undefined) {
       throw new Error('the clients have done too little');
