@@ -37,8 +37,6 @@ export interface RunningAll extends Running {
   gateway(): RunningChild | null;
 }
 
-const SERVES_NONE: ReadonlySet<string> = new Set();
-
 export async function startAll(options: AllOptions): Promise<RunningAll> {
   const { config, movers: count = 1, hasGateway = config.allGateway } = options;
   // Before anything is started: what is wrong here no start of Redis mends.
@@ -51,7 +49,7 @@ export async function startAll(options: AllOptions): Promise<RunningAll> {
     for (const close of [...closers].reverse()) await close();
   };
   try {
-    const metrics = await serveMetrics(base, SERVES_NONE);
+    const metrics = await serveMetrics(base);
     if (metrics !== null) closers.push(() => metrics.close());
     const api = await openApi(base);
     closers.push(() => api.close());

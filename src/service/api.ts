@@ -5,10 +5,8 @@ import { type Api, startApi as listen } from '../api/server.ts';
 import type { Config } from '../config.ts';
 import { createBoardQueues } from '../queue/board-queues.ts';
 import { connect } from '../redis/connection.ts';
-import { type Base, type Running, closeBase, openBase, probesOf, serveMetrics } from './base.ts';
+import { type Base, type Running, probesOf, serveAlone } from './base.ts';
 import { controlOf } from './control.ts';
-
-const SERVES_NONE: ReadonlySet<string> = new Set();
 
 /** Serves it in a process that has its base already; `close` leaves the base open. */
 export async function openApi(base: Base): Promise<Api> {
@@ -29,7 +27,7 @@ export async function openApi(base: Base): Promise<Api> {
       requestsPerMinute: config.apiRequestsPerMinute,
       queues: async () => queues.open((await records.indexes()).map(({ uid }) => uid)),
       control,
-      probes: probesOf(base, SERVES_NONE),
+      probes: probesOf(base),
       logger,
     });
     return {
@@ -51,20 +49,7 @@ export async function startApi(
 ): Promise<Running & { readonly apiUrl: string; readonly boardUrl: string }> {
   // Before anything is waited for: what is wrong here no start of Redis mends.
   assertGuarded(API_KEY_FILE, config.apiHost, config.apiKeysFile);
-  const base = await openBase(config, 'api');
-  const closers: (() => Promise<void>)[] = [() => closeBase(base)];
-  const close = async (): Promise<void> => {
-    for (const one of [...closers].reverse()) await one();
-  };
-  try {
-    const metrics = await serveMetrics(base, SERVES_NONE);
-    if (metrics !== null) closers.push(() => metrics.close());
-    const api = await openApi(base);
-    closers.push(() => api.close());
-    base.logger.info({ api: api.url, metrics: metrics?.url }, 'the control API runs');
-    return { metricsUrl: metrics?.url ?? null, apiUrl: api.url, boardUrl: api.boardUrl, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const { base, opened, ...running } = await serveAlone(config, 'api', openApi);
+  base.logger.info({ api: opened.url, metrics: running.metricsUrl ?? undefined }, 'the control API runs');
+  return { ...running, apiUrl: opened.url, boardUrl: opened.boardUrl };
 }

@@ -111,8 +111,11 @@ const readiness =
   (): true | string =>
     redis.status === 'ready' || `redis is ${redis.status}`;
 
+/** Of a process that holds no lease of an index. */
+const SERVES_NONE: ReadonlySet<string> = new Set();
+
 /** `/metrics`, `/livez` and `/readyz` of a process; the gauges from records are read at each scrape. */
-export function probesOf(base: Base, serving: ReadonlySet<string>): ProbeOptions {
+export function probesOf(base: Base, serving = SERVES_NONE): ProbeOptions {
   const { config, metrics, logger, records, observations } = base;
   const judging = { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs };
   return {
@@ -127,11 +130,34 @@ export function probesOf(base: Base, serving: ReadonlySet<string>): ProbeOptions
 }
 
 /** Metrics server of a process. Null when its port is taken. */
-export const serveMetrics = (base: Base, serving: ReadonlySet<string>): Promise<MetricsServer | null> =>
+export const serveMetrics = (base: Base, serving = SERVES_NONE): Promise<MetricsServer | null> =>
   startMetricsServer({ host: base.config.metricsHost, port: base.config.metricsPort, ...probesOf(base, serving) });
 
 export async function closeBase(base: Base): Promise<void> {
   await base.nodes.close();
   base.metrics.close();
   base.redis.disconnect();
+}
+
+/** A process that serves one thing and does nothing else; what is open is closed in reverse, also where the start fails. */
+export async function serveAlone<T extends { close(): Promise<void> }>(
+  config: Config,
+  role: string,
+  open: (base: Base) => Promise<T>,
+): Promise<Running & { readonly base: Base; readonly opened: T }> {
+  const base = await openBase(config, role);
+  const closers: (() => Promise<void>)[] = [() => closeBase(base)];
+  const close = async (): Promise<void> => {
+    for (const one of [...closers].reverse()) await one();
+  };
+  try {
+    const metrics = await serveMetrics(base);
+    if (metrics !== null) closers.push(() => metrics.close());
+    const opened = await open(base);
+    closers.push(() => opened.close());
+    return { metricsUrl: metrics?.url ?? null, base, opened, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

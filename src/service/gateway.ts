@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { assertGuarded } from '../access/key-file.ts';
 import { KEY_FILE } from '../gateway/keys.ts';
 import { type Gateway, startGateway as listen } from '../gateway/server.ts';
-import { type Base, type Running, closeBase, openBase, serveMetrics } from './base.ts';
+import { type Base, type Running, serveAlone } from './base.ts';
 import { openRouter } from './router.ts';
 
 /**
@@ -12,8 +12,6 @@ import { openRouter } from './router.ts';
  * much, which under 500 connections and a body of 100 MB was 100 MB of garbage, a third of the process.
  */
 const HEAP_GROWTH_PERCENT = 30;
-
-const SERVES_NONE: ReadonlySet<string> = new Set();
 
 /** Serves clients in a process that has its base already; `close` drains, and leaves the base open. */
 export async function openGateway(base: Base): Promise<Gateway> {
@@ -43,20 +41,7 @@ export async function startGateway(config: Config): Promise<Running & { readonly
   // Before anything is waited for: what is wrong here no start of Redis mends.
   assertGuarded(KEY_FILE, config.gatewayHost, config.gatewayKeysFile);
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
-  const base = await openBase(config, 'gateway');
-  const closers: (() => Promise<void>)[] = [() => closeBase(base)];
-  const close = async (): Promise<void> => {
-    for (const one of [...closers].reverse()) await one();
-  };
-  try {
-    const metrics = await serveMetrics(base, SERVES_NONE);
-    if (metrics !== null) closers.push(() => metrics.close());
-    const gateway = await openGateway(base);
-    closers.push(() => gateway.close());
-    base.logger.info({ gateway: gateway.url, metrics: metrics?.url }, 'the gateway runs');
-    return { metricsUrl: metrics?.url ?? null, gatewayUrl: gateway.url, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const { base, opened, ...running } = await serveAlone(config, 'gateway', openGateway);
+  base.logger.info({ gateway: opened.url, metrics: running.metricsUrl ?? undefined }, 'the gateway runs');
+  return { ...running, gatewayUrl: opened.url };
 }

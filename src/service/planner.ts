@@ -11,8 +11,6 @@ import { createPlanWriter } from '../redis/plan-writer.ts';
 import { createRuns } from '../redis/runs.ts';
 import { type Base, type Running, closeBase, openBase, openLeases, serveMetrics } from './base.ts';
 
-/** A planner holds no lease of an index. */
-const SERVES_NONE: ReadonlySet<string> = new Set();
 /** The connection before this one has just been made. */
 const QUEUE_START_MS = 10_000;
 
@@ -68,7 +66,7 @@ export async function openPlanner(base: Base): Promise<PlannerPart> {
 /** A planner process. Several may run: one leads, the others take over. */
 export async function startPlanner(config: Config): Promise<Running> {
   const base = await openBase(config, 'planner');
-  const metrics = await serveMetrics(base, SERVES_NONE);
+  const metrics = await serveMetrics(base);
   const planner = await openPlanner(base);
   base.logger.info({ holder: base.holder, metrics: metrics?.url }, 'planner runs');
   return {

@@ -9,8 +9,6 @@ import { type Base, type Running, closeBase, openBase, openLeases, serveMetrics 
 import { openDuties } from './duties.ts';
 import { openRouter } from './router.ts';
 
-const SERVES_NONE: ReadonlySet<string> = new Set();
-
 /** Reconciles in a process that has its base already; `close` leaves the base open. */
 function openReconciler(base: Base): { close(): Promise<void> } {
   const { config, timings, logger } = base;
@@ -41,7 +39,7 @@ function openReconciler(base: Base): { close(): Promise<void> } {
 export async function startReconciler(config: Config): Promise<Running> {
   const base = await openBase(config, 'reconciler');
   const reconciler = openReconciler(base);
-  const metrics = await serveMetrics(base, SERVES_NONE);
+  const metrics = await serveMetrics(base);
   base.logger.info({ holder: base.holder, metrics: metrics?.url }, 'reconciler runs');
   return {
     metricsUrl: metrics?.url ?? null,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newApiKey } from '../../src/api/keys.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Control, openControl, type Running, startApi } from '../../src/service.ts';
-import { type ApiAnswered, apiCode, askApi, JSON_BODY } from '../support/api.ts';
+import { type ApiAnswered, apiCode, askApi, JSON_BODY, apiSettings } from '../support/api.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -52,12 +52,8 @@ beforeAll(async () => {
   api = await startApi({
     ...fleet.config,
     ...loadConfig({
-      MIROIR_REDIS_URL: fleet.redis.url,
-      MIROIR_ALLOW_VOLATILE_REDIS: '1',
-      MIROIR_METRICS_PORT: '0',
-      MIROIR_API_PORT: '0',
+      ...apiSettings(fleet.redis.url),
       MIROIR_API_KEYS_FILE: file,
-      MIROIR_LOG_LEVEL: 'silent',
     }),
   });
 }, 60_000);

@@ -5,7 +5,7 @@ import { isAfter } from '../../src/api/feed.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Control, openControl, type Running, startApi } from '../../src/service.ts';
 import { connect } from '../../src/redis/connection.ts';
-import { apiCode, askApi } from '../support/api.ts';
+import { apiCode, askApi, apiSettings } from '../support/api.ts';
 import { said } from '../support/observed.ts';
 import { withRedis } from '../support/redis.ts';
 import { untilTrue } from '../support/until.ts';
@@ -45,13 +45,7 @@ const numbers = (watching: Watching): number[] => seen(watching).map(({ n }) => 
 const note = (n: number): Promise<void> => control.audit.note({ what: 'test', n: String(n) });
 
 beforeAll(async () => {
-  const config = loadConfig({
-    MIROIR_REDIS_URL: redis.url,
-    MIROIR_ALLOW_VOLATILE_REDIS: '1',
-    MIROIR_METRICS_PORT: '0',
-    MIROIR_API_PORT: '0',
-    MIROIR_LOG_LEVEL: 'silent',
-  });
+  const config = loadConfig(apiSettings(redis.url));
   api = await startApi(config);
   control = await openControl(config);
 });

@@ -8,7 +8,7 @@ import { readKeyFile } from '../../src/access/key-file.ts';
 import { API_KEY_FILE, type ApiKeyEntry, createApiKeys, newApiKey, SCOPES, type Scope } from '../../src/api/keys.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
-import { type ApiAnswered, type ApiAsked, apiCode, askApi, JSON_BODY } from '../support/api.ts';
+import { type ApiAnswered, type ApiAsked, apiCode, askApi, JSON_BODY, apiSettings } from '../support/api.ts';
 import { withRedis } from '../support/redis.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -24,11 +24,7 @@ let events: Queue;
 let failedId: string;
 
 const settings = (more: Record<string, string>): Record<string, string> => ({
-  MIROIR_REDIS_URL: redis.url,
-  MIROIR_ALLOW_VOLATILE_REDIS: '1',
-  MIROIR_METRICS_PORT: '0',
-  MIROIR_API_PORT: '0',
-  MIROIR_LOG_LEVEL: 'silent',
+  ...apiSettings(redis.url),
   ...more,
 });
 const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });

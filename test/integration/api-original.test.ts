@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
-import { type ApiAnswered, apiCode, askApi, JSON_BODY } from '../support/api.ts';
+import { type ApiAnswered, apiCode, askApi, JSON_BODY, apiSettings } from '../support/api.ts';
 import { type PlanningFleet, startPlanningFleet } from '../support/planning.ts';
 
 let fleet: PlanningFleet;
@@ -18,15 +18,7 @@ const json = ({ text }: ApiAnswered): unknown => JSON.parse(text);
 
 beforeAll(async () => {
   fleet = await startPlanningFleet(4);
-  api = await startApi(
-    loadConfig({
-      MIROIR_REDIS_URL: fleet.redis.url,
-      MIROIR_ALLOW_VOLATILE_REDIS: '1',
-      MIROIR_METRICS_PORT: '0',
-      MIROIR_API_PORT: '0',
-      MIROIR_LOG_LEVEL: 'silent',
-    }),
-  );
+  api = await startApi(loadConfig(apiSettings(fleet.redis.url)));
 }, 60_000);
 afterAll(async () => {
   await api.close();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
-import { apiCode, askApi } from '../support/api.ts';
+import { apiCode, askApi, apiSettings } from '../support/api.ts';
 import { makeWorld, type World } from '../support/records-world.ts';
 import { withRedis } from '../support/redis.ts';
 
@@ -27,15 +27,7 @@ async function get<T>(path: string): Promise<T> {
 
 beforeAll(async () => {
   world = await makeWorld(redis.url);
-  api = await startApi(
-    loadConfig({
-      MIROIR_REDIS_URL: redis.url,
-      MIROIR_ALLOW_VOLATILE_REDIS: '1',
-      MIROIR_METRICS_PORT: '0',
-      MIROIR_API_PORT: '0',
-      MIROIR_LOG_LEVEL: 'silent',
-    }),
-  );
+  api = await startApi(loadConfig(apiSettings(redis.url)));
 });
 afterAll(async () => {
   await api.close();

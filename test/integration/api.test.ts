@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
-import { type ApiAnswered, type ApiAsked, apiCode, askApi, JSON_BODY } from '../support/api.ts';
+import { type ApiAnswered, type ApiAsked, apiCode, askApi, JSON_BODY, apiSettings } from '../support/api.ts';
 import { withRedis } from '../support/redis.ts';
 
 const redis = withRedis();
@@ -13,12 +13,8 @@ const ask = (asked: ApiAsked): Promise<ApiAnswered> => askApi(api.apiUrl, asked)
 beforeAll(async () => {
   api = await startApi(
     loadConfig({
-      MIROIR_REDIS_URL: redis.url,
-      MIROIR_ALLOW_VOLATILE_REDIS: '1',
-      MIROIR_METRICS_PORT: '0',
-      MIROIR_API_PORT: '0',
+      ...apiSettings(redis.url),
       MIROIR_API_REQUESTS_PER_MINUTE: '300',
-      MIROIR_LOG_LEVEL: 'silent',
     }),
   );
 });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redacted } from '../../src/api/redact.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Control, type Running, openControl, startApi } from '../../src/service.ts';
+import { apiSettings } from '../support/api.ts';
 import { withRedis } from '../support/redis.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -35,13 +36,7 @@ const registerIndex = (uid: string): Promise<void> =>
   ]);
 
 beforeAll(async () => {
-  const config = loadConfig({
-    MIROIR_REDIS_URL: redis.url,
-    MIROIR_ALLOW_VOLATILE_REDIS: '1',
-    MIROIR_METRICS_PORT: '0',
-    MIROIR_API_PORT: '0',
-    MIROIR_LOG_LEVEL: 'silent',
-  });
+  const config = loadConfig(apiSettings(redis.url));
   control = await openControl(config);
   await control.fleet.initTopology([{ id: 'n1', url: 'http://127.0.0.1:1', group: 0, state: 'active' }]);
   await registerIndex('cities');

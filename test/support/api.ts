@@ -29,5 +29,14 @@ export const askApi = (url: string, { method = 'GET', path, headers = {}, body }
     sent.on('error', reject).end(body);
   });
 
+/** Of a process on any free ports, over a Redis of the test's own. */
+export const apiSettings = (redisUrl: string) => ({
+  MIROIR_REDIS_URL: redisUrl,
+  MIROIR_ALLOW_VOLATILE_REDIS: '1',
+  MIROIR_METRICS_PORT: '0',
+  MIROIR_API_PORT: '0',
+  MIROIR_LOG_LEVEL: 'silent',
+});
+
 export const JSON_BODY = { 'content-type': 'application/json' } as const;
 export const apiCode = ({ text }: ApiAnswered): unknown => (JSON.parse(text) as { code?: unknown }).code;

@@ -2,6 +2,7 @@
  * Topology events: as other services send them, and with the node or group in the path. Each is answered when it is in
  * the queue; what the planner makes of it is at `Location`.
  */
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { sendEvent, showEvent } from '../../control/events.ts';
 import type { App } from '../app.ts';
@@ -105,6 +106,14 @@ function paramsOf(path: string): { params: z.ZodObject } | object {
 }
 
 export function addEvents(app: App, control: ApiParts, feed: Feed): void {
+  /** Once it is in the queue; what the planner makes of it is at the location. */
+  const sent = async (request: FastifyRequest, reply: FastifyReply, name: string, data: unknown) => {
+    const given = conditionOf(request.headers);
+    const { jobId } = await sendEvent(askedBy(control, request), name, data, null, given);
+    void reply.code(202).header('location', `/v1/events/${jobId}`);
+    return { id: jobId, state: 'waiting' as const };
+  };
+
   for (const { method, path, name, summary, scope, body, query } of ROUTES) {
     app.route({
       method,
@@ -121,9 +130,7 @@ export function addEvents(app: App, control: ApiParts, feed: Feed): void {
       },
       handler: async (request, reply) => {
         const data = { ...(request.body as object), ...(request.query as object), ...(request.params as object) };
-        const given = conditionOf(request.headers);
-        const { jobId } = await sendEvent(askedBy(control, request), name, data, null, given);
-        return reply.code(202).header('location', `/v1/events/${jobId}`).send({ id: jobId, state: 'waiting' });
+        return sent(request, reply, name, data);
       },
     });
   }
@@ -142,10 +149,7 @@ export function addEvents(app: App, control: ApiParts, feed: Feed): void {
     },
     async (request, reply) => {
       const { name, data } = request.body;
-      const given = conditionOf(request.headers);
-      const { jobId } = await sendEvent(askedBy(control, request), name, data, null, given);
-      void reply.code(202).header('location', `/v1/events/${jobId}`);
-      return { id: jobId, state: 'waiting' as const };
+      return sent(request, reply, name, data);
     },
   );
 

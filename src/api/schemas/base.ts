@@ -3,6 +3,14 @@ import { z } from 'zod';
 
 export const many = <T extends z.ZodType>(schema: T): z.ZodReadonly<z.ZodArray<T>> => z.array(schema).readonly();
 export const timeMs = z.number().describe('ms since 1970');
+/** How far the shards of a replica group are. */
+export const GROUP_SHARDS = z.object({
+  total: z.number(),
+  pending: z.number(),
+  syncing: z.number(),
+  complete: z.number(),
+  failed: z.number(),
+});
 
 /** With an example that the documentation shows; it has to be one of the schema's. */
 export const shown = <T extends z.ZodType>(schema: T, example: z.input<T>): T => schema.meta({ examples: [example] });

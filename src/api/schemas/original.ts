@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { GROUP_STATES } from '../../core/groups.ts';
 import { PHASES } from '../../core/move.ts';
 import { NODE_STATES } from '../../core/topology.ts';
-import { many, shown } from './base.ts';
+import { GROUP_SHARDS, many, shown } from './base.ts';
 
 export const TOPOLOGY_STATUS = shown(
   z.object({
@@ -135,13 +135,7 @@ export const GROUP_STATUS = shown(
     group_id: z.number(),
     phase: z.enum(GROUP_STATES),
     progress_percent: z.number(),
-    shards: z.object({
-      total: z.number(),
-      pending: z.number(),
-      syncing: z.number(),
-      complete: z.number(),
-      failed: z.number(),
-    }),
+    shards: GROUP_SHARDS,
     started_at: z.number().nullable(),
   }),
   {

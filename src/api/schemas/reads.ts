@@ -5,7 +5,7 @@ import { MOVE_REASONS, OUTCOMES, PHASES } from '../../core/move.ts';
 import { SHARD_STATES } from '../../core/routing.ts';
 import { NODE_STATES } from '../../core/topology.ts';
 
-import { many, page, shown, timeMs } from './base.ts';
+import { GROUP_SHARDS, many, page, shown, timeMs } from './base.ts';
 
 const NODE = z.object({
   id: z.string(),
@@ -184,13 +184,7 @@ const GROUP = z.object({
   phase: z.enum(GROUP_STATES),
   nodes: many(z.string()),
   progressPercent: z.number(),
-  shards: z.object({
-    total: z.number(),
-    pending: z.number(),
-    syncing: z.number(),
-    complete: z.number(),
-    failed: z.number(),
-  }),
+  shards: GROUP_SHARDS,
   compared: z.number(),
   owned: z.number(),
   startedAtMs: timeMs.nullable(),
