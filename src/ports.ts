@@ -15,6 +15,7 @@ export type * from './ports/lease.ts';
 export type * from './ports/nodes.ts';
 export type * from './ports/observations.ts';
 export type * from './ports/passes.ts';
+export type * from './ports/proposals.ts';
 export type * from './ports/records.ts';
 export type * from './ports/queue.ts';
 export type * from './ports/redis-health.ts';

@@ -45,6 +45,7 @@ export const STATUS_OF: Readonly<Record<string, number>> = {
   miroir_index_unsplit: 409,
   miroir_settings_in_flight: 409,
   miroir_group_not_ready: 412,
+  miroir_stale_plan: 412,
   miroir_stale_version: 412,
   miroir_body_too_large: 413,
   miroir_content_type: 415,

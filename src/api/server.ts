@@ -30,6 +30,7 @@ import { addChanges } from './routes/changes.ts';
 import { addEvents } from './routes/events.ts';
 import { addOriginalGroups } from './routes/original-groups.ts';
 import { addOriginal } from './routes/original.ts';
+import { addPlans } from './routes/plans.ts';
 import { addReads } from './routes/reads.ts';
 
 export interface ApiOptions {
@@ -121,6 +122,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const feed = createFeed({ audit: options.control.audit, logger });
   addEvents(app, options.control, feed);
   addChanges(app, options.control);
+  addPlans(app, options.control);
   addOriginal(app, options.control);
   addOriginalGroups(app, options.control);
   refuseOtherMethods(app, methods);

@@ -29,6 +29,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   miroir_index_conflict: EXIT.conflict,
   miroir_group_conflict: EXIT.conflict,
   miroir_stale_version: EXIT.conflict,
+  miroir_stale_plan: EXIT.conflict,
   miroir_idempotency: EXIT.conflict,
   miroir_redis_unreachable: EXIT.unreachable,
   miroir_node_unreachable: EXIT.unreachable,

@@ -2,7 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { listGroups, showGroup, type GroupView } from '../control/groups.ts';
 import { globalsOf, withControl } from './context.ts';
-import { planned, withWait, type WaitFlags } from './node-commands.ts';
+import { planned, withWait, type WaitFlags } from './planned.ts';
 import { print, tableText, type Cell } from './output.ts';
 import { whole } from './values.ts';
 

@@ -1,12 +1,16 @@
 /** `miroir plan …` and `miroir topology`: what the records say, page by page. */
 import type { Command } from 'commander';
-import { listPlans, showPlan } from '../control/plan-list.ts';
+import { listPlans } from '../control/plan-list.ts';
+import { lookAtPlan } from '../control/proposal/look.ts';
 import { showTopology } from '../control/topology.ts';
 import type { PlanRecord } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
 import { groupsText } from './group-commands.ts';
 import { nodesText } from './node-commands.ts';
 import { print, say, tableText } from './output.ts';
+import { withWait, type WaitFlags } from './planned.ts';
+import { proposedText } from './plan-text.ts';
+import { addProposalOptions, applied } from './proposal-commands.ts';
 import { whole } from './values.ts';
 
 export interface PageFlags {
@@ -25,7 +29,13 @@ export function sayNext(next: string | null): void {
 }
 
 export function addPlanCommands(program: Command): void {
-  const plan = program.command('plan').description('plans: what changes of the topology asked for, and how far it is');
+  const plan = program
+    .command('plan')
+    .description('what would move if nodes came and went; and plans: what was asked for, and how far it is');
+  addProposalOptions(plan);
+  withWait(
+    plan.command('apply <plan>').description('carry out a plan that was looked at: exactly that, or nothing'),
+  ).action((id: string, flags: WaitFlags, command: Command) => applied(command, id, flags));
 
   withPages(plan.command('list').description('plans that run, then those that have ended, newest first')).action(
     async ({ limit, from }: PageFlags, command: Command) => {
@@ -39,7 +49,13 @@ export function addPlanCommands(program: Command): void {
     .command('show <plan>')
     .description('one plan, with its progress')
     .action(async (id: string, _flags: object, command: Command) => {
-      const shown = await withControl(command, (control) => showPlan(control, id));
+      const shown = await withControl(command, (control) => lookAtPlan(control, id));
+      if (shown.state === 'proposed') {
+        print(globalsOf(command).output, shown, () => proposedText(shown));
+        if (shown.isStale) say('the topology has changed since: it cannot be applied any more');
+        for (const step of shown.nextSteps) say(`next: ${step}`);
+        return;
+      }
       print(globalsOf(command).output, shown, () => plansText([shown]));
       const { settled, moves, failed, cancelled } = shown.progress;
       say(

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { InvalidInputError, UnknownEventError } from '../errors.ts';
 import { RECORD_VERSION, assertReadable } from './version.ts';
 
-export { applyEvent } from './apply-event.ts';
+export { applyEvent, type Moment } from './apply-event.ts';
 
 export const TOPOLOGY_EVENTS = ['NodeAdded', 'NodeDraining', 'NodeFailed', 'NodeRecovered'] as const;
 export type TopologyEventType = (typeof TOPOLOGY_EVENTS)[number];

@@ -27,6 +27,8 @@ export interface PlanMove extends PlannedMove {
   readonly step: number;
 }
 
+export type UnnamedMove = Omit<PlanMove, 'id'>;
+
 /** A wanted replica that no move can bring about, or an owner that no move can take away. */
 export interface BlockedShard {
   readonly index: string;
@@ -37,7 +39,7 @@ export interface BlockedShard {
 }
 
 export interface Plan {
-  /** 'p' and 12 hex digits of the input's hash: the same input gives the same id. */
+  /** 'p' and 12 hex digits of a hash of what the plan says. */
   readonly id: string;
   readonly topologyVersion: number;
   /** By reason (restore, drain, balance), then index, shard, step. */
@@ -54,26 +56,19 @@ export interface Plan {
 const hex = (text: string, digits: number): string => hash64(text).toString(16).padStart(16, '0').slice(0, digits);
 
 /**
- * The plan's id from all that planning depends on, whatever the order it came in. A table is named by its epoch, which
- * every change raises; URLs and keys are left out, since no move depends on them.
+ * The plan's id from what it says: the nodes that it is for, and each move with the epoch of its shard's route, whatever
+ * order it came in. So asking again gives the same id while other shards' moves go on, and a shard that was moved once
+ * never has a plan of the same id again. URLs and keys are left out, since no move depends on them.
  */
-export function planId({ topology, indexes, pending = [], after }: PlannerInput): string {
+export function planId({ topology, indexes, after }: PlannerInput, moves: readonly UnnamedMove[]): string {
+  const tables = new Map(indexes.map(({ entry, table }) => [entry.uid, table]));
   const canonical = {
     version: topology.version,
     nodes: topology.nodes.map(({ id, group, state }) => [id, group, state].join(' ')).sort(),
     groups: topology.groups?.map(({ id, state }) => [id, state].join(' ')).sort(),
-    indexes: indexes
-      .map(({ entry, table }) =>
-        [
-          entry.uid,
-          entry.shards,
-          entry.replicationFactor,
-          [...entry.groups].sort((a, b) => a - b).join(),
-          table.epoch,
-        ].join(' '),
-      )
-      .sort(),
-    pending: pending.map(({ id, phase, cancelWished }) => [id, phase, cancelWished].join(' ')).sort(),
+    moves: moves.map(({ index, shard, step, source, target, retires }) =>
+      [index, shard, step, tables.get(index)?.shards[shard]?.epoch, source, target, retires].join(' '),
+    ),
     after,
   };
   return `p${hex(JSON.stringify(canonical), 12)}`;

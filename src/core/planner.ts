@@ -17,6 +17,7 @@ import {
   type PlanMove,
   type PlannerIndex,
   type PlannerInput,
+  type UnnamedMove,
 } from './plan.ts';
 import { absentFrom, isAwaited, repairBegins } from './repair.ts';
 import type { IndexEntry, ShardRoute } from './routing.ts';
@@ -30,7 +31,7 @@ interface Planning {
   readonly topology: Topology;
   readonly nodes: ReadonlyMap<string, TopologyNode>;
   readonly placement: DesiredPlacement;
-  readonly moves: PlanMove[];
+  readonly moves: UnnamedMove[];
   readonly blocked: BlockedShard[];
   readonly keep: string[];
   readonly cancel: string[];
@@ -190,7 +191,7 @@ function wishesOf(planning: Planning, shard: ShardPlan, group: number): Wish[] {
 }
 
 /** Turns the shard's wishes into moves, one after the other, the most urgent first. */
-function planShard(planning: Planning, id: string, tag: string, shard: ShardPlan): void {
+function planShard(planning: Planning, shard: ShardPlan): void {
   const { entry, route } = shard;
   // What a group that is drained holds leaves with the group, and nobody takes its place.
   const groups = entry.groups.filter((group) => mayHoldShards(planning.topology, group));
@@ -216,7 +217,7 @@ function planShard(planning: Planning, id: string, tag: string, shard: ShardPlan
       continue;
     }
     const move: PlannedMove = { index: entry.uid, shard: route.shard, group, source, target, retires, reason };
-    planning.moves.push({ ...move, id: `${id}-${route.shard}-${step}-${tag}`, step });
+    planning.moves.push({ ...move, step });
     swapOwner(shard, target, retires);
     step += 1;
   }
@@ -247,7 +248,6 @@ const byUid = (a: PlannerIndex, b: PlannerIndex): number => (a.entry.uid < b.ent
 export function planMoves(input: PlannerInput): Plan {
   const { topology, pending = [] } = input;
   const indexes = [...input.indexes].sort(byUid);
-  const id = planId(input);
   const planning: Planning = {
     topology,
     nodes: new Map(topology.nodes.map((node) => [node.id, node])),
@@ -266,18 +266,23 @@ export function planMoves(input: PlannerInput): Plan {
     if (table.shards.length !== entry.shards || table.index !== entry.uid) {
       throw new InvariantError(`table ${table.index} has ${table.shards.length} shards, ${entry.uid} ${entry.shards}`);
     }
-    const tag = indexTag(entry.uid);
     const moving = byShard(pending, index);
     const sorted = { ...entry, groups: [...entry.groups].sort((a, b) => a - b) };
     for (const route of table.shards) {
       const shard: ShardPlan = { entry: sorted, route, owners: route.owners };
       judgePending(planning, shard, moving.get(route.shard) ?? []);
-      planShard(planning, id, tag, shard);
+      planShard(planning, shard);
     }
   }
   // Stable, so index, shard and step stay in order within a reason.
   planning.moves.sort((a, b) => urgency(a.reason) - urgency(b.reason));
-  const { moves, blocked, keep, cancel, finish } = planning;
+  const { blocked, keep, cancel, finish } = planning;
+  const id = planId(input, planning.moves);
+  const tags = new Map(indexes.map(({ entry: { uid } }) => [uid, indexTag(uid)]));
+  const moves = planning.moves.map((move): PlanMove => {
+    const { index, shard, step } = move;
+    return { ...move, id: `${id}-${shard}-${step}-${tags.get(index)}` };
+  });
   return { id, topologyVersion: topology.version, moves, blocked, keep, cancel, finish };
 }
 

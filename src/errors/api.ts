@@ -73,6 +73,12 @@ export class StaleVersionError extends MiroirError {
   readonly retryable = false;
 }
 
+/** A plan that was shown is not what it would be now: the topology has changed, or other moves have. 412; `details.difference` says what, make the plan again. */
+export class StalePlanError extends MiroirError {
+  readonly code = 'miroir_stale_plan';
+  readonly retryable = false;
+}
+
 /** The same `Idempotency-Key` came with another event before. 409; every event has a key of its own. */
 export class IdempotencyError extends MiroirError {
   readonly code = 'miroir_idempotency';

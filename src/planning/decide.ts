@@ -4,9 +4,10 @@
  */
 import { z } from 'zod';
 import { applyEvent, NODE_REMOVED, nodeIdSchema, parseTopologyEvent, type TopologyEvent } from '../core/events.ts';
+import { PLAN_APPLIED } from '../core/plan-applied.ts';
 import { assertDrainable, planMoves } from '../core/planner.ts';
 import { backLater } from '../core/seen.ts';
-import { findNode, isLegalTransition, type NodeState, type Topology, type TopologyNode } from '../core/topology.ts';
+import { findNode, isLegalTransition, type NodeState, type Topology } from '../core/topology.ts';
 import {
   IndexUnknownError,
   InvalidInputError,
@@ -14,28 +15,18 @@ import {
   LastReplicaError,
   NodeNotDrainedError,
   NodeUnknownError,
-  NodeUnreachableError,
   isMiroirError,
   messageOf,
 } from '../errors.ts';
-import { inspectSources, type Source } from './inspect.ts';
+import { decidePlan } from './apply.ts';
+import { assertAnswers, type Decision } from './decision.ts';
+import { inspectMoves } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
 import { forgetBefore, shardOnLost, sightReturned } from './sightings.ts';
 
-export interface Decision {
-  /** Null: repeated, the node stays as it is. */
-  readonly node: TopologyNode | null;
-  readonly nodeId: string;
-  readonly version: number;
-  readonly why: string;
-  /** What has to be planned because of it; null: nothing. */
-  readonly plan: string | null;
-  /** Looks at what can wait until the change is made, or what was left half done is finished. */
-  readonly afterwards?: () => Promise<void>;
-}
-
 export async function decide(parts: PlanningParts, name: string, data: unknown): Promise<Decision> {
   if (name === NODE_REMOVED) return decideRemoval(parts, data);
+  if (name === PLAN_APPLIED) return decidePlan(parts, data);
   const event = parseTopologyEvent(name, data);
   if (event.index !== undefined && (await parts.records.index(event.index)) === null) {
     throw new IndexUnknownError(`no index ${event.index} is registered`, {
@@ -55,7 +46,7 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
   if (change === 'repeated') {
     // Most often every move is there already, and nothing is left to look at.
     const afterwards = async (): Promise<void> => inspect(parts, await readFleet(parts), topology, event);
-    return { ...about, node: null, afterwards };
+    return { ...about, changed: [], afterwards };
   }
   const node = findNode(topology, event.nodeId);
   if (node === undefined) throw new InvariantError(`${event.type} left no node ${event.nodeId}`);
@@ -67,42 +58,22 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
     if (shard !== null && failed !== undefined) {
       const reason = `it is back without the copy that shard ${shard} counts on: taken back when that has settled`;
       parts.logger.warn({ node: event.nodeId, shard }, reason);
-      return { ...about, node: failed.seen?.failed === true ? null : backLater(failed, reason), plan: null };
+      return { ...about, changed: failed.seen?.failed === true ? [] : [backLater(failed, reason)], plan: null };
     }
   }
   if (event.type === 'NodeDraining') assertDrainable(fleet.topology, fleet.indexes, event.nodeId);
   const look = (): Promise<void> => inspect(parts, fleet, topology, event);
   // Clients' writes wait for a failed node to leave, and nodes may be slow to answer.
-  if (event.type === 'NodeFailed') return { ...about, node, afterwards: look };
+  if (event.type === 'NodeFailed') return { ...about, changed: [node], afterwards: look };
   await look();
   // It serves what it has been brought by now, and is not failed once more for what it had lost before.
   const isRestoring = findNode(fleet.topology, event.nodeId)?.state === 'restoring';
   if (event.type === 'NodeDraining' && isRestoring) await forgetBefore(parts, [event.nodeId]);
-  return { ...about, node };
+  return { ...about, changed: [node] };
 }
 
 const whyOf = ({ type, nodeId, index }: TopologyEvent): string =>
   `${type} ${nodeId}${index === undefined ? '' : ` for ${index}`}`;
-
-/** Its URL is within the allowed origins, its key is here, and it answers. */
-export async function assertAnswers(
-  { nodes, permit }: PlanningParts,
-  node: TopologyNode,
-  field = 'url',
-): Promise<void> {
-  nodes.assertAllowed(node);
-  try {
-    await nodes.client(node, permit).version();
-  } catch (error) {
-    if (!(error instanceof NodeUnreachableError)) throw error;
-    throw new NodeUnreachableError(error.message, {
-      field,
-      remedy: `start the node, or correct its url, then send the event again`,
-      details: error.details,
-      cause: error,
-    });
-  }
-}
 
 /**
  * Documents on the nodes that the plan would read. A wish (add, drain) is refused when they cannot be moved; a fact
@@ -111,15 +82,8 @@ export async function assertAnswers(
 async function inspect(parts: PlanningParts, fleet: Fleet, after: Topology, event: TopologyEvent): Promise<void> {
   const indexes = fleet.indexes.filter(({ entry }) => event.index === undefined || entry.uid === event.index);
   const { moves } = planMoves({ topology: after, indexes, pending: fleet.unfinished });
-  const sources = new Map<string, Source>();
-  const known = new Map(indexes.map((index) => [index.entry.uid, index]));
-  for (const { index, source } of moves) {
-    const of = known.get(index);
-    const node = findNode(after, source);
-    if (of !== undefined && node !== undefined) sources.set(`${index} ${source}`, { ...of, node });
-  }
   try {
-    await inspectSources(parts, [...sources.values()]);
+    await inspectMoves(parts, indexes, after, moves);
   } catch (error) {
     const isFact = event.type === 'NodeFailed' || event.type === 'NodeRecovered';
     if (!isFact || !isMiroirError(error) || parts.permit.signal.aborted) throw error;
@@ -156,7 +120,7 @@ async function decideRemoval(parts: PlanningParts, data: unknown): Promise<Decis
   if (node === undefined) {
     throw new NodeUnknownError(`node ${nodeId} is not known`, { field: 'node_id', remedy: 'see `miroir node list`' });
   }
-  if (node.state === 'removed') return { ...about, node: null };
+  if (node.state === 'removed') return { ...about, changed: [] };
   const owned = indexes.reduce(
     (sum, { table }) =>
       sum + table.shards.filter(({ owners, readers }) => [...owners, ...readers].includes(nodeId)).length,
@@ -175,7 +139,7 @@ async function decideRemoval(parts: PlanningParts, data: unknown): Promise<Decis
       },
     );
   }
-  if (node.state !== 'failed') return { ...about, node: { ...node, state: 'removed' } };
+  if (node.state !== 'failed') return { ...about, changed: [{ ...node, state: 'removed' }] };
   const others = topology.nodes.filter(({ id, group }) => id !== nodeId && group === node.group);
   if (others.every(({ state }) => state === 'removed')) {
     throw new LastReplicaError(`${NODE_REMOVED}: ${nodeId} is the last node of replica group ${node.group}`, {
@@ -186,5 +150,5 @@ async function decideRemoval(parts: PlanningParts, data: unknown): Promise<Decis
   }
   // Nobody waits for its return any more.
   const { failedAtMs: _failed, repairAtMs: _repair, drainWished: _wished, seen: _seen, ...rest } = node;
-  return { ...about, node: { ...rest, state: 'removed' }, plan: EVERY_INDEX };
+  return { ...about, changed: [{ ...rest, state: 'removed' }], plan: EVERY_INDEX };
 }

@@ -19,7 +19,7 @@ import {
 import type { Plan } from '../core/planner.ts';
 import { ConflictError, GroupNotDrainedError, GroupNotReadyError } from '../errors.ts';
 import type { EventOutcome, MoveState } from '../ports.ts';
-import { assertAnswers } from './decide.ts';
+import { assertAnswers } from './decision.ts';
 import { isRead, leaveOwners } from './leaving-group.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
 import { Readers } from './readers.ts';

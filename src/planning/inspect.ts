@@ -7,8 +7,9 @@ import pLimit from 'p-limit';
 import { UNSPLIT_FILTER } from '../core/belonging.ts';
 import { locateKey } from '../core/hashing.ts';
 import { scalarText, splitKeyed } from '../core/json-text.ts';
+import type { PlanMove, PlannerIndex } from '../core/planner.ts';
 import type { IndexEntry, RoutingTable } from '../core/routing.ts';
-import type { TopologyNode } from '../core/topology.ts';
+import { findNode, type Topology, type TopologyNode } from '../core/topology.ts';
 import { IndexConflictError, IndexUnsplitError, NodeRefusedError, NodeRegressedError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PlanningParts } from './parts.ts';
@@ -29,17 +30,34 @@ const STRAY =
 const TRIES = 3;
 const BETWEEN_TRIES_MS = 200;
 
-export interface Source {
+interface Source {
   readonly entry: IndexEntry;
   readonly table: RoutingTable;
   readonly node: TopologyNode;
+}
+
+/** Documents on the nodes that these moves would read. Throws as `inspectSources` does. */
+export async function inspectMoves(
+  parts: PlanningParts,
+  indexes: readonly PlannerIndex[],
+  after: Topology,
+  moves: readonly PlanMove[],
+): Promise<void> {
+  const sources = new Map<string, Source>();
+  const known = new Map(indexes.map((index) => [index.entry.uid, index]));
+  for (const { index, source } of moves) {
+    const of = known.get(index);
+    const node = findNode(after, source);
+    if (of !== undefined && node !== undefined) sources.set(`${index} ${source}`, { ...of, node });
+  }
+  await inspectSources(parts, [...sources.values()]);
 }
 
 /**
  * Throws `IndexUnsplitError` (with the number), `IndexConflictError` (field `shards`), `NodeRegressedError` for a node
  * that lacks the index, `NodeUnreachableError` and the like for one that does not answer.
  */
-export async function inspectSources(parts: PlanningParts, sources: readonly Source[]): Promise<void> {
+async function inspectSources(parts: PlanningParts, sources: readonly Source[]): Promise<void> {
   const limit = pLimit(AT_A_TIME);
   await Promise.all(sources.map((source) => limit(() => inspectSource(parts, source))));
 }

@@ -201,17 +201,19 @@ class LeadingPlanner implements Planner {
   async #handle(name: string, data: unknown, word: Word | null = null): Promise<EventOutcome> {
     const { writer } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
-      const { node, nodeId, version, why, plan, afterwards } = await decide(this.#parts, name, data);
+      const { changed: nodes, nodeId, version, why, plan, outcome, afterwards } = await decide(this.#parts, name, data);
       // Also what an earlier try of this very event left between two writes.
-      if (node === null) {
+      if (nodes.length === 0) {
         await this.#catchUp();
         await afterwards?.();
-        return this.#again(nodeId, plan, why);
+        return outcome ?? this.#again(nodeId, plan, why);
       }
-      const isFailedBySight = word !== null && node.state === 'failed';
-      const stored = isFailedBySight ? failedBySight(node, word.why, word.nowMs) : node;
+      const stored = nodes.map((node) =>
+        word !== null && node.state === 'failed' ? failedBySight(node, word.why, word.nowMs) : node,
+      );
+      const changes = stored.map((node) => ({ id: node.id, node }));
       try {
-        await writer.commitTopology(version, [{ id: nodeId, node: stored }], {
+        await writer.commitTopology(version, changes, {
           why: word === null ? why : `${why}: ${word.told}`,
           ...(plan === null ? {} : { plan }),
         });
@@ -219,8 +221,10 @@ class LeadingPlanner implements Planner {
         if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
         continue;
       }
-      this.#parts.logger.info({ node: nodeId, state: node.state, why }, 'topology changed');
-      if (stored.seen?.flapping) this.#parts.logger.warn({ node: nodeId }, FLAPS);
+      for (const { id, state, seen } of stored) {
+        this.#parts.logger.info({ node: id, state, why }, 'topology changed');
+        if (seen?.flapping) this.#parts.logger.warn({ node: id }, FLAPS);
+      }
       // Before the plan, which reads who owns what.
       const changed = await this.#failures.leave(false);
       await afterwards?.();

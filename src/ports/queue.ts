@@ -1,4 +1,5 @@
 /** Jobs and the planner, as the rest sees them. */
+import type { PlanApplied } from '../core/plan-applied.ts';
 import type { MoveState } from './records.ts';
 
 /** Where the planner puts moves: chains of phase jobs, and claims for the indexes that have them. */
@@ -63,6 +64,8 @@ export interface EventSender {
   look(jobId: string): Promise<EventState | null>;
   /** Asks the planner to take a drained node out of the topology. */
   removeNode(nodeId: string): Promise<{ readonly jobId: string }>;
+  /** Asks the planner to carry out a plan that was shown; `StalePlanError` is its answer where it would be another now. */
+  applyPlan(plan: PlanApplied): Promise<{ readonly jobId: string }>;
   /** What the planner made of it: throws the error that it was refused with, `TimeoutError` when nobody took it. */
   result(
     jobId: string,

@@ -2,6 +2,7 @@
 import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
 import { NODE_REMOVED, TOPOLOGY_EVENTS } from '../core/events.ts';
 import { GROUP_EVENTS } from '../core/group-events.ts';
+import { PLAN_APPLIED } from '../core/plan-applied.ts';
 import {
   ConflictError,
   LeaseLostError,
@@ -28,7 +29,7 @@ const AGAIN_MS = 1_000;
 /** An event that a newer version wrote waits for a newer planner. */
 const TOO_NEW_MS = 10_000;
 /** Names that may become a metric's label: anybody may put a job of any name here. */
-const TYPES: ReadonlySet<string> = new Set([...TOPOLOGY_EVENTS, ...GROUP_EVENTS, NODE_REMOVED]);
+const TYPES: ReadonlySet<string> = new Set([...TOPOLOGY_EVENTS, ...GROUP_EVENTS, NODE_REMOVED, PLAN_APPLIED]);
 
 /** Ours to get over, not the sender's to correct. */
 const isTrouble = (error: unknown): boolean =>

@@ -24,6 +24,7 @@ import {
   NodeRegressedError,
   NodeUnknownError,
   NodeUnreachableError,
+  StalePlanError,
   UnknownEventError,
   isMiroirError,
   messageOf,
@@ -53,6 +54,7 @@ const CLASSES = [
   NodeRegressedError,
   NodeUnknownError,
   NodeUnreachableError,
+  StalePlanError,
   UnknownEventError,
 ];
 const BY_CODE = new Map(CLASSES.map((Class) => [new Class('').code as string, Class]));

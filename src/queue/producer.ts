@@ -7,6 +7,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { systemClock } from '../clock.ts';
 import { NODE_REMOVED, parseTopologyEvent, toWire, type TopologyEvent } from '../core/events.ts';
 import { groupEventToWire, isGroupEvent, parseGroupEvent } from '../core/group-events.ts';
+import { planAppliedToWire, type PlanApplied } from '../core/plan-applied.ts';
 import { IdempotencyError, QueueFullError, RedisUnreachableError, TimeoutError } from '../errors.ts';
 import type { Clock, EventOutcome, EventState, Failpoint } from '../ports.ts';
 import { addJobs, NO_FAILPOINT, queueFault } from './add.ts';
@@ -63,6 +64,8 @@ export interface Producer {
   look(jobId: string): Promise<EventState | null>;
   /** Takes a drained node out of the topology. */
   removeNode(nodeId: string): Promise<SentEvent>;
+  /** Carries out a plan that was shown, or nothing. */
+  applyPlan(plan: PlanApplied): Promise<SentEvent>;
   /** What the planner made of it: throws the error that it was refused with, `TimeoutError` when nobody took it. */
   result(jobId: string, options?: ResultOptions): Promise<EventOutcome>;
   close(): Promise<void>;
@@ -152,6 +155,11 @@ class QueueProducer implements Producer {
     // A node id is checked like an event's.
     const { data } = toWire(parseTopologyEvent('NodeDraining', { node_id: nodeId }));
     return this.#inTurn(() => this.#add(NODE_REMOVED, data));
+  }
+
+  async applyPlan(plan: PlanApplied): Promise<SentEvent> {
+    const { name, data } = planAppliedToWire(plan);
+    return this.#inTurn(() => this.#add(name, data));
   }
 
   async look(jobId: string): Promise<EventState | null> {

@@ -57,6 +57,9 @@ export const keys = {
   planMoves: (id: string): string => `${PREFIX}:plan:${id}:moves`,
   plans: `${PREFIX}:plans`,
   plansEnded: `${PREFIX}:plans:ended`,
+  /** Hash id → plan that was made to be looked at, and the ids by when. */
+  proposals: `${PREFIX}:proposals`,
+  proposalsMade: `${PREFIX}:proposals:made`,
   routers: `${PREFIX}:routers`,
   /** Hash of observers: what they see of nodes, each with its end. */
   observers: `${PREFIX}:observers`,

@@ -3,8 +3,8 @@ import { userInfo } from 'node:os';
 import type { Config } from '../config.ts';
 import type { AdoptParts, HeldAdoption } from '../control/adopt.ts';
 import type { Asker } from '../control/audited.ts';
-import type { DoctorParts } from '../control/doctor/parts.ts';
 import type { GroupParts } from '../control/groups.ts';
+import type { ProposalParts } from '../control/proposal/make.ts';
 import type { StatusParts } from '../control/status.ts';
 import { ConflictError } from '../errors.ts';
 import type { AuditTrail } from '../ports.ts';
@@ -18,10 +18,11 @@ import { connect } from '../redis/connection.ts';
 import { createRedisHealth } from '../redis/health.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
+import { createProposals } from '../redis/proposals.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
 import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
-export interface Control extends DoctorParts, StatusParts, AdoptParts, GroupParts, Asker {
+export interface Control extends ProposalParts, StatusParts, AdoptParts, GroupParts, Asker {
   readonly audit: AuditTrail;
   readonly config: Config;
   readonly producer: Producer;
@@ -117,6 +118,8 @@ export function controlOf(base: Base, actor: string): Control {
     },
     strays: createStrayJobs(redis, records),
     nodeMaxBytes: config.nodeMaxBytes,
+    movesPerNode: config.movesPerNode,
+    proposals: createProposals(base),
     close: () => producer.close(),
   };
 }

@@ -87,7 +87,7 @@ describe('a plan for people', () => {
     expect(view).toMatchObject({ moves, minimum: moves, why: 'NodeAdded n3', blocked: [] });
     const sum = (of: 'before' | 'after'): [number, number] => [
       view.nodes.reduce((total, node) => total + node[of].shards, 0),
-      view.nodes.reduce((total, node) => total + node[of].documents, 0),
+      view.nodes.reduce((total, node) => total + (node[of].documents ?? 0), 0),
     ];
     expect([sum('before'), sum('after')]).toEqual([
       [16, 320],

@@ -135,7 +135,7 @@ describe('a plan that was cut off in writing, when what it was made from has cha
     await first.abandon();
     const { redis, records } = fleet.base;
     const [cut] = await records.plans(0);
-    await redis.hincrby('{miroir}:routing:books', 'epoch', 1);
+    await redis.hincrby('{miroir}:topology', 'version', 1);
     await fleet.startPlanner().worker.leading;
     await expectHealed();
     const moves = await records.unfinishedMoves();

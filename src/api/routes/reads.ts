@@ -6,7 +6,6 @@ import { listIndexes, showIndex } from '../../control/indexes.ts';
 import { listMoves, showMove } from '../../control/move-list.ts';
 import { listNodes } from '../../control/nodes.ts';
 import { pageOf } from '../../control/pages.ts';
-import { listPlans, showPlan } from '../../control/plan-list.ts';
 import { showTopology } from '../../control/topology.ts';
 import type { App } from '../app.ts';
 import type { ApiParts } from '../parts.ts';
@@ -20,8 +19,6 @@ import {
   MOVE_DETAILS,
   MOVES,
   NODES,
-  PLAN_DETAILS,
-  PLANS,
   TOPOLOGY,
 } from '../schemas/reads.ts';
 
@@ -87,30 +84,6 @@ export function addReads(app: App, control: ApiParts): void {
       schema: { ...look('moves', 'A move', MOVE_DETAILS), params: z.strictObject({ id: z.string() }) },
     },
     async ({ params }) => showMove(control, params.id),
-  );
-
-  app.get(
-    '/v1/plans',
-    {
-      config: READ,
-      schema: {
-        ...look('plans', 'Plans that run, then those that have ended, newest first', PLANS),
-        querystring: z.strictObject(PAGE),
-      },
-    },
-    async ({ query }) => listPlans(control, query),
-  );
-
-  app.get(
-    '/v1/plans/:id',
-    {
-      config: READ,
-      schema: {
-        ...look('plans', 'A plan with its progress', PLAN_DETAILS),
-        params: z.strictObject({ id: z.string() }),
-      },
-    },
-    async ({ params }) => showPlan(control, params.id),
   );
 
   app.get(

@@ -125,7 +125,7 @@ export const MOVE_DETAILS = shown(
   },
 );
 
-const BLOCKED = z.object({ index: z.string(), shard: z.number(), reason: z.string() });
+export const BLOCKED = z.object({ index: z.string(), shard: z.number(), reason: z.string() });
 const PLAN = z.object({
   id: z.string(),
   why: z.string(),
@@ -220,16 +220,15 @@ export const TOPOLOGY = shown(
   },
 );
 
+export const FINDING = z.object({
+  level: z.enum(['ok', 'warn', 'fail']),
+  subject: z.string(),
+  found: z.string(),
+  remedy: z.string().nullable(),
+});
 export const FINDINGS = shown(
   z.object({
-    results: many(
-      z.object({
-        level: z.enum(['ok', 'warn', 'fail']),
-        subject: z.string(),
-        found: z.string(),
-        remedy: z.string().nullable(),
-      }),
-    ),
+    results: many(FINDING),
   }),
   { results: [{ level: 'ok', subject: 'node n1', found: 'answers, version 1.31.0', remedy: null }] },
 );

@@ -67,7 +67,6 @@ describe('tables', () => {
     const text = planText({
       id: 'p1',
       why: 'NodeAdded n4',
-      state: 'running',
       moves: 2,
       minimum: 2,
       documents: 1_234,

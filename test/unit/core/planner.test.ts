@@ -318,17 +318,37 @@ describe('ids', () => {
     expect(plan.topologyVersion).toBe(FOUR.version);
   });
 
-  it('another state, epoch or pending move gives another plan id; urls and keys do not matter', () => {
+  it('another state, or other moves, give another plan id; urls and keys do not matter', () => {
     const { id } = planMoves(input);
-    const [first, second] = input.indexes as [(typeof input.indexes)[0], (typeof input.indexes)[0]];
-    const epoch = { ...first, table: { ...first.table, epoch: 2 } };
     const urls = { ...FOUR, nodes: FOUR.nodes.map((node) => ({ ...node, url: 'http://x', apiKeyRef: 'k' })) };
-    const pending = [pendingMove({ index: 'b', source: 'n1', target: 'n4', retires: 'n1' })];
     expect(planMoves({ ...input, topology: urls }).id).toBe(id);
+    expect(planMoves({ ...input, topology: { ...FOUR, version: FOUR.version + 1 } }).id).not.toBe(id);
     expect(planMoves({ ...input, topology: withState(FOUR, 'n1', 'failed') }).id).not.toBe(id);
-    expect(planMoves({ ...input, indexes: [epoch, second] }).id).not.toBe(id);
-    expect(planMoves({ ...input, pending }).id).not.toBe(id);
+    expect(planMoves({ ...input, indexes: [input.indexes[1]!] }).id).not.toBe(id);
     expect(planMoves({ ...input, after: id }).id).not.toBe(id);
+  });
+
+  it('what goes on in other shards does not change the id; a move of one of its shards does', () => {
+    const { id, moves } = planMoves(input);
+    const { shard, index } = moves[0]!;
+    const other = input.indexes.flatMap(({ entry, table }) =>
+      table.shards
+        .map((route) => ({ index: entry.uid, shard: route.shard }))
+        .filter((at) => !moves.some((move) => move.index === at.index && move.shard === at.shard)),
+    )[0]!;
+    const raised = (at: { index: string; shard: number }) =>
+      input.indexes.map(({ entry, table }) => ({
+        entry,
+        table: {
+          ...table,
+          epoch: 2,
+          shards: table.shards.map((route) =>
+            entry.uid === at.index && route.shard === at.shard ? { ...route, epoch: 2 } : route,
+          ),
+        },
+      }));
+    expect(planMoves({ ...input, indexes: raised(other) }).id).toBe(id);
+    expect(planMoves({ ...input, indexes: raised({ index, shard }) }).id).not.toBe(id);
   });
 
   it('a table that does not fit its index is a broken record', () => {

@@ -1,0 +1,78 @@
+/** An event from the command line: sent, what was planned because of it, and followed when asked to. */
+import { Option, type Command } from 'commander';
+import { sendEvent } from '../control/events.ts';
+import type { ControlParts } from '../control/parts.ts';
+import { planView } from '../control/plan-view.ts';
+import type { EventOutcome } from '../ports.ts';
+import { globalsOf, withControl } from './context.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { follow, outcomeExit, type FollowChoice } from './follow.ts';
+import { print, say, tableText, type OutputFormat } from './output.ts';
+import { planText } from './plan-text.ts';
+import { duration } from './values.ts';
+
+export interface WaitFlags {
+  readonly wait?: true;
+  readonly timeout?: number;
+  readonly until: FollowChoice['until'];
+}
+
+/** How long the planner has to answer an event. */
+export const ANSWER_MS = 30_000;
+
+export const withWait = (command: Command): Command =>
+  command
+    .option('-w, --wait', 'follow the plan to its end; Ctrl-C detaches, the work goes on')
+    .option('--timeout <duration>', 'stop waiting after this (30s, 10m, 2h); exit code 4', duration)
+    .addOption(
+      new Option('--until <state>', 'settled: new owners serve; cleaned: old copies are gone, too')
+        .choices(['settled', 'cleaned'])
+        .default('settled'),
+    );
+
+/** Sends the event, says what was planned, and follows when asked to. */
+export async function planned(command: Command, flags: WaitFlags, name: string, data: object): Promise<void> {
+  const { output } = globalsOf(command);
+  process.exitCode = await withControl(command, async (control): Promise<ExitCode> => {
+    const timeoutMs = flags.timeout ?? ANSWER_MS;
+    const { outcome } = await sendEvent(control, name, data, { timeoutMs: Math.min(timeoutMs, ANSWER_MS) });
+    if (outcome === null) return EXIT.ok;
+    if (outcome.plan !== null && outcome.change === 'changed') say(planText(await planView(control, outcome.plan)));
+    return answered(control, output, outcome, flags);
+  });
+}
+
+/** Says what the planner made of it, and follows when asked to. */
+export async function answered(
+  control: ControlParts,
+  output: OutputFormat,
+  outcome: EventOutcome,
+  flags: WaitFlags,
+): Promise<ExitCode> {
+  if (flags.wait !== undefined && outcome.plan !== null) return waited(control, output, outcome, flags);
+  report(output, outcome, {});
+  return outcomeExit(outcome);
+}
+
+async function waited(
+  control: ControlParts,
+  output: OutputFormat,
+  outcome: EventOutcome,
+  flags: WaitFlags,
+): Promise<ExitCode> {
+  if (outcome.change === 'repeated') say(`plan ${outcome.plan} is under way: ${outcome.moves} moves`);
+  const { progress, exit } = await follow(control, outcome.plan ?? '', {
+    until: flags.until,
+    ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
+  });
+  report(output, outcome, progress === null ? {} : { progress });
+  return exit === EXIT.ok ? outcomeExit(outcome) : exit;
+}
+
+function report(output: OutputFormat, outcome: EventOutcome, more: object): void {
+  const { change, plan, moves, blocked } = outcome;
+  if (blocked > 0) say(`${blocked} shards cannot be moved now; see: miroir status`);
+  print(output, { ...outcome, ...more }, () =>
+    tableText(['change', 'plan', 'moves', 'blocked'], [[change, plan, moves, blocked]]),
+  );
+}

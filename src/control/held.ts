@@ -1,0 +1,140 @@
+/**
+ * What each node holds now, and after moves: shards from the routing tables, documents and bytes as the nodes count them
+ * per index. A shard counts as the average of its index's shards on the node that is read, so the price is one small
+ * request for each node and index, however many shards there are.
+ */
+import pLimit from 'p-limit';
+import type { PlannedMove } from '../core/move.ts';
+import type { PlannerIndex } from '../core/planner.ts';
+import { findNode, type Topology } from '../core/topology.ts';
+import { isMiroirError, messageOf } from '../errors.ts';
+import type { HeldCopies } from '../ports.ts';
+import type { ControlParts } from './parts.ts';
+
+/** Requests to nodes at a time. */
+const AT_A_TIME = 16;
+
+export interface ShardSize {
+  readonly documents: number;
+  readonly bytes: number;
+}
+
+export interface HeldNow {
+  readonly nodes: ReadonlyMap<string, HeldCopies>;
+  /** Nodes that did not tell, and why. */
+  readonly silent: ReadonlyMap<string, string>;
+  /** What a move of this index from this node carries; null where no owner tells. */
+  sizeOf(this: void, index: string, source: string): ShardSize | null;
+}
+
+interface Counted extends ShardSize {
+  readonly index: string;
+  readonly node: string;
+  readonly shards: number;
+}
+
+export async function heldNow(
+  { clientOf }: Pick<ControlParts, 'clientOf'>,
+  topology: Topology,
+  indexes: readonly PlannerIndex[],
+  /** Of which nodes documents are wanted; of the others shards alone. */
+  wanted: (node: string) => boolean = () => true,
+): Promise<HeldNow> {
+  const limit = pLimit(AT_A_TIME);
+  const silent = new Map<string, string>();
+  const copies = indexes.flatMap(({ entry, table }) => {
+    const shards = new Map<string, number>();
+    for (const { owners } of table.shards) for (const id of owners) shards.set(id, (shards.get(id) ?? 0) + 1);
+    return [...shards].map(([node, count]) => ({ index: entry.uid, node, shards: count }));
+  });
+  const ask = async (copy: (typeof copies)[number]): Promise<Counted | null> => {
+    const node = findNode(topology, copy.node);
+    if (node === undefined || node.state === 'failed' || node.state === 'removed' || silent.has(copy.node)) {
+      if (!silent.has(copy.node)) silent.set(copy.node, `it is ${node?.state ?? 'not known'}`);
+      return null;
+    }
+    try {
+      const { documents, bytes } = await clientOf(node).indexStats(copy.index);
+      return { ...copy, documents, bytes };
+    } catch (error) {
+      if (!isMiroirError(error)) throw error;
+      silent.set(copy.node, messageOf(error));
+      return null;
+    }
+  };
+  const asked = await Promise.all(copies.filter(({ node }) => wanted(node)).map((copy) => limit(() => ask(copy))));
+  const counted = asked.filter((one) => one !== null).filter(({ node }) => !silent.has(node));
+  const isUntold = (id: string): boolean => silent.has(id) || !wanted(id);
+  const shardsOf = new Map<string, number>();
+  for (const { node, shards } of copies) shardsOf.set(node, (shardsOf.get(node) ?? 0) + shards);
+  const nodes = new Map<string, HeldCopies>();
+  for (const { id } of topology.nodes) {
+    const told = counted.filter(({ node }) => node === id);
+    nodes.set(id, {
+      shards: shardsOf.get(id) ?? 0,
+      documents: isUntold(id) ? null : told.reduce((sum, { documents }) => sum + documents, 0),
+      bytes: isUntold(id) ? null : told.reduce((sum, { bytes }) => sum + bytes, 0),
+    });
+  }
+  return { nodes, silent, sizeOf: sizesFrom(counted) };
+}
+
+/** Of the source where it tells, else of whoever owns shards of the index. */
+function sizesFrom(counted: readonly Counted[]): HeldNow['sizeOf'] {
+  const sizes = new Map<string, ShardSize>();
+  for (const index of new Set(counted.map((one) => one.index))) {
+    const of = counted.filter((one) => one.index === index);
+    for (const one of of) sizes.set(`${index} ${one.node}`, perShard([one]));
+    sizes.set(index, perShard(of));
+  }
+  return (index, source) => sizes.get(`${index} ${source}`) ?? sizes.get(index) ?? null;
+}
+
+function perShard(counted: readonly Counted[]): ShardSize {
+  const sum = (of: (one: Counted) => number): number => counted.reduce((total, one) => total + of(one), 0);
+  const shards = Math.max(
+    1,
+    sum((one) => one.shards),
+  );
+  return { documents: sum((one) => one.documents) / shards, bytes: sum((one) => one.bytes) / shards };
+}
+
+export interface HeldAfter {
+  readonly nodes: ReadonlyMap<string, HeldCopies>;
+  /** What the moves carry; null where no owner of some index tells. */
+  readonly documents: number | null;
+  readonly bytes: number | null;
+}
+
+/** Once all of these have happened. */
+export function heldAfter(
+  { nodes, sizeOf }: HeldNow,
+  moves: readonly Pick<PlannedMove, 'index' | 'source' | 'target' | 'retires'>[],
+): HeldAfter {
+  const after = new Map(nodes);
+  let carried: HeldCopies = { shards: 0, documents: 0, bytes: 0 };
+  const plus = (held: HeldCopies, sign: 1 | -1, size: ShardSize | null): HeldCopies => ({
+    shards: held.shards + sign,
+    documents: held.documents === null || size === null ? null : held.documents + sign * size.documents,
+    bytes: held.bytes === null || size === null ? null : held.bytes + sign * size.bytes,
+  });
+  for (const { index, source, target, retires } of moves) {
+    const size = sizeOf(index, source);
+    carried = plus(carried, 1, size);
+    after.set(target, plus(after.get(target) ?? { shards: 0, documents: 0, bytes: 0 }, 1, size));
+    const old = retires === null ? undefined : after.get(retires);
+    if (retires !== null && old !== undefined) after.set(retires, plus(old, -1, size));
+  }
+  return {
+    nodes: new Map([...after].map(([id, held]) => [id, rounded(held)])),
+    documents: whole(carried.documents),
+    bytes: whole(carried.bytes),
+  };
+}
+
+const whole = (value: number | null): number | null => (value === null ? null : Math.max(0, Math.round(value)));
+const rounded = ({ shards, documents, bytes }: HeldCopies): HeldCopies => ({
+  shards,
+  documents: whole(documents),
+  bytes: whole(bytes),
+});

@@ -1,0 +1,80 @@
+/** Carrying out a plan that was looked at: exactly that, or nothing and what has changed since. */
+import { differenceSince, propose } from '../../core/proposal.ts';
+import { PlanUnknownError, PreflightError, StalePlanError, isMiroirError } from '../../errors.ts';
+import type { EventOutcome, Proposed } from '../../ports.ts';
+import { audited, type Asker } from '../audited.ts';
+import type { WaitOptions } from '../events.ts';
+import { allIndexes } from '../indexes.ts';
+import type { ProposalParts } from './make.ts';
+
+export interface AppliedPlan {
+  /** Job of the event that carries it out; null for a plan that runs already. */
+  readonly jobId: string | null;
+  /** Null where nobody waited for the planner. */
+  readonly outcome: EventOutcome | null;
+}
+
+/** Changed nodes and shards that are told one by one. */
+const DIFFERENCES_TOLD = 10;
+
+/**
+ * Throws `PlanUnknownError`; `PreflightError` while a check of it fails; `StalePlanError` where it would be another plan
+ * by now. With `wait` it also throws what the planner refuses it with. A plan that runs already is answered as such.
+ */
+export function applyPlan(parts: ProposalParts & Asker, id: string, wait: WaitOptions | null): Promise<AppliedPlan> {
+  return audited(parts, 'plan apply', { plan: id }, async () => {
+    const running = await parts.records.plan(id);
+    if (running !== null) {
+      const { moves, blocked } = running;
+      return { jobId: null, outcome: { change: 'repeated', plan: id, moves, blocked: blocked.length } };
+    }
+    const proposed = await parts.proposals.read(id);
+    if (proposed === null) {
+      throw new PlanUnknownError(`there is no plan ${id}`, {
+        field: 'plan',
+        remedy: 'make one with `miroir plan --drain <node>`; the newest hundred are kept',
+      });
+    }
+    assertChecked(proposed);
+    const { version, events } = proposed;
+    if ((await parts.records.topology()).version !== version) throw await staleOf(parts, proposed);
+    const { jobId } = await parts.producer.applyPlan({ plan: id, version, events });
+    if (wait === null) return { jobId, outcome: null };
+    try {
+      return { jobId, outcome: await parts.producer.result(jobId, wait) };
+    } catch (error) {
+      throw error instanceof StalePlanError ? await staleOf(parts, proposed) : error;
+    }
+  });
+}
+
+function assertChecked({ id, checks }: Proposed): void {
+  const failed = checks.filter(({ level }) => level === 'fail');
+  const [first] = failed;
+  if (first === undefined) return;
+  throw new PreflightError(`${failed.length} checks of plan ${id} failed: ${first.subject} ${first.found}`, {
+    field: 'plan',
+    remedy: `${first.remedy ?? 'mend it'}; then make the plan again`,
+    details: { plan: id, failed: failed.map(({ subject, found }) => `${subject}: ${found}`) },
+  });
+}
+
+/** With what it would be now, where it can be made at all. */
+async function staleOf(parts: ProposalParts, { id, seen, events }: Proposed): Promise<StalePlanError> {
+  const topology = await parts.records.topology();
+  const indexes = await allIndexes(parts);
+  let moves: number | null = null;
+  try {
+    const pending = await parts.records.unfinishedMoves();
+    moves = propose({ topology, indexes, pending }, events).plan.moves.length;
+  } catch (error) {
+    // It cannot be made any more; what has changed says why.
+    if (!isMiroirError(error)) throw error;
+  }
+  const difference = differenceSince(seen, topology, moves).slice(0, DIFFERENCES_TOLD);
+  return new StalePlanError(`plan ${id} is not what it would be now: ${difference.join('; ')}`, {
+    field: 'plan',
+    remedy: 'make it again with `miroir plan`, look at it, and apply that one',
+    details: { plan: id, version: topology.version, expected: seen.version, difference },
+  });
+}
