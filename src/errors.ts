@@ -4,10 +4,12 @@
  * `retryable` says whether the same call may succeed later without anybody changing anything.
  */
 import { MiroirError, type MiroirErrorOptions } from './errors/base.ts';
+import type { WaitText } from './errors/waits.ts';
 
 export * from './errors/api.ts';
 export * from './errors/base.ts';
 export * from './errors/clients.ts';
+export * from './errors/waits.ts';
 
 /** A topology event or a command has a missing, unknown or wrong field. Nothing was changed: correct it, send again. */
 export class InvalidInputError extends MiroirError {
@@ -229,12 +231,12 @@ export class TimeoutError extends MiroirError {
 export class MoveWaitingError extends MiroirError {
   readonly code = 'miroir_move_waiting';
   readonly retryable = true;
-  /** What it waits for, for people: a word of the closed list, then what unblocks it. */
-  readonly reason: string;
+  /** What it waits for: a word of the closed list, then what it is about, for people. */
+  readonly reason: WaitText;
   /** When to look again (ms from now); absent: by how long it has waited already. */
   readonly afterMs: number | undefined;
 
-  constructor(reason: string, afterMs?: number, options: MiroirErrorOptions = {}) {
+  constructor(reason: WaitText, afterMs?: number, options: MiroirErrorOptions = {}) {
     super(`waits: ${reason}`, options);
     this.reason = reason;
     this.afterMs = afterMs;

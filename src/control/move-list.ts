@@ -3,7 +3,7 @@ import { MoveUnknownError } from '../errors.ts';
 import type { IdPage, MoveState, PageAsked } from '../ports.ts';
 import { idPageOf, type Page, pageWith } from './pages.ts';
 import type { ControlParts } from './parts.ts';
-import { type MoveView, viewMove } from './status.ts';
+import { type MoveView, type StatusParts, viewMoves } from './status.ts';
 
 export interface MovesWish extends PageAsked {
   /** `unfinished` by id, `ended` newest first; of a plan all of them, as planned. */
@@ -20,24 +20,26 @@ export interface MoveDetails extends MoveView {
   readonly windowsVerified: number;
 }
 
-type Parts = Pick<ControlParts, 'records'>;
+type Parts = Pick<StatusParts, 'records' | 'surroundings'>;
 
-export async function listMoves({ records }: Parts, wish: MovesWish): Promise<Page<MoveView>> {
+export async function listMoves(parts: Parts, wish: MovesWish): Promise<Page<MoveView>> {
+  const { records } = parts;
   const { plan, state, limit } = wish;
   const page: IdPage =
     plan === null ? await records.movePage(state, wish) : idPageOf(await records.planMoveIds(plan), wish);
   const moves = await records.moves(page.keys.slice(0, limit));
-  return pageWith(moves.map(viewMove), page, wish);
+  return pageWith(await viewMoves(parts, moves), page, wish);
 }
 
 /** Throws `MoveUnknownError`. */
 export async function showMove(parts: Parts, id: string): Promise<MoveDetails> {
   const move = await moveOf(parts, id);
   const { createdAtMs, startedAtMs, switchedAtMs, endedAtMs, windowsVerified } = move;
-  return { ...viewMove(move), createdAtMs, startedAtMs, switchedAtMs, endedAtMs, windowsVerified };
+  const [view] = (await viewMoves(parts, [move])) as [MoveView];
+  return { ...view, createdAtMs, startedAtMs, switchedAtMs, endedAtMs, windowsVerified };
 }
 
-export async function moveOf({ records }: Parts, id: string): Promise<MoveState> {
+export async function moveOf({ records }: Pick<ControlParts, 'records'>, id: string): Promise<MoveState> {
   const move = await records.move(id);
   if (move !== null) return move;
   throw new MoveUnknownError(`there is no move ${id}`, { field: 'move', remedy: 'see `miroir move list`' });

@@ -78,7 +78,7 @@ export async function lossOf(parts: ControlParts, id: string): Promise<LossView>
   const lost = [source, ...others.filter((other) => !isReadable(topology, other))];
   for (const node of lost) await assertLost(parts, topology, move, node);
   // The holder has looked at every old owner that serves then, and what they have is carried over.
-  if (move.waiting?.reason.startsWith('source_failed') !== true) {
+  if (move.waiting?.code !== 'source_failed') {
     const remedy = 'wait until `miroir status` shows source_failed, or that the shard has settled from another owner';
     throw refuse(`move ${id} has not looked for another old owner yet`, move, remedy);
   }

@@ -2,7 +2,8 @@
 import { byOwnership } from '../core/missed.ts';
 import type { MoveReason, Outcome, Phase } from '../core/move.ts';
 import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
-import type { MoveState, Passes, PlanRecord, RepairListSize, RepairLists } from '../ports.ts';
+import { type Wait, waitOf } from '../core/reasons.ts';
+import type { MoveState, MoveSurroundings, Passes, PlanRecord, RepairListSize, RepairLists } from '../ports.ts';
 import { allIndexes } from './indexes.ts';
 import { listNodes, type NodeView } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
@@ -31,6 +32,8 @@ export interface MoveView {
   readonly lostIds: readonly string[];
   /** Why it waits, or what it failed with. */
   readonly note: string | null;
+  /** Why it does not get on, since when, and what unblocks it; null while it gets on, and once it has ended. */
+  readonly waiting: Wait | null;
 }
 
 export type PlanStatus = Pick<PlanRecord, 'id' | 'why' | 'state' | 'createdAtMs' | 'endedAtMs' | 'blocked'> & {
@@ -70,6 +73,7 @@ export interface FrozenView {
 export interface StatusParts extends ControlParts {
   readonly repairs: Pick<RepairLists, 'sizes'>;
   readonly passes: Pick<Passes, 'list' | 'wish'>;
+  readonly surroundings: MoveSurroundings;
 }
 
 export interface Status {
@@ -108,7 +112,7 @@ export async function status(parts: StatusParts): Promise<Status> {
     nodes: await listNodes(parts),
     plans,
     blocked: planMoves({ topology, indexes, pending: moves }).blocked,
-    moves: [...moves].sort(runningFirst).map(viewMove),
+    moves: await viewMoves(parts, [...moves].sort(runningFirst)),
     ...(await listedOf(parts)),
     frozen: frozenOf(indexes),
   };
@@ -145,7 +149,15 @@ function frozenOf(indexes: readonly PlannerIndex[]): readonly FrozenView[] {
   );
 }
 
-export function viewMove(move: MoveState): MoveView {
+export async function viewMoves(
+  { surroundings }: Pick<StatusParts, 'surroundings'>,
+  moves: readonly MoveState[],
+): Promise<MoveView[]> {
+  const { nowMs, around } = await surroundings.of(moves);
+  return moves.map((move) => viewMove(move, waitOf(move, around.get(move.id), nowMs)));
+}
+
+function viewMove(move: MoveState, waiting: Wait | null): MoveView {
   const { id, planId, index, shard, source, target, reason, phase, outcome, docsMigrated, documents, level } = move;
   return {
     id,
@@ -164,6 +176,7 @@ export function viewMove(move: MoveState): MoveView {
     differences: move.differences,
     lost: move.lost,
     lostIds: move.lostIds,
-    note: move.error ?? move.waiting?.reason ?? (move.cancelWished ? 'is being cancelled' : null),
+    note: move.error ?? waiting?.text ?? (move.cancelWished ? 'is being cancelled' : null),
+    waiting,
   };
 }

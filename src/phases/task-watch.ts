@@ -50,8 +50,8 @@ export function watchTasks(node: NodeClient, clock: Clock, signal: AbortSignal):
         settle(uid, (waiter) => waiter.resolve(task));
       } else if (task !== undefined) {
         if ((waiters.get(uid) ?? []).every(({ sinceMs }) => clock.monotonic() - sinceMs < PATIENCE_MS)) continue;
-        const reason = `node_busy: task ${uid} of ${node.node.id} is ${task.status} after ${PATIENCE_MS / 1_000} s`;
-        settle(uid, (waiter) => waiter.reject(new MoveWaitingError(reason)));
+        const what = `task ${uid} of ${node.node.id} is ${task.status} after ${PATIENCE_MS / 1_000} s`;
+        settle(uid, (waiter) => waiter.reject(new MoveWaitingError(`node_busy: ${what}`)));
       } else if ((waiters.get(uid) ?? []).some((waiter) => (waiter.missing += 1) > MISSING_MAX)) {
         const error = new NodeProtocolError(`node ${node.node.id} does not know task ${uid} any more`, {
           details: { node: node.node.id, task: uid },

@@ -2,6 +2,7 @@
 import type { TopologyGroup } from '../core/groups.ts';
 import type { Move, Outcome, Phase } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
+import type { WaitReason } from '../errors.ts';
 import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
 import type { Sighting } from '../core/sightings.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
@@ -71,7 +72,12 @@ export interface MoveState extends Move {
   readonly vectors: boolean;
   /** Generation of the move's queue jobs: raised when they had to be made anew. */
   readonly flow: number;
-  readonly waiting: { readonly reason: string; readonly sinceMs: number } | null;
+  /** When it last got on: a phase, the switch, a window that was applied. */
+  readonly progressAtMs: number;
+  /** When each phase was reached; those of older versions are not known. */
+  readonly phases: Readonly<Partial<Record<Phase, number>>>;
+  /** `reason` begins with `code`. */
+  readonly waiting: { readonly code: WaitReason; readonly reason: string; readonly sinceMs: number } | null;
   readonly error: string | null;
 }
 
@@ -226,26 +232,6 @@ export interface Checkpoint {
   readonly docsMigrated: number;
   readonly lastOffset: number;
   readonly fields?: Readonly<Record<string, string | number>>;
-}
-
-/** What may be changed without a lease. Throws `ConflictError` when somebody was first. */
-export interface FleetWriter {
-  initTopology(nodes: readonly TopologyNode[]): Promise<void>;
-  /**
-   * Registers an index whose routes were computed from the topology of that version. `epoch`: of the name's table before
-   * the nodes were prepared, 0 for one that was never used; deleted since, it is refused.
-   */
-  createIndex(topologyVersion: number, entry: IndexEntry, routes: readonly ShardRoute[], epoch?: number): Promise<void>;
-  /**
-   * Takes an index out of the registry; null when it is not in it. Throws `ConflictError` while it has moves. Until its
-   * nodes have been told, those that failed aside, nobody creates an index of this name. For `ownMs` only the caller
-   * tells them.
-   */
-  deleteIndex(uid: string, ownMs: number): Promise<Deletion | null>;
-  /** These nodes have been told; the others are the reconcilers' from now on. */
-  toldDeletion(deletion: Deletion, nodes: readonly string[]): Promise<void>;
-  /** Lets movers act on a frozen shard again. Throws `ConflictError` when its route has changed. */
-  thaw(index: string, frozen: RouteRead): Promise<void>;
 }
 
 /** Changing topology and plans under the planner's fence. */

@@ -5,12 +5,15 @@
  */
 import { DelayedError, type Job, WaitingError } from 'bullmq';
 import { type JobPhase, PHASES, isSwitched, phaseIndex } from '../core/move.ts';
+import { reasonOf, reasonOfError } from '../core/reasons.ts';
 import { assertReadable } from '../core/version.ts';
 import {
   LeaseLostError,
   MoveWaitingError,
   RecordTooNewError,
   StaleFenceError,
+  type WaitReason,
+  type WaitText,
   isMiroirError,
   messageOf,
 } from '../errors.ts';
@@ -58,7 +61,15 @@ const WAIT_MAX_MS = 15_000;
 export const SHORT_WAIT_MS = 1_000;
 const SLOT_WAIT_MS = 100;
 /** Reasons that no move of this index into or out of that node can get around. */
-const FULL = /^(?:source|target)_full/;
+const FULL: ReadonlySet<WaitReason> = new Set(['source_full', 'target_full']);
+
+/** What is none of the list says its code, too: the list names what a person can act on. */
+function waitText(error: unknown): WaitText {
+  if (error instanceof MoveWaitingError) return error.reason;
+  const code = isMiroirError(error) ? error.code : 'unexpected';
+  const reason = reasonOfError(code);
+  return reason === code ? `${reason}: ${messageOf(error)}` : `${reason}: ${code}: ${messageOf(error)}`;
+}
 
 const isHandover = (error: unknown): boolean =>
   error instanceof LeaseLostError || error instanceof StaleFenceError || (error as Error | null)?.name === 'AbortError';
@@ -235,9 +246,8 @@ export class PhaseRunner {
   ): Promise<never> {
     const { writer, claimAt, logger, onFull } = this.#options;
     const known = isMiroirError(error);
-    const reason =
-      error instanceof MoveWaitingError ? error.reason : `${known ? error.code : 'unexpected'}: ${messageOf(error)}`;
-    if (FULL.test(reason)) onFull();
+    const reason = waitText(error);
+    if (FULL.has(reasonOf(reason))) onFull();
     const waitedMs = move?.waiting == null ? 0 : nowMs - move.waiting.sinceMs;
     const asked = error instanceof MoveWaitingError ? error.afterMs : undefined;
     const afterMs = asked ?? Math.min(WAIT_MAX_MS, Math.max(WAIT_MIN_MS, waitedMs / 4));

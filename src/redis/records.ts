@@ -1,7 +1,8 @@
 /** Reading the records: topology, index registry, routing tables, moves, plans. Nothing here changes anything. */
 import type { Redis } from 'ioredis';
 import type { TopologyGroup } from '../core/groups.ts';
-import type { MoveReason, Outcome, Phase } from '../core/move.ts';
+import { type MoveReason, type Outcome, PHASES, type Phase } from '../core/move.ts';
+import { reasonOf } from '../core/reasons.ts';
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { Sighting } from '../core/sightings.ts';
 import type { TopologyNode } from '../core/topology.ts';
@@ -94,7 +95,12 @@ function toMove(id: string, fields: Fields): MoveState | null {
     level: fields['level'] === '1',
     vectors: fields['vectors'] === '1',
     flow: count('flow'),
-    waiting: waiting === undefined ? null : { reason: waiting, sinceMs: count('waitingSince') },
+    progressAtMs: Math.max(...['createdAt', 'startedAt', 'phaseAt', 'switchedAt', 'checkpointAt'].map(count)),
+    phases: Object.fromEntries(
+      PHASES.filter((phase) => `at:${phase}` in fields).map((phase) => [phase, count(`at:${phase}`)]),
+    ),
+    waiting:
+      waiting === undefined ? null : { code: reasonOf(waiting), reason: waiting, sinceMs: count('waitingSince') },
     error: fields['error'] ?? null,
   };
 }

@@ -19,6 +19,7 @@ import { createRedisHealth } from '../redis/health.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createProposals } from '../redis/proposals.ts';
+import { createSurroundings } from '../redis/surroundings.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
 import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
@@ -78,6 +79,7 @@ export function controlOf(base: Base, actor: string): Control {
     records,
     repairs,
     passes,
+    surroundings: createSurroundings(redis, config.movesPerNode),
     observations: base.observations,
     judging: { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs },
     healthEnabled: config.healthEnabled,

@@ -5,6 +5,7 @@ import { BROADCAST_PHASES } from '../core/settings-broadcast.ts';
 import { PHASES } from '../core/move.ts';
 import { judgeNodes, type JudgeOptions } from '../core/observations.ts';
 import { groupsOf, NODE_STATES } from '../core/topology.ts';
+import type { WaitReason } from '../errors.ts';
 import type {
   MoveState,
   Observations,
@@ -160,9 +161,9 @@ export async function setGauges(
 
 type MoveOfGauges = Pick<MoveState, 'index' | 'shard' | 'phase' | 'waiting'>;
 const isInGrace = ({ phase }: MoveOfGauges): boolean => phase === 'DualWriteStopped';
-const reasonOf = ({ waiting }: MoveOfGauges): string | undefined => waiting?.reason.split(':')[0];
+const reasonOf = ({ waiting }: MoveOfGauges): WaitReason | undefined => waiting?.code;
 /** Waits for a place in the process that has taken the index: there is work, and nothing else to wait for. */
-const FOR_A_PLACE = new Set(['process_full', 'move_busy']);
+const FOR_A_PLACE: ReadonlySet<WaitReason> = new Set(['process_full', 'move_busy']);
 
 /** Of each shard the move whose turn it is: the one that has begun, else the first of the others. */
 function foremost(moves: readonly MoveOfGauges[]): MoveOfGauges[] {

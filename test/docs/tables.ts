@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { STATUS_OF } from '../../src/api/answers.ts';
 import { CONFIG_KEYS, environmentName, type ConfigKey } from '../../src/config.ts';
+import { REASONS } from '../../src/core/reasons.ts';
 import { leaseTimings, type Timings } from '../../src/core/timing.ts';
 import * as errors from '../../src/errors.ts';
 import { METRICS, type MetricDefinition, type MetricKey } from '../../src/telemetry/metric-table.ts';
@@ -149,6 +150,10 @@ function dependencyRows(): Rows {
   ]);
 }
 
+function reasonRows(): Rows {
+  return errors.WAIT_REASONS.map((name) => [code(name), REASONS[name].means, REASONS[name].unblock]);
+}
+
 /** By the name that stands in the marker before the table. */
 export const GENERATED: Readonly<Record<string, () => GeneratedTable>> = {
   config: () => ({
@@ -164,6 +169,11 @@ export const GENERATED: Readonly<Record<string, () => GeneratedTable>> = {
     file: 'docs/protocol.md',
     head: ['name', 'how', 'ms', 'meaning'],
     rows: timingRows(),
+  }),
+  reasons: () => ({
+    file: 'docs/operations.md',
+    head: ['reason', 'meaning', 'what unblocks it'],
+    rows: reasonRows(),
   }),
   dependencies: () => ({
     file: 'docs/architecture.md',

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
 import { apiCode, askApi, apiSettings } from '../support/api.ts';
-import { makeWorld, type World } from '../support/records-world.ts';
+import { makeWorld, MOVES_PER_NODE, type World } from '../support/records-world.ts';
 import { withRedis } from '../support/redis.ts';
 
 const redis = withRedis();
@@ -27,7 +27,8 @@ async function get<T>(path: string): Promise<T> {
 
 beforeAll(async () => {
   world = await makeWorld(redis.url);
-  api = await startApi(loadConfig(apiSettings(redis.url)));
+  const settings = { ...apiSettings(redis.url), MIROIR_MOVES_PER_NODE: String(MOVES_PER_NODE) };
+  api = await startApi(loadConfig(settings));
 });
 afterAll(async () => {
   await api.close();
@@ -105,6 +106,32 @@ describe('one thing', () => {
     expect(answer.headers.etag).toBe('"1"');
     const { results } = await get<{ results: { level: string; subject: string }[] }>('/v1/doctor');
     expect(results.find(({ subject }) => subject === 'node n1')?.level).toBe('fail');
+  });
+});
+
+describe('a move that does not get on', () => {
+  const reasons = async (): Promise<string[]> => {
+    const { results } = await get<{ results: { waiting: { reason: string; unblock: string } | null }[] }>('/v1/moves');
+    return results.map(({ waiting }) => waiting?.reason ?? 'none');
+  };
+
+  it('has one reason, noted or not, with since when and what unblocks it', async () => {
+    expect(await reasons()).toEqual(Array.from({ length: 6 }, () => 'queued'));
+    for (const shard of [0, 1]) await world.start(shard);
+    expect(await reasons()).toEqual(['none', 'none', ...Array.from({ length: 4 }, () => 'source_full')]);
+    await world.writer.note('p1-1', { waiting: 'barrier: router r1 is behind' });
+    const { waiting } = await get<{ waiting: { sinceMs: number } }>('/v1/moves/p1-1');
+    expect(waiting).toMatchObject({ reason: 'barrier', text: 'barrier: router r1 is behind' });
+    expect(waiting.sinceMs).toBeLessThanOrEqual(await world.records.nowMs());
+    // As if nothing of it had come to an end for longer than a working move takes.
+    const longAgo = (await world.records.nowMs()) - 31_000;
+    await world.connection.hset('{miroir}:move:p1-0', 'startedAt', longAgo, 'createdAt', longAgo);
+    expect(await get('/v1/moves/p1-0')).toMatchObject({ waiting: { reason: 'at_work', sinceMs: longAgo } });
+    await world.connection.hset('{miroir}:rebalance:books', 'state', 'clean');
+    expect(await get('/v1/moves/p1-0')).toMatchObject({
+      waiting: { reason: 'no_worker', unblock: expect.stringContaining('`miroir worker`') as string },
+    });
+    await world.connection.hset('{miroir}:rebalance:books', 'state', 'held');
   });
 });
 

@@ -30,11 +30,6 @@ function section(markdown: string, heading: string): string {
   return lines.slice(start + 1, length < 0 ? undefined : start + 1 + length).join('\n');
 }
 
-const firstColumn = (markdown: string): string[] =>
-  cellsOf(markdown)
-    .slice(1)
-    .map(([first = '']) => first.replaceAll('`', ''));
-
 describe('tables that come from code', () => {
   it.each(Object.keys(GENERATED))('%s is what the code says (else: node --import tsx test/docs/write.ts)', (name) => {
     const { file, head, rows } = GENERATED[name]!();
@@ -144,45 +139,6 @@ describe('docs/architecture.md', () => {
       });
     const rows = cellsOf(section(architecture, 'What is in Redis')).slice(1);
     expect(rows.map(([key = '']) => key.replaceAll('`', '')).sort()).toEqual(known.sort());
-  });
-});
-
-/** What stands before the colon of every reason to wait, in the folders that raise them. */
-function reasonsIn(sources: readonly string[], refusals: readonly string[]): Set<string> {
-  const found = new Set<string>();
-  for (const source of sources) {
-    const grace = /const GRACE = '(\w+)'/.exec(source)?.[1] ?? '';
-    for (const [, head = ''] of source.matchAll(/new MoveWaitingError\(\s*['"`]([^:'"`]*)/g)) {
-      if (head === '${reply.refused}') for (const refusal of refusals) found.add(refusal);
-      else if (head === '${GRACE}') found.add(grace);
-      else found.add(head);
-    }
-  }
-  return found;
-}
-
-describe('docs/operations.md', () => {
-  const operations = textOf('docs/operations.md');
-
-  it('has every reason for which a move waits, and none that does not exist', () => {
-    const union = /export type MoveRefusal =\s([^;]+);/.exec(textOf('src/ports/records.ts'))?.[1] ?? '';
-    const refusals = [...union.matchAll(/'(\w+)'/g)].map(([, name = '']) => name);
-    const sources = [...filesUnder('src/phases'), ...filesUnder('src/queue')].map(textOf);
-    const raised = reasonsIn(sources, refusals);
-    expect(raised.size).toBeGreaterThan(10);
-    // What is no error of ours at all comes under this word.
-    expect(textOf('src/queue/phase-runner.ts')).toContain("'unexpected'");
-    expect(firstColumn(section(operations, 'Why a move waits')).sort()).toEqual([...raised, 'unexpected'].sort());
-  });
-
-  it('sees a reason however it is written', () => {
-    const sources = [
-      'throw new MoveWaitingError(\n  `node_full: ${text}`,\n  1_000)',
-      "new MoveWaitingError('a: b')",
-      "const GRACE = 'pause'; new MoveWaitingError(`${GRACE}: x`)",
-      'new MoveWaitingError(`${reply.refused}: x`)',
-    ];
-    expect([...reasonsIn(sources, ['r1', 'r2'])]).toEqual(['node_full', 'a', 'pause', 'r1', 'r2']);
   });
 });
 

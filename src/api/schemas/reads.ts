@@ -4,6 +4,7 @@ import { GROUP_STATES } from '../../core/groups.ts';
 import { MOVE_REASONS, OUTCOMES, PHASES } from '../../core/move.ts';
 import { SHARD_STATES } from '../../core/routing.ts';
 import { NODE_STATES } from '../../core/topology.ts';
+import { WAIT_REASONS } from '../../errors.ts';
 
 import { GROUP_SHARDS, many, page, shown, timeMs } from './base.ts';
 
@@ -68,6 +69,12 @@ export const INDEX_ROUTES = shown(INDEX.extend({ routes: many(ROUTE) }), {
   routes: [{ shard: 0, state: 'stable', owners: ['n1'], readers: ['n1'], epoch: 3 }],
 });
 
+const WAIT = z.object({
+  reason: z.enum(WAIT_REASONS),
+  text: z.string().describe('the reason, and what it is about'),
+  sinceMs: timeMs,
+  unblock: z.string().describe('what ends it, for people'),
+});
 const MOVE = z.object({
   id: z.string(),
   plan: z.string(),
@@ -86,6 +93,7 @@ const MOVE = z.object({
   lost: z.number(),
   lostIds: many(z.string()),
   note: z.string().nullable().describe('why it waits, or what it failed with'),
+  waiting: WAIT.nullable().describe('why it does not get on'),
 });
 const MOVE_EXAMPLE: z.input<typeof MOVE> = {
   id: 'p3f9c1a7d2e40-12-0-1f00ab3c',
@@ -105,6 +113,7 @@ const MOVE_EXAMPLE: z.input<typeof MOVE> = {
   lost: 0,
   lostIds: [],
   note: null,
+  waiting: null,
 };
 export const MOVES = page(MOVE, MOVE_EXAMPLE);
 export const MOVE_DETAILS = shown(

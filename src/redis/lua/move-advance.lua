@@ -47,7 +47,7 @@ elseif ARGV[6] ~= '' and redis.call('HGET', KEYS[3], 's:' .. ARGV[3]) ~= ARGV[6]
 end
 local fields = {}
 if ARGV[5] ~= '' then
-  fields = { 'phase', ARGV[5], 'phaseAt', now }
+  fields = { 'phase', ARGV[5], 'phaseAt', now, 'at:' .. ARGV[5], now }
   if move[5] then
     redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
   end

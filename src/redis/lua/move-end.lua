@@ -27,6 +27,9 @@ if ARGV[7] ~= '' then
   end
 end
 redis.call('HSET', KEYS[2], 'phase', ARGV[5], 'outcome', ARGV[6], 'endedAt', now)
+if ARGV[6] == 'done' then
+  redis.call('HSET', KEYS[2], 'at:' .. ARGV[5], now)
+end
 redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
 if ARGV[10] ~= '' then
   redis.call('HSET', KEYS[2], 'error', ARGV[10])

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { reasonOf } from '../../../src/core/reasons.ts';
 import type { MoveState } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { setMoveGauges } from '../../../src/telemetry/observer.ts';
@@ -11,7 +12,7 @@ const move = (index: string, shard: number, phase: MoveState['phase'], reason?: 
   index,
   shard,
   phase,
-  waiting: reason === undefined ? null : { reason, sinceMs: 0 },
+  waiting: reason === undefined ? null : { code: reasonOf(reason), reason, sinceMs: 0 },
 });
 
 async function runnable(moves: readonly GivenMove[]): Promise<Record<string, number>> {

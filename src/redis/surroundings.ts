@@ -1,0 +1,73 @@
+/** What stands around moves: plan, other moves of the shard, places, leases. One round trip for any number of them. */
+import type { ChainableCommander, Redis } from 'ioredis';
+import { isSwitched, type Phase } from '../core/move.ts';
+import { isStill } from '../core/reasons.ts';
+import type { MoveState, MoveSurroundings, PlanRecord } from '../ports.ts';
+import { reading } from './fault.ts';
+import { keys, rebalanceScope } from './keys.ts';
+import { parseRoute, routeField } from './route-text.ts';
+import { redisNowMs } from './time.ts';
+
+/** The move of the shard that is a step before; null for the first one. */
+function stepBefore({ id, shard, step, planId }: MoveState): string | null {
+  const head = `${planId}-${shard}-`;
+  return step === 0 || !id.startsWith(head) ? null : `${head}${step - 1}${id.slice(head.length + String(step).length)}`;
+}
+
+export function createSurroundings(redis: Redis, places: number): MoveSurroundings {
+  return {
+    async of(moves) {
+      const nowMs = await reading('time', () => redisNowMs(redis));
+      const still = moves.filter((move) => isStill(move, nowMs));
+      const asked = new Map<string, number>();
+      const pipeline = redis.pipeline();
+      /** Each thing once, whoever needs it. */
+      const ask = (name: string, command: (chain: ChainableCommander) => unknown): void => {
+        if (asked.has(name)) return;
+        asked.set(name, asked.size);
+        command(pipeline);
+      };
+      for (const move of still) {
+        const { index, shard, planId, plannedSource, target } = move;
+        const before = stepBefore(move);
+        ask(`lease ${index}`, (chain) => chain.hmget(keys.lease(rebalanceScope(index)), 'state', 'holder', 'until'));
+        ask(`route ${index} ${shard}`, (chain) => chain.hget(keys.routing(index), routeField(shard)));
+        ask(`plan ${planId}`, (chain) => chain.hget(keys.plan(planId), 'state'));
+        ask(`out ${plannedSource}`, (chain) => chain.scard(keys.nodeMoves(plannedSource, 'out')));
+        ask(`in ${target}`, (chain) => chain.scard(keys.nodeMoves(target, 'in')));
+        if (before !== null) ask(`move ${before}`, (chain) => chain.hmget(keys.move(before), 'phase', 'outcome'));
+      }
+      const replies = (await reading('surroundings of moves', () => pipeline.exec())) ?? [];
+      const told = (name: string): unknown => {
+        const [error, value] = replies[asked.get(name) ?? -1] ?? [null, null];
+        if (error) throw error;
+        return value;
+      };
+      const holderOf = (index: string): string | null => {
+        const [state, holder, until] = told(`lease ${index}`) as (string | null)[];
+        return state === 'held' && Number(until) >= nowMs ? (holder ?? null) : null;
+      };
+      const beforeOf = (move: MoveState): string | null => {
+        const text = told(`route ${move.index} ${move.shard}`) as string | null;
+        const inMove = text === null ? undefined : parseRoute(move.shard, text).moveId;
+        if (inMove !== undefined) return inMove === move.id ? null : inMove;
+        const before = stepBefore(move);
+        if (before === null) return null;
+        const [phase, outcome] = told(`move ${before}`) as (string | null)[];
+        return phase == null || outcome != null || isSwitched(phase as Phase) ? null : before;
+      };
+      const around = still.map((move) => {
+        const surroundings = {
+          planState: (told(`plan ${move.planId}`) ?? 'done') as PlanRecord['state'],
+          before: beforeOf(move),
+          outOfSource: Number(told(`out ${move.plannedSource}`)),
+          intoTarget: Number(told(`in ${move.target}`)),
+          places,
+          holder: holderOf(move.index),
+        };
+        return [move.id, surroundings] as const;
+      });
+      return { nowMs, around: new Map(around) };
+    },
+  };
+}

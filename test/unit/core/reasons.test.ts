@@ -1,0 +1,114 @@
+// Every unfinished move that does not get on has exactly one reason of the closed list, and each says what unblocks it.
+import { describe, expect, it } from 'vitest';
+import {
+  REASONS,
+  STILL_MS,
+  type StandingMove,
+  type Surroundings,
+  isStill,
+  reasonOf,
+  reasonOfError,
+  unblockText,
+  waitOf,
+} from '../../../src/core/reasons.ts';
+import { WAIT_REASONS } from '../../../src/errors.ts';
+
+const NOW = 1_800_000_000_000;
+const IDLE: StandingMove = {
+  id: 'p1-3-0-ab',
+  planId: 'p1',
+  index: 'cities',
+  shard: 3,
+  source: 'n1',
+  target: 'n4',
+  phase: 'Idle',
+  startedAtMs: null,
+  progressAtMs: NOW - 5_000,
+  waiting: null,
+};
+const RUNNING: StandingMove = {
+  ...IDLE,
+  phase: 'DualWriteStarted',
+  startedAtMs: NOW - 50_000,
+  progressAtMs: NOW - STILL_MS,
+};
+const AROUND: Surroundings = {
+  planState: 'running',
+  before: null,
+  outOfSource: 0,
+  intoTarget: 0,
+  places: 2,
+  holder: 'host/7',
+};
+
+describe('the list', () => {
+  it('has a meaning and a way out for each', () => {
+    expect(Object.keys(REASONS)).toEqual([...WAIT_REASONS]);
+    for (const { means, unblock } of Object.values(REASONS))
+      expect(Math.min(means.length, unblock.length)).toBeGreaterThan(10);
+  });
+
+  it('is read from what records say, also from those of another version', () => {
+    expect(reasonOf('slot_full: slot 7 of shard 0')).toBe('slot_full');
+    expect(reasonOf('grace')).toBe('grace');
+    expect(reasonOf('moon_phase: waning')).toBe('unexpected');
+    expect([reasonOfError('miroir_preflight'), reasonOfError('miroir_timeout')]).toEqual([
+      'miroir_preflight',
+      'unexpected',
+    ]);
+  });
+
+  it('names the move’s own things in what unblocks it', () => {
+    expect(unblockText('redis_lost_writes', IDLE)).toContain('`miroir index thaw cities 3 --yes`');
+    expect(unblockText('miroir_node_unreachable', IDLE)).toContain('<node>');
+    expect(unblockText('awaiting_approval', IDLE)).toContain('miroir plan show p1');
+  });
+});
+
+describe('a move that noted a reason', () => {
+  it('has that one, since then', () => {
+    const waiting = { code: 'queue', reason: 'queue: task 7 of n4 waits', sinceMs: NOW - 9 } as const;
+    expect(isStill({ ...IDLE, waiting }, NOW)).toBe(false);
+    expect(waitOf({ ...IDLE, waiting }, undefined, NOW)).toEqual({
+      reason: 'queue',
+      text: 'queue: task 7 of n4 waits',
+      sinceMs: NOW - 9,
+      unblock: REASONS.queue.unblock,
+    });
+    expect(waitOf({ ...IDLE, waiting, outcome: 'done' }, undefined, NOW)).toBeNull();
+  });
+});
+
+describe('a move that noted none', () => {
+  it.each([
+    ['plan_opening', { planState: 'opening', before: 'p1-3-9' }],
+    ['shard_busy', { before: 'p0-3-0-ab', outOfSource: 2 }],
+    ['source_full', { outOfSource: 2, intoTarget: 2 }],
+    ['target_full', { intoTarget: 2, holder: null }],
+    ['no_worker', { holder: null }],
+    ['queued', {}],
+  ] as const)('waits for its turn: %s', (reason, around) => {
+    expect(isStill(IDLE, NOW)).toBe(true);
+    const wait = waitOf(IDLE, { ...AROUND, ...around }, NOW);
+    expect(wait).toMatchObject({ reason, sinceMs: IDLE.progressAtMs });
+    expect(wait?.text).toMatch(new RegExp(`^${reason}: .`));
+  });
+
+  it.each([
+    ['target_backlog', 'DualWriteStarted', 'host/7'],
+    ['at_work', 'MigrationComplete', 'host/7'],
+    ['at_work', 'Idle', 'host/7'],
+    ['no_worker', 'DualWriteStarted', null],
+    ['grace', 'DualWriteStopped', null],
+  ] as const)('has brought nothing to an end: %s in %s', (reason, phase, holder) => {
+    expect(waitOf({ ...RUNNING, phase }, { ...AROUND, holder }, NOW)).toMatchObject({ reason });
+  });
+
+  it('gets on, or has ended: none', () => {
+    const moving = { ...RUNNING, progressAtMs: NOW - STILL_MS + 1 };
+    expect([isStill(moving, NOW), waitOf(moving, AROUND, NOW)]).toEqual([false, null]);
+    const ended = { ...RUNNING, outcome: 'failed' as const };
+    expect([isStill(ended, NOW), waitOf(ended, AROUND, NOW)]).toEqual([false, null]);
+    expect(waitOf(RUNNING, undefined, NOW)).toBeNull();
+  });
+});
