@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { listMoves, showMove } from '../control/move-list.ts';
 import { acceptLoss, lossOf, revertMove, revertOf } from '../control/moves.ts';
 import { globalsOf, withControl } from './context.ts';
+import { addMoveExplain } from './explain-commands.ts';
 import { print, say, tableText } from './output.ts';
 import { type PageFlags, sayNext, withPages } from './plan-commands.ts';
 import { movesText } from './status-commands.ts';
@@ -13,7 +14,7 @@ interface ListFlags extends PageFlags {
 }
 
 export function addMoveCommands(program: Command): void {
-  const move = program.command('move').description('list moves; decide about one whose nodes are lost');
+  const move = program.command('move').description('list and explain moves; decide about one whose nodes are lost');
 
   withPages(move.command('list').description('unfinished moves; with --ended those that have ended, newest first'))
     .option('--ended', 'moves that have ended')
@@ -34,6 +35,8 @@ export function addMoveCommands(program: Command): void {
       const shown = await withControl(command, (control) => showMove(control, id));
       print(globalsOf(command).output, shown, () => movesText([shown]));
     });
+
+  addMoveExplain(move);
 
   move
     .command('accept-loss <move>')

@@ -6,6 +6,7 @@ import { addConfigCommands } from './config-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { addEventCommands } from './event-commands.ts';
 import { errorText, EXIT, exitCodeOf } from './exit-codes.ts';
+import { addShardCommands } from './explain-commands.ts';
 import { addGroupCommands } from './group-commands.ts';
 import { addIndexCommands } from './index-commands.ts';
 import { addKeyCommands } from './key-commands.ts';
@@ -59,6 +60,7 @@ function buildProgram(): Command {
   addGroupCommands(program);
   addPlanCommands(program);
   addMoveCommands(program);
+  addShardCommands(program);
   addEventCommands(program);
   addSettingsCommands(program);
   addStatusCommands(program);

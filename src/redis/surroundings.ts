@@ -16,6 +16,14 @@ function stepBefore({ id, shard, step, planId }: MoveState): string | null {
 
 export function createSurroundings(redis: Redis, places: number): MoveSurroundings {
   return {
+    places,
+    async placesOf(nodes) {
+      const pipeline = redis.pipeline();
+      for (const node of nodes) for (const way of ['out', 'in'] as const) pipeline.smembers(keys.nodeMoves(node, way));
+      const replies = (await reading('places of nodes', () => pipeline.exec())) ?? [];
+      const ids = (at: number): string[] => ((replies[at]?.[1] ?? []) as string[]).sort();
+      return new Map(nodes.map((node, at) => [node, { out: ids(2 * at), into: ids(2 * at + 1) }]));
+    },
     async of(moves) {
       const nowMs = await reading('time', () => redisNowMs(redis));
       const still = moves.filter((move) => isStill(move, nowMs));

@@ -3,9 +3,9 @@ import { userInfo } from 'node:os';
 import type { Config } from '../config.ts';
 import type { AdoptParts, HeldAdoption } from '../control/adopt.ts';
 import type { Asker } from '../control/audited.ts';
+import type { ExplainParts } from '../control/explain.ts';
 import type { GroupParts } from '../control/groups.ts';
 import type { ProposalParts } from '../control/proposal/make.ts';
-import type { StatusParts } from '../control/status.ts';
 import { ConflictError } from '../errors.ts';
 import type { AuditTrail } from '../ports.ts';
 import { openPermit } from '../nodes/open-permit.ts';
@@ -23,12 +23,10 @@ import { createSurroundings } from '../redis/surroundings.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
 import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
-export interface Control extends ProposalParts, StatusParts, AdoptParts, GroupParts, Asker {
+export interface Control extends ExplainParts, ProposalParts, AdoptParts, GroupParts, Asker {
   readonly audit: AuditTrail;
   readonly config: Config;
   readonly producer: Producer;
-  /** `host/pid` of the process that holds the index's lease now, for people; null when nobody does. */
-  holderOf(index: string): Promise<string | null>;
   close(): Promise<void>;
 }
 

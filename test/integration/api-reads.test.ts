@@ -133,6 +133,32 @@ describe('a move that does not get on', () => {
     });
     await world.connection.hset('{miroir}:rebalance:books', 'state', 'held');
   });
+
+  it('is explained by its nodes, its route and its routers; and so is a shard', async () => {
+    expect(await get('/v1/moves/p1-1/explain')).toMatchObject({
+      id: 'p1-1',
+      waiting: { reason: 'barrier' },
+      route: { state: 'tracking', owners: ['n1'] },
+      nodes: [
+        { node: 'n1', role: 'source', movesOut: 2, unreachable: expect.stringContaining('n1') as string },
+        { node: 'n2', role: 'target', movesIn: 2, oldestTask: null },
+      ],
+      places: MOVES_PER_NODE,
+      routers: [],
+    });
+    const { decisions, ...shard } = await get<{ decisions: Record<string, unknown>[] }>(
+      '/v1/indexes/books/shards/1/explain',
+    );
+    expect(shard).toMatchObject({ route: { move: 'p1-1' }, moves: [{ id: 'p1-1' }] });
+    const said = decisions.map(
+      ({ node, decider, decision }) => `${String(node)} ${String(decider)} ${String(decision)}`,
+    );
+    expect(said).toEqual(
+      expect.arrayContaining(['n1 copy yes', 'n2 copy no', 'n1 reach no', 'n2 places throttle', 'n1 places yes']),
+    );
+    const none = await askApi(api.apiUrl, { path: '/v1/indexes/books/shards/6/explain' });
+    expect([none.status, apiCode(none)]).toEqual([400, 'miroir_invalid_input']);
+  });
 });
 
 describe('/openapi.json', () => {

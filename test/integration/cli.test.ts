@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PHASES } from '../../src/core/move.ts';
 import { slotForKey, shardForKey } from '../../src/core/hashing.ts';
 import { type Running, startRebalancer } from '../../src/service.ts';
 import { createPasses } from '../../src/redis/passes.ts';
@@ -121,6 +122,24 @@ describe('miroir', () => {
     expect((await fleet.base.records.unfinishedMoves()).length).toBeGreaterThan(0);
   });
 
+  it('explains a move that nobody serves, and a shard node by node', async () => {
+    const [move] = await fleet.base.records.unfinishedMoves();
+    const { id = '', shard = 0, target = '' } = move ?? {};
+    const { out } = await miroir('move', 'explain', id);
+    expect(out).toMatch(
+      /^waits for [\d.]+\w+.*: no_worker: nobody holds the lease of books\nunblock: .*`miroir worker`/m,
+    );
+    expect(out).toMatch(/^n4 +target +0\/4 +0\/4 +none$/m);
+    expect(out).toContain('served by: nobody');
+    const told = await miroir('shard', 'explain', 'books', String(shard));
+    expect(told.out).toMatch(
+      new RegExp(`^${target} +0 +group +yes +group 0 is active\n +state +yes .*\n +copy +no +it does`, 'm'),
+    );
+    expect(told.out).toMatch(/placement +no +rank 2 of 4: only the best 1 own it/);
+    const bad = await miroir('shard', 'explain', 'books', '8');
+    expect([bad.code, bad.talk]).toEqual([64, expect.stringContaining('index books has no shard 8')]);
+  });
+
   it('follows a plan to its end with plain lines where there is no terminal', async () => {
     const url = fleet.url('n4');
     const following = start(['node', 'add', 'n4', '--url', url, '--wait', '--timeout', '25s', '-o', 'json']);
@@ -168,6 +187,9 @@ describe('miroir', () => {
     const listed = await miroir('move', 'list', '--plan', id, '--limit', '1', '-o', 'json');
     const [move] = (JSON.parse(listed.out) as { results: { id: string }[] }).results;
     expect(JSON.parse((await miroir('move', 'show', move?.id ?? '', '-o', 'json')).out)).toMatchObject(move ?? {});
+    const explained = await miroir('move', 'explain', move?.id ?? '');
+    expect(explained.out).toMatch(/^ended done\n/m);
+    for (const phase of PHASES) expect(explained.out).toMatch(new RegExp(`^${phase} +20\\d\\d-`, 'm'));
     const unknown = await miroir('plan', 'show', 'p0');
     expect([unknown.code, unknown.talk]).toEqual([64, expect.stringContaining('miroir_plan_unknown')]);
     const watching = start(['status', '-w', '-o', 'json']);

@@ -1,6 +1,7 @@
 /** What anybody with a key may look at. Each is a verb of `src/control/`, and a command of `miroir`. */
 import { z } from 'zod';
 import { doctor } from '../../control/doctor.ts';
+import { explainMove, explainShard } from '../../control/explain.ts';
 import { listGroups, showGroup } from '../../control/groups.ts';
 import { listIndexes, showIndex } from '../../control/indexes.ts';
 import { listMoves, showMove } from '../../control/move-list.ts';
@@ -10,6 +11,7 @@ import { showTopology } from '../../control/topology.ts';
 import type { App } from '../app.ts';
 import type { ApiParts } from '../parts.ts';
 import { PAGE } from '../schemas/base.ts';
+import { MOVE_EXPLAINED, SHARD_EXPLAINED } from '../schemas/explain.ts';
 import {
   FINDINGS,
   GROUP_SHOWN,
@@ -84,6 +86,30 @@ export function addReads(app: App, control: ApiParts): void {
       schema: { ...look('moves', 'A move', MOVE_DETAILS), params: z.strictObject({ id: z.string() }) },
     },
     async ({ params }) => showMove(control, params.id),
+  );
+
+  app.get(
+    '/v1/moves/:id/explain',
+    {
+      config: READ,
+      schema: {
+        ...look('moves', 'Why a move does not get on, with the facts behind it; asks both nodes', MOVE_EXPLAINED),
+        params: z.strictObject({ id: z.string() }),
+      },
+    },
+    async ({ params }) => explainMove(control, params.id),
+  );
+
+  app.get(
+    '/v1/indexes/:uid/shards/:shard/explain',
+    {
+      config: READ,
+      schema: {
+        ...look('indexes', 'What decides about each node that could have a shard; asks all of them', SHARD_EXPLAINED),
+        params: z.strictObject({ uid: z.string(), shard: z.coerce.number().int().min(0) }),
+      },
+    },
+    async ({ params }) => explainShard(control, params.uid, params.shard),
   );
 
   app.get(

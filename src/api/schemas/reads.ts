@@ -75,7 +75,7 @@ const WAIT = z.object({
   sinceMs: timeMs,
   unblock: z.string().describe('what ends it, for people'),
 });
-const MOVE = z.object({
+export const MOVE = z.object({
   id: z.string(),
   plan: z.string(),
   index: z.string(),
@@ -116,23 +116,22 @@ const MOVE_EXAMPLE: z.input<typeof MOVE> = {
   waiting: null,
 };
 export const MOVES = page(MOVE, MOVE_EXAMPLE);
-export const MOVE_DETAILS = shown(
-  MOVE.extend({
-    createdAtMs: timeMs,
-    startedAtMs: timeMs.nullable(),
-    switchedAtMs: timeMs.nullable(),
-    endedAtMs: timeMs.nullable(),
-    windowsVerified: z.number(),
-  }),
-  {
-    ...MOVE_EXAMPLE,
-    createdAtMs: 1_800_000_000_000,
-    startedAtMs: 1_800_000_001_000,
-    switchedAtMs: null,
-    endedAtMs: null,
-    windowsVerified: 0,
-  },
-);
+export const DETAILED_MOVE = MOVE.extend({
+  createdAtMs: timeMs,
+  startedAtMs: timeMs.nullable(),
+  switchedAtMs: timeMs.nullable(),
+  endedAtMs: timeMs.nullable(),
+  windowsVerified: z.number(),
+});
+export const DETAILED_MOVE_EXAMPLE: z.input<typeof DETAILED_MOVE> = {
+  ...MOVE_EXAMPLE,
+  createdAtMs: 1_800_000_000_000,
+  startedAtMs: 1_800_000_001_000,
+  switchedAtMs: null,
+  endedAtMs: null,
+  windowsVerified: 0,
+};
+export const MOVE_DETAILS = shown(DETAILED_MOVE, DETAILED_MOVE_EXAMPLE);
 
 export const BLOCKED = z.object({ index: z.string(), shard: z.number(), reason: z.string() });
 const PLAN = z.object({
