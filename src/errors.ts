@@ -167,6 +167,12 @@ export class MoveStateError extends MiroirError {
   readonly retryable = false;
 }
 
+/** What is asked of a plan does not fit how it stands: it is over, was cancelled, or waits for an approval. Nothing was changed; the remedy says what to do instead. */
+export class PlanStateError extends MiroirError {
+  readonly code = 'miroir_plan_state';
+  readonly retryable = false;
+}
+
 /** The public queue holds `event_channel_capacity` waiting events. Send again after `details.retryAfterMs`. */
 export class QueueFullError extends MiroirError {
   readonly code = 'miroir_queue_full';

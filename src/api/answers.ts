@@ -40,6 +40,7 @@ export const STATUS_OF: Readonly<Record<string, number>> = {
   miroir_node_not_drained: 409,
   miroir_group_not_drained: 409,
   miroir_move_state: 409,
+  miroir_plan_state: 409,
   miroir_idempotency: 409,
   miroir_index_moving: 409,
   miroir_index_unsplit: 409,

@@ -41,6 +41,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   miroir_group_not_ready: EXIT.blocked,
   miroir_group_not_drained: EXIT.blocked,
   miroir_move_state: EXIT.blocked,
+  miroir_plan_state: EXIT.conflict,
   miroir_index_unsplit: EXIT.blocked,
   miroir_queue_full: EXIT.blocked,
   miroir_preflight: EXIT.blocked,

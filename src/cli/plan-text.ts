@@ -2,7 +2,7 @@
 import prettyBytes from 'pretty-bytes';
 import prettyMs from 'pretty-ms';
 import type { PlanView } from '../control/plan-view.ts';
-import type { HeldCopies, Proposed } from '../ports.ts';
+import type { NodeCopies, Proposed } from '../ports.ts';
 import { tableText } from './output.ts';
 
 /** Blocked shards that are told one by one. */
@@ -21,7 +21,7 @@ const sumText = ({ moves, minimum, documents, bytes }: PlanView): string =>
   `${moves} moves (minimum ${minimum}), ${countText(documents)} documents, about ${bytesText(bytes)}`;
 
 function nodesText({ nodes }: Pick<PlanView, 'nodes'>): string {
-  const cell = (pick: (held: HeldCopies) => string, before: HeldCopies, after: HeldCopies): string =>
+  const cell = (pick: (held: NodeCopies) => string, before: NodeCopies, after: NodeCopies): string =>
     change(pick(before), pick(after));
   return tableText(
     ['node', 'state', 'shards', 'documents', 'size'],

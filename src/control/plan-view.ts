@@ -1,6 +1,6 @@
 /** A plan that was just made, for people: what moves, and what each node holds before and after. */
 import type { MoveState, PlanRecord, ProposedNode } from '../ports.ts';
-import { heldAfter, heldNow } from './held.ts';
+import { copiesAfter, copiesNow } from './copies.ts';
 import { allIndexes } from './indexes.ts';
 import type { ControlParts } from './parts.ts';
 import { planOf } from './plan-list.ts';
@@ -25,8 +25,8 @@ export async function planView(parts: ControlParts, planId: string): Promise<Pla
   const moves = await records.moves(await records.planMoveIds(planId));
   const indexes = await allIndexes(parts);
   // What has switched already counts where it was: the view is of the plan, not of the moment.
-  const before = await heldNow(parts, topology, withoutSwitched(indexes, moves));
-  const { nodes, documents, bytes } = heldAfter(before, moves);
+  const before = await copiesNow(parts, topology, withoutSwitched(indexes, moves));
+  const { nodes, documents, bytes } = copiesAfter(before, moves);
   const nothing = { shards: 0, documents: 0, bytes: 0 };
   return {
     id,

@@ -20,13 +20,13 @@ export const REASONS: Readonly<Record<WaitReason, ReasonText>> = {
     means: 'its plan is still being written',
     unblock: 'nothing to do; when it stays, see that a planner runs: `miroir doctor`',
   },
-  plan_held: {
-    means: 'an operator holds its plan',
-    unblock: 'the plan goes on when the operator lets it: `miroir plan show <plan>`',
+  paused_by_operator: {
+    means: 'an operator has paused its plan',
+    unblock: 'go on with it: `miroir plan resume <plan>`',
   },
   awaiting_approval: {
     means: 'its plan has not been approved yet',
-    unblock: 'look at the plan and approve it: `miroir plan show <plan>`',
+    unblock: 'look at the plan and approve it: `miroir plan show <plan>`, `miroir plan apply <plan>`',
   },
   shard_busy: { means: 'another move of the shard is not over', unblock: BY_ITSELF },
   source_full: {
@@ -81,6 +81,7 @@ export const REASONS: Readonly<Record<WaitReason, ReasonText>> = {
   },
   conflict: { means: 'the route changed while the step was decided', unblock: AGAIN },
   phase: { means: 'the record moved on while the step was decided', unblock: AGAIN },
+  held: { means: 'its plan was paused while the step was decided', unblock: AGAIN },
   wish: { means: 'a cancel came while the step was decided', unblock: 'nothing to do: it is carried out' },
   source_changed: {
     means: 'another owner is read: the source failed, or missed more',

@@ -5,7 +5,7 @@
 export const WAIT_REASONS = [
   // Its turn has not come.
   'plan_opening',
-  'plan_held',
+  'paused_by_operator',
   'awaiting_approval',
   'shard_busy',
   'source_full',
@@ -27,6 +27,7 @@ export const WAIT_REASONS = [
   'conflict',
   'phase',
   'wish',
+  'held',
   'source_changed',
   // It takes longer than usual.
   'target_backlog',

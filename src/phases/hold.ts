@@ -31,6 +31,7 @@ async function switchOwners(context: PhaseContext, read: RouteRead): Promise<{ r
     holdUntilMs: heldUntilMs,
     unlessCancelled: true,
     unlessCounted: true,
+    unlessHeld: true,
     copyRepairs: { from: move.source, to: move.target },
     fields: { switchedAt: '$now' },
     what: 'settling',
@@ -53,6 +54,7 @@ export async function holdAndSwitch(
     route: held(read, move, settings.holdMs),
     unlessCancelled: true,
     unlessCounted: true,
+    unlessHeld: true,
     fields: { gateFloor: floors.source, gateTargetFloor: floors.target, heldAt: '$now' },
     what: 'held',
   });

@@ -1,9 +1,19 @@
 /** What may be changed without a lease. */
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { TopologyNode } from '../core/topology.ts';
-import type { Deletion, RouteRead } from './records.ts';
+import type { RouteRead } from './records.ts';
 
-/** What may be changed without a lease. Throws `ConflictError` when somebody was first. */
+/** An index that was taken out of the registry, and the nodes that are still to be told. */
+export interface Deletion {
+  readonly index: string;
+  /** To which the deletion raised the index's epoch. */
+  readonly epoch: number;
+  /** Redis time (ms) until which only the one who deletes tells nodes, and nobody creates the index. */
+  readonly untilMs: number;
+  readonly nodes: readonly string[];
+}
+
+/** Throws `ConflictError` when somebody was first. */
 export interface FleetWriter {
   initTopology(nodes: readonly TopologyNode[]): Promise<void>;
   /**

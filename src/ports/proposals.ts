@@ -4,7 +4,7 @@ import type { SeenTopology } from '../core/proposal.ts';
 import type { NodeState } from '../core/topology.ts';
 
 /** What a node holds; documents and bytes are null where it does not tell. */
-export interface HeldCopies {
+export interface NodeCopies {
   readonly shards: number;
   readonly documents: number | null;
   readonly bytes: number | null;
@@ -14,8 +14,8 @@ export interface ProposedNode {
   readonly id: string;
   /** As it will be. */
   readonly state: NodeState;
-  readonly before: HeldCopies;
-  readonly after: HeldCopies;
+  readonly before: NodeCopies;
+  readonly after: NodeCopies;
 }
 
 export interface PlanCheck {

@@ -1,11 +1,13 @@
 /** What Redis keeps for us: reading it, and changing it under a fence. */
 import type { TopologyGroup } from '../core/groups.ts';
 import type { Move, Outcome, Phase } from '../core/move.ts';
+import type { PlanHold } from '../core/plan-hold.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
 import type { WaitReason } from '../errors.ts';
 import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
 import type { Sighting } from '../core/sightings.ts';
 import type { Topology, TopologyNode } from '../core/topology.ts';
+import type { Deletion } from './fleet-writer.ts';
 
 /** What anybody may ask of a move, and the lease holder carries out. */
 export type MoveWish = 'cancel' | 'accept-loss' | 'now' | 'revert';
@@ -92,6 +94,10 @@ export interface PlanRecord {
   readonly createdAtMs: number;
   readonly startedAtMs: number | null;
   readonly endedAtMs: number | null;
+  /** None of its moves begins, and of those that have begun none goes on to its switch (an operator's). */
+  readonly held: PlanHold | null;
+  /** Moves that are not switched are taken back. */
+  readonly cancelled: { readonly sinceMs: number; readonly actor: string } | null;
 }
 
 /** A shard's route together with the text it was read as: what a compare in a script compares with. */
@@ -104,16 +110,6 @@ export interface RouteRead {
 export interface SightingRead {
   readonly sighting: Sighting;
   readonly text: string;
-}
-
-/** An index that was taken out of the registry, and the nodes that are still to be told. */
-export interface Deletion {
-  readonly index: string;
-  /** To which the deletion raised the index's epoch. */
-  readonly epoch: number;
-  /** Redis time (ms) until which only the one who deletes tells nodes, and nobody creates the index. */
-  readonly untilMs: number;
-  readonly nodes: readonly string[];
 }
 
 /** From which id on, null = the first, and how many at most. */
@@ -194,6 +190,8 @@ export interface AdvanceRequest {
   readonly unlessCancelled?: boolean;
   /** Refuse while a `reverify` count stands (`counted`) or the journal holds more than plain ids (`journal`): the switch. */
   readonly unlessCounted?: boolean;
+  /** Refuse while the plan is held or cancelled, or all plans are held: the hold before the switch, and the switch. */
+  readonly unlessHeld?: boolean;
   /** Add what one owner of the shard missed to the list of another, in the same script: the target's copy is the source's. */
   readonly copyRepairs?: { readonly from: string; readonly to: string };
   /** Give the places at both nodes back: the shard is settled. */
@@ -205,7 +203,16 @@ export interface AdvanceRequest {
 }
 
 export type MoveRefusal =
-  'phase' | 'wish' | 'settings' | 'conflict' | 'source_full' | 'target_full' | 'hold_over' | 'counted' | 'journal';
+  | 'phase'
+  | 'wish'
+  | 'held'
+  | 'settings'
+  | 'conflict'
+  | 'source_full'
+  | 'target_full'
+  | 'hold_over'
+  | 'counted'
+  | 'journal';
 export interface MoveAccepted {
   /** The shard's route as it stands now; null where it was not changed. */
   readonly route: RouteRead | null;

@@ -56,6 +56,8 @@ export const keys = {
   plan: (id: string): string => `${PREFIX}:plan:${id}`,
   planMoves: (id: string): string => `${PREFIX}:plan:${id}:moves`,
   plans: `${PREFIX}:plans`,
+  /** Hash of what is said of all plans, also of those to come: the hold of an operator. */
+  allPlans: `${PREFIX}:plans:all`,
   plansEnded: `${PREFIX}:plans:ended`,
   /** Hash id → plan that was made to be looked at, and the ids by when. */
   proposals: `${PREFIX}:proposals`,

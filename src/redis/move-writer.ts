@@ -10,6 +10,7 @@ import { type Reply, type Scripts, refusalError } from './scripts.ts';
 const HANDLED = new Set([
   'phase',
   'wish',
+  'held',
   'settings',
   'conflict',
   'source_full',
@@ -74,7 +75,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
     async start(move, change) {
       const reply = await scripts.try(
         'move-start',
-        [...ownKeys(move), keys.settings(move.index)],
+        [...ownKeys(move), keys.settings(move.index), keys.plan(move.planId), keys.allPlans],
         [lease.fence, move.id, move.shard, ...routeArgs(change), movesPerNode, auditMaxEntries],
       );
       return toReply('move-start', move.shard, reply);
@@ -92,6 +93,8 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           keys.repair(move.index, move.shard, copied?.from ?? ''),
           keys.repair(move.index, move.shard, copied?.to ?? ''),
           keys.repairs(move.index),
+          keys.plan(move.planId),
+          keys.allPlans,
         ],
         [
           lease.fence,
@@ -106,6 +109,7 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           request.unlessCancelled === true ? 1 : 0,
           request.releasePlaces === true ? 1 : 0,
           request.unlessCounted === true ? 1 : 0,
+          request.unlessHeld === true ? 1 : 0,
           copied === undefined ? '' : repairName(move.shard, copied.to),
           auditMaxEntries,
           request.what,

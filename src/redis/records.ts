@@ -12,6 +12,7 @@ import type { MoveState, PlanRecord, Records } from '../ports.ts';
 import { parseDeletion } from './deletion-text.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
+import { parseHold } from './plan-holds.ts';
 import { recordPages } from './record-pages.ts';
 import { parseJson, parseRoute, routeBody, routeField } from './route-text.ts';
 import { type Scripts, refusalError } from './scripts.ts';
@@ -117,6 +118,7 @@ function toPlan(id: string, fields: Fields): PlanRecord | null {
   const text = fields['plan'];
   if (text === undefined) return null;
   const stored = versioned(text, `plan ${id}`) as StoredPlan;
+  const cancelled = parseHold(fields['cancelled'] === undefined ? null : `cancel ${fields['cancelled']}`);
   return {
     id,
     why: stored.why,
@@ -128,6 +130,8 @@ function toPlan(id: string, fields: Fields): PlanRecord | null {
     createdAtMs: Number(fields['createdAt'] ?? '0'),
     startedAtMs: numberOrNull(fields['startedAt']),
     endedAtMs: numberOrNull(fields['endedAt']),
+    held: parseHold(fields['held']),
+    cancelled: cancelled === null ? null : { sinceMs: cancelled.sinceMs, actor: cancelled.actor },
   };
 }
 

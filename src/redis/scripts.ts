@@ -79,6 +79,7 @@ export function refusalError(name: string, { refused, detail }: Refusal): Miroir
     case 'journal':
     case 'hold':
     case 'wish':
+    case 'held':
     case 'source_full':
     case 'target_full':
       return new ConflictError(`${name} was refused: ${refused} ${detail}`.trim(), { details });

@@ -13,6 +13,7 @@ import { createGroupChecks } from '../redis/group-checks.ts';
 import { createLeases } from '../redis/lease.ts';
 import { createObservations } from '../redis/observations.ts';
 import { createPasses } from '../redis/passes.ts';
+import { createPlanHolds } from '../redis/plan-holds.ts';
 import { createRecords } from '../redis/records.ts';
 import { createRegistry } from '../redis/registry.ts';
 import { createRepairLists } from '../redis/repairs.ts';
@@ -64,6 +65,7 @@ export async function openBase(
   const repairs = createRepairLists({ redis, scripts, clock: systemClock, entryMs: timings.routerEntryMs });
   const tombstones = createTombstones({ scripts });
   const passes = createPasses({ redis, scripts });
+  const planHolds = createPlanHolds({ redis, scripts });
   const groupChecks = createGroupChecks({ redis, scripts });
   const holder = `${hostname()}/${process.pid}`;
   return {
@@ -83,6 +85,7 @@ export async function openBase(
     repairs,
     tombstones,
     passes,
+    planHolds,
     groupChecks,
     holder,
     clock: systemClock,

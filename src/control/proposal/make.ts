@@ -7,9 +7,9 @@ import { parseTopologyEvent, type TopologyEvent } from '../../core/events.ts';
 import { mayOwn, type Topology } from '../../core/topology.ts';
 import { planSummary } from '../../core/planner.ts';
 import { propose, seenOf } from '../../core/proposal.ts';
-import type { HeldCopies, MoveState, Proposals, Proposed, Records } from '../../ports.ts';
+import type { NodeCopies, MoveState, Proposals, Proposed, Records } from '../../ports.ts';
 import type { DoctorParts } from '../doctor/parts.ts';
-import { heldAfter, heldNow } from '../held.ts';
+import { copiesAfter, copiesNow } from '../copies.ts';
 import { allIndexes } from '../indexes.ts';
 import { planChecks } from './checks.ts';
 
@@ -31,7 +31,7 @@ const MOVES_LEARNED_FROM = 200;
 const NODES_ALL_ASKED = 32;
 /** Blocked shards that are told one by one. */
 const BLOCKED_KEPT = 100;
-const NOTHING: HeldCopies = { shards: 0, documents: 0, bytes: 0 };
+const NOTHING: NodeCopies = { shards: 0, documents: 0, bytes: 0 };
 
 export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise<Proposed> {
   const { records, proposals, movesPerNode } = parts;
@@ -47,13 +47,13 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
   ];
   const takesPart = new Set(named);
   const isAsked = (id: string): boolean => after.nodes.length <= NODES_ALL_ASKED || takesPart.has(id);
-  const held = await heldNow(parts, after, indexes, isAsked);
-  const { nodes, documents, bytes } = heldAfter(held, plan.moves);
+  const now = await copiesNow(parts, after, indexes, isAsked);
+  const { nodes, documents, bytes } = copiesAfter(now, plan.moves);
   const samples = await settledMoves(records, unfinished);
   const pace = learnMovePace(samples);
   const seconds =
     documents === null ? null : estimateSeconds(plan.moves.map(loadOf), pace ?? UNKNOWN_PACE, movesPerNode);
-  const before = (id: string): HeldCopies => held.nodes.get(id) ?? NOTHING;
+  const before = (id: string): NodeCopies => now.nodes.get(id) ?? NOTHING;
   const shown = after.nodes
     .filter(({ id, state }) => state !== 'removed' && isAsked(id))
     .map(({ id, state }) => ({ id, state, before: before(id), after: nodes.get(id) ?? NOTHING }));
@@ -84,14 +84,14 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
         .filter(({ id, state }) => takesPart.has(id) && state !== 'failed')
         .slice(0, NODES_ALL_ASKED),
       nodes: shown,
-      silent: held.silent,
+      silent: now.silent,
     }),
   };
   await proposals.write(proposed);
   return proposed;
 
   function loadOf({ index, source, target }: (typeof plan.moves)[number]) {
-    return { source, target, documents: held.sizeOf(index, source)?.documents ?? 0 };
+    return { source, target, documents: now.sizeOf(index, source)?.documents ?? 0 };
   }
 }
 
@@ -135,7 +135,7 @@ async function settledMoves(
 }
 
 /** Most shards on a node by the mean, over those that may own some; 1 where there are none. */
-function spreadOf({ nodes }: Topology, heldBy: (id: string) => HeldCopies): number {
+function spreadOf({ nodes }: Topology, heldBy: (id: string) => NodeCopies): number {
   const shards = nodes.filter(mayOwn).map(({ id }) => heldBy(id).shards);
   const mean = shards.reduce((sum, count) => sum + count, 0) / Math.max(1, shards.length);
   return mean === 0 ? 1 : Math.max(...shards) / mean;

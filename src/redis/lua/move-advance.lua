@@ -1,22 +1,24 @@
 -- The one step of a move: raises its phase, its shard's route, or both, in one compare. Refused when the phase or the
--- route is another than expected, and, on request, when a cancel (after the switch: a revert) is wished, a hold of this
--- epoch is over, a count of writes with unknown ids stands, or the journal holds more than plain ids. On request the list of
--- what the source missed becomes the target's too, which is its copy.
+-- route is another than expected, and, on request, when a cancel (after the switch: a revert) is wished, the plan is
+-- held or was cancelled, a hold of this epoch is over, a count of writes with unknown ids stands, or the journal holds more
+-- than plain ids. On request the list of what the source missed becomes the target's too, which is its copy.
 -- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
 -- KEYS[6] audit stream, KEYS[7] counts of the move, KEYS[8] ranges of its journal, KEYS[9] repair list that is copied,
--- KEYS[10] the one copied to, KEYS[11] set of the index's repair lists
+-- KEYS[10] the one copied to, KEYS[11] set of the index's repair lists, KEYS[12] plan hash, KEYS[13] hash of all plans
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected phase, ARGV[5] phase ('' = stays),
 -- ARGV[6] expected route ('' = not looked at), ARGV[7] new route without epoch ('' = stays), ARGV[8] hold ms or '0',
 -- ARGV[9] end of the hold that must not be over ('' = none), ARGV[10] '1' = refuse when a cancel or revert is wished,
--- ARGV[11] '1' = gives the places at both nodes back, ARGV[12] '1' = refuse counts and ranges, ARGV[13] name of the repair
--- list copied to in KEYS[11] ('' = nothing is copied), ARGV[14] audit length, ARGV[15] what, ARGV[16..] field, value, ...
+-- ARGV[11] '1' = gives the places at both nodes back, ARGV[12] '1' = refuse counts and ranges, ARGV[13] '1' = refuse
+-- when the plan is held or cancelled, ARGV[14] name of the repair list copied to in KEYS[11] ('' = nothing is copied),
+-- ARGV[15] audit length, ARGV[16] what, ARGV[17..] field, value, ...
 -- Returns {'ok', epoch, time of the move's start, time, route as written}
---      or {'refused', 'phase' | 'wish' | 'hold_over' | 'counted' | 'journal' | 'conflict', detail}
+--      or {'refused', 'phase' | 'wish' | 'held' | 'hold_over' | 'counted' | 'journal' | 'conflict', detail}
 -- @include fence
 -- @include run
 -- @include route
 -- @include chunks
 -- @include repair
+-- @include plan-held
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt', 'waiting')
 if move[1] ~= ARGV[4] or move[2] then
   return refused('phase', move[2] or move[1] or '')
@@ -24,6 +26,14 @@ end
 local wished_away = ARGV[4] == 'DualWriteStopped' and 'revert' or 'cancel'
 if ARGV[10] == '1' and move[3] == wished_away then
   return refused('wish', '')
+end
+if ARGV[13] == '1' then
+  if redis.call('HEXISTS', KEYS[12], 'cancelled') == 1 then
+    return refused('wish', '')
+  end
+  if plan_held(KEYS[12], KEYS[13]) ~= '' then
+    return refused('held', '')
+  end
 end
 if ARGV[9] ~= '' and tonumber(now) > tonumber(ARGV[9]) then
   return refused('hold_over', '')
@@ -52,7 +62,7 @@ if ARGV[5] ~= '' then
     redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
   end
 end
-for i = 16, #ARGV, 2 do
+for i = 17, #ARGV, 2 do
   table.insert(fields, ARGV[i])
   table.insert(fields, ARGV[i + 1] == '$now' and now or ARGV[i + 1])
 end
@@ -63,8 +73,8 @@ if ARGV[11] == '1' then
   redis.call('SREM', KEYS[4], ARGV[2])
   redis.call('SREM', KEYS[5], ARGV[2])
 end
-if ARGV[13] ~= '' then
-  copy_repairs(KEYS[9], KEYS[10], KEYS[11], ARGV[13])
+if ARGV[14] ~= '' then
+  copy_repairs(KEYS[9], KEYS[10], KEYS[11], ARGV[14])
 end
-redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[14], '*', 'what', ARGV[15], 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[15], '*', 'what', ARGV[16], 'move', ARGV[2], 'epoch', epoch, 'fence', ARGV[1])
 return { 'ok', epoch, move[4] or '', now, text }

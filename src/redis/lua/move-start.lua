@@ -1,19 +1,25 @@
 -- Publishes `tracking` for a shard and takes the move's places at both nodes, all or nothing. Not while the index's settings
--- are being changed: from here on none of them changes any more (settings-propose.lua).
+-- are being changed: from here on none of them changes any more (settings-propose.lua). Not for a plan that is held or was
+-- cancelled, nor while all plans are held.
 -- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
--- KEYS[6] audit stream, KEYS[7] settings of the index
+-- KEYS[6] audit stream, KEYS[7] settings of the index, KEYS[8] plan hash, KEYS[9] hash of all plans
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected route, ARGV[5] new route without epoch,
 -- ARGV[6] moves per node, ARGV[7] audit length
--- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'settings' | 'conflict' | 'source_full' | 'target_full', detail}
+-- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'held' | 'settings' | 'conflict' | 'source_full' | 'target_full', detail}
 -- @include fence
 -- @include run
 -- @include route
+-- @include plan-held
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'waiting')
 if move[1] ~= 'Idle' or move[2] then
   return refused('phase', move[2] or move[1] or '')
 end
-if move[3] == 'cancel' then
+if move[3] == 'cancel' or redis.call('HEXISTS', KEYS[8], 'cancelled') == 1 then
   return refused('wish', '')
+end
+local held = plan_held(KEYS[8], KEYS[9])
+if held ~= '' then
+  return refused('held', held)
 end
 if redis.call('HEXISTS', KEYS[7], 'broadcast') == 1 then
   return refused('settings', '')

@@ -8,7 +8,7 @@ import type { PlannedMove } from '../core/move.ts';
 import type { PlannerIndex } from '../core/planner.ts';
 import { findNode, type Topology } from '../core/topology.ts';
 import { isMiroirError, messageOf } from '../errors.ts';
-import type { HeldCopies } from '../ports.ts';
+import type { NodeCopies } from '../ports.ts';
 import type { ControlParts } from './parts.ts';
 
 /** Requests to nodes at a time. */
@@ -19,8 +19,8 @@ export interface ShardSize {
   readonly bytes: number;
 }
 
-export interface HeldNow {
-  readonly nodes: ReadonlyMap<string, HeldCopies>;
+export interface CopiesNow {
+  readonly nodes: ReadonlyMap<string, NodeCopies>;
   /** Nodes that did not tell, and why. */
   readonly silent: ReadonlyMap<string, string>;
   /** What a move of this index from this node carries; null where no owner tells. */
@@ -33,13 +33,13 @@ interface Counted extends ShardSize {
   readonly shards: number;
 }
 
-export async function heldNow(
+export async function copiesNow(
   { clientOf }: Pick<ControlParts, 'clientOf'>,
   topology: Topology,
   indexes: readonly PlannerIndex[],
   /** Of which nodes documents are wanted; of the others shards alone. */
   wanted: (node: string) => boolean = () => true,
-): Promise<HeldNow> {
+): Promise<CopiesNow> {
   const limit = pLimit(AT_A_TIME);
   const silent = new Map<string, string>();
   const copies = indexes.flatMap(({ entry, table }) => {
@@ -67,7 +67,7 @@ export async function heldNow(
   const isUntold = (id: string): boolean => silent.has(id) || !wanted(id);
   const shardsOf = new Map<string, number>();
   for (const { node, shards } of copies) shardsOf.set(node, (shardsOf.get(node) ?? 0) + shards);
-  const nodes = new Map<string, HeldCopies>();
+  const nodes = new Map<string, NodeCopies>();
   for (const { id } of topology.nodes) {
     const told = counted.filter(({ node }) => node === id);
     nodes.set(id, {
@@ -80,7 +80,7 @@ export async function heldNow(
 }
 
 /** Of the source where it tells, else of whoever owns shards of the index. */
-function sizesFrom(counted: readonly Counted[]): HeldNow['sizeOf'] {
+function sizesFrom(counted: readonly Counted[]): CopiesNow['sizeOf'] {
   const sizes = new Map<string, ShardSize>();
   for (const index of new Set(counted.map((one) => one.index))) {
     const of = counted.filter((one) => one.index === index);
@@ -99,21 +99,21 @@ function perShard(counted: readonly Counted[]): ShardSize {
   return { documents: sum((one) => one.documents) / shards, bytes: sum((one) => one.bytes) / shards };
 }
 
-export interface HeldAfter {
-  readonly nodes: ReadonlyMap<string, HeldCopies>;
+export interface CopiesAfter {
+  readonly nodes: ReadonlyMap<string, NodeCopies>;
   /** What the moves carry; null where no owner of some index tells. */
   readonly documents: number | null;
   readonly bytes: number | null;
 }
 
 /** Once all of these have happened. */
-export function heldAfter(
-  { nodes, sizeOf }: HeldNow,
+export function copiesAfter(
+  { nodes, sizeOf }: CopiesNow,
   moves: readonly Pick<PlannedMove, 'index' | 'source' | 'target' | 'retires'>[],
-): HeldAfter {
+): CopiesAfter {
   const after = new Map(nodes);
-  let carried: HeldCopies = { shards: 0, documents: 0, bytes: 0 };
-  const plus = (held: HeldCopies, sign: 1 | -1, size: ShardSize | null): HeldCopies => ({
+  let carried: NodeCopies = { shards: 0, documents: 0, bytes: 0 };
+  const plus = (held: NodeCopies, sign: 1 | -1, size: ShardSize | null): NodeCopies => ({
     shards: held.shards + sign,
     documents: held.documents === null || size === null ? null : held.documents + sign * size.documents,
     bytes: held.bytes === null || size === null ? null : held.bytes + sign * size.bytes,
@@ -133,7 +133,7 @@ export function heldAfter(
 }
 
 const whole = (value: number | null): number | null => (value === null ? null : Math.max(0, Math.round(value)));
-const rounded = ({ shards, documents, bytes }: HeldCopies): HeldCopies => ({
+const rounded = ({ shards, documents, bytes }: NodeCopies): NodeCopies => ({
   shards,
   documents: whole(documents),
   bytes: whole(bytes),
