@@ -9,7 +9,7 @@ import { groupsText } from './group-commands.ts';
 import { nodesText } from './node-commands.ts';
 import { print, say, tableText } from './output.ts';
 import { withWait, type WaitFlags } from './planned.ts';
-import { proposedText } from './plan-text.ts';
+import { planStateText, proposedText } from './plan-text.ts';
 import { addProposalOptions, applied } from './proposal-commands.ts';
 import { whole } from './values.ts';
 
@@ -82,13 +82,13 @@ export function addPlanCommands(program: Command): void {
 const plansText = (plans: readonly PlanRecord[]): string =>
   tableText(
     ['plan', 'why', 'state', 'moves', 'left', 'blocked', 'created'],
-    plans.map(({ id, why, state, moves, left, blocked, createdAtMs }) => [
-      id,
-      why,
-      state,
-      moves,
-      left,
-      blocked.length,
-      new Date(createdAtMs).toISOString(),
+    plans.map((plan) => [
+      plan.id,
+      plan.why,
+      planStateText(plan),
+      plan.moves,
+      plan.left,
+      plan.blocked.length,
+      new Date(plan.createdAtMs).toISOString(),
     ]),
   );

@@ -6,6 +6,7 @@ import { status, type MoveView, type Status, type StatusParts } from '../control
 import { globalsOf, untilInterrupted, withControl } from './context.ts';
 import { groupText, stateText } from './node-commands.ts';
 import { print, say, tableText, type OutputFormat } from './output.ts';
+import { pauseText, planStateText } from './plan-text.ts';
 
 const EVERY_MS = 1_000;
 /** Moves, and frozen shards, shown in a table; JSON has them all. */
@@ -56,9 +57,10 @@ async function watch(control: StatusParts, output: OutputFormat): Promise<void> 
 }
 
 function statusText(seen: Status): string {
-  const { topologyVersion, nodes, plans, blocked: blockedShards, moves, missed, former, frozen } = seen;
+  const { topologyVersion, nodes, paused, plans, blocked: blockedShards, moves, missed, former, frozen } = seen;
   const parts = [
     colors.bold(`topology version ${topologyVersion}`),
+    ...(paused === null ? [] : [colors.yellow(pauseText(paused))]),
     tableText(
       ['node', 'group', 'state', 'shards', 'in', 'out', 'grace'],
       nodes.map((node) => [
@@ -77,10 +79,10 @@ function statusText(seen: Status): string {
       '',
       tableText(
         ['plan', 'why', 'state', 'moves', 'settled', 'cleaned', 'cancelled', 'failed', 'documents', 'blocked'],
-        plans.map(({ id, why, state, progress, blocked }) => [
-          id,
-          why,
-          state,
+        plans.map(({ progress, blocked, ...plan }) => [
+          plan.id,
+          plan.why,
+          planStateText(plan),
           progress.moves,
           progress.settled,
           progress.cleaned,

@@ -6,6 +6,7 @@ import { nodeChecks } from './doctor/node-checks.ts';
 import type { DoctorParts } from './doctor/parts.ts';
 import { redisChecks } from './doctor/redis-checks.ts';
 import { workChecks } from './doctor/work-checks.ts';
+import { toldHolds } from './held-moves.ts';
 
 export type { Finding, Level } from './doctor/finding.ts';
 
@@ -18,7 +19,7 @@ export async function doctor(parts: DoctorParts): Promise<Finding[]> {
   if (known.length === 0) {
     return [...redis, fail('nodes', 'there are none yet', 'add some: `miroir node add n1 --url http://…`')];
   }
-  const moves = await records.unfinishedMoves();
+  const moves = await toldHolds(parts, await records.unfinishedMoves());
   const work = await workChecks(parts, moves);
   const findings = [...redis, ...work, ...(await healthChecks(parts)), ...(await nodeChecks(parts, known))];
   for (const entry of await records.indexes()) findings.push(...(await indexChecks(parts, entry, known, moves)));

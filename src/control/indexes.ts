@@ -44,7 +44,7 @@ const TRIES = 5;
 const LOOK_MS = 50;
 
 /** What creating needs; a router has it, too. */
-export type CreationParts = Omit<ControlParts, 'producer' | 'settings'>;
+export type CreationParts = Omit<ControlParts, 'producer' | 'settings' | 'planHolds'>;
 
 /** An operator's word; see `createIndex`. */
 export const addIndex = (

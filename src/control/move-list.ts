@@ -20,7 +20,7 @@ export interface MoveDetails extends MoveView {
   readonly windowsVerified: number;
 }
 
-type Parts = Pick<StatusParts, 'records' | 'surroundings'>;
+type Parts = Pick<StatusParts, 'records' | 'surroundings' | 'planHolds'>;
 
 export async function listMoves(parts: Parts, wish: MovesWish): Promise<Page<MoveView>> {
   const { records } = parts;
@@ -39,7 +39,7 @@ export async function showMove(parts: Parts, id: string): Promise<MoveDetails> {
   return { ...view, createdAtMs, startedAtMs, switchedAtMs, endedAtMs, windowsVerified };
 }
 
-export async function moveOf({ records }: Pick<ControlParts, 'records'>, id: string): Promise<MoveState> {
+export async function moveOf({ records }: Pick<Parts, 'records'>, id: string): Promise<MoveState> {
   const move = await records.move(id);
   if (move !== null) return move;
   throw new MoveUnknownError(`there is no move ${id}`, { field: 'move', remedy: 'see `miroir move list`' });

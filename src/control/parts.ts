@@ -1,10 +1,11 @@
 /** What operator verbs work with. */
 import type { TopologyNode } from '../core/topology.ts';
-import type { Clock, EventSender, FleetWriter, NodeClient, Records, SettingsRecords } from '../ports.ts';
+import type { Clock, EventSender, FleetWriter, NodeClient, PlanHolds, Records, SettingsRecords } from '../ports.ts';
 import type { Asker } from './audited.ts';
 
 export interface ControlParts {
   readonly records: Records;
+  readonly planHolds: PlanHolds;
   readonly fleet: FleetWriter;
   readonly settings: SettingsRecords;
   readonly producer: EventSender;

@@ -1,10 +1,12 @@
 /** What goes on: nodes, plans, moves. */
 import { byOwnership } from '../core/missed.ts';
 import type { MoveReason, Outcome, Phase } from '../core/move.ts';
+import type { PlanHold } from '../core/plan-hold.ts';
 import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
 import { type Wait, waitOf } from '../core/reasons.ts';
 import type { MoveState, MoveSurroundings, Passes, PlanRecord, RepairListSize, RepairLists } from '../ports.ts';
 import { allIndexes } from './indexes.ts';
+import { toldHolds } from './held-moves.ts';
 import { listNodes, type NodeView } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
 import { progressOf, type PlanProgress } from './progress.ts';
@@ -36,7 +38,10 @@ export interface MoveView {
   readonly waiting: Wait | null;
 }
 
-export type PlanStatus = Pick<PlanRecord, 'id' | 'why' | 'state' | 'createdAtMs' | 'endedAtMs' | 'blocked'> & {
+export type PlanStatus = Pick<
+  PlanRecord,
+  'id' | 'why' | 'state' | 'createdAtMs' | 'endedAtMs' | 'blocked' | 'held' | 'cancelled'
+> & {
   readonly progress: PlanProgress;
 };
 
@@ -79,6 +84,8 @@ export interface StatusParts extends ControlParts {
 export interface Status {
   readonly topologyVersion: number;
   readonly nodes: readonly NodeView[];
+  /** Who has paused all plans; null: nobody. */
+  readonly paused: PlanHold | null;
   readonly plans: readonly PlanStatus[];
   /** What is wanted and cannot be done as things are now, with the reason. */
   readonly blocked: readonly BlockedShard[];
@@ -99,8 +106,8 @@ export async function status(parts: StatusParts): Promise<Status> {
   const plans: PlanStatus[] = [];
   for (const plan of await records.plans(ENDED_PLANS)) {
     const progress = progressOf(await records.moves(await records.planMoveIds(plan.id)));
-    const { id, why, state, createdAtMs, endedAtMs, blocked } = plan;
-    plans.push({ id, why, state, createdAtMs, endedAtMs, blocked, progress });
+    const { id, why, state, createdAtMs, endedAtMs, blocked, held, cancelled } = plan;
+    plans.push({ id, why, state, createdAtMs, endedAtMs, blocked, held, cancelled, progress });
   }
   const runningFirst = (a: MoveState, b: MoveState): number =>
     Number(a.phase === 'Idle') - Number(b.phase === 'Idle') ||
@@ -110,6 +117,7 @@ export async function status(parts: StatusParts): Promise<Status> {
   return {
     topologyVersion: topology.version,
     nodes: await listNodes(parts),
+    paused: await parts.planHolds.all(),
     plans,
     blocked: planMoves({ topology, indexes, pending: moves }).blocked,
     moves: await viewMoves(parts, [...moves].sort(runningFirst)),
@@ -150,11 +158,12 @@ function frozenOf(indexes: readonly PlannerIndex[]): readonly FrozenView[] {
 }
 
 export async function viewMoves(
-  { surroundings }: Pick<StatusParts, 'surroundings'>,
+  parts: Pick<StatusParts, 'records' | 'surroundings' | 'planHolds'>,
   moves: readonly MoveState[],
 ): Promise<MoveView[]> {
-  const { nowMs, around } = await surroundings.of(moves);
-  return moves.map((move) => viewMove(move, waitOf(move, around.get(move.id), nowMs)));
+  const told = await toldHolds(parts, moves);
+  const { nowMs, around } = await parts.surroundings.of(told);
+  return told.map((move) => viewMove(move, waitOf(move, around.get(move.id), nowMs)));
 }
 
 function viewMove(move: MoveState, waiting: Wait | null): MoveView {

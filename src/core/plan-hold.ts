@@ -1,5 +1,7 @@
 /** What keeps the moves of a plan from beginning: an operator's pause, or an approval that is still to be given. */
 
+import type { WaitReason } from '../errors.ts';
+
 export const HOLDERS = ['operator', 'approval'] as const;
 export type Holder = (typeof HOLDERS)[number];
 
@@ -11,8 +13,7 @@ export interface PlanHold {
   readonly actor: string;
 }
 
-/** First word of what a held move waits for. */
-const REASON: Readonly<Record<Holder, string>> = { operator: 'paused_by_operator', approval: 'awaiting_approval' };
+const REASON: Readonly<Record<Holder, WaitReason>> = { operator: 'paused_by_operator', approval: 'awaiting_approval' };
 
 type Told = Pick<PlanHold, 'by' | 'actor'>;
 
@@ -28,20 +29,47 @@ export const holdReason = (hold: Told): string => `${REASON[hold.by]}: ${holdTex
 /** Whether that is what a move waits for. */
 export const isHoldReason = (reason: string): boolean => Object.values(REASON).some((word) => reason.startsWith(word));
 
-interface Begins {
+interface Stands {
+  readonly planId: string;
   readonly phase: string;
-  readonly startedAtMs: number | null;
-}
-
-/** Whether the move has places at its nodes, or had: its shard is tracked. */
-export const hasBegun = ({ phase, startedAtMs }: Begins): boolean => phase !== 'Idle' || startedAtMs !== null;
-
-interface Goes {
   readonly outcome?: string;
+  readonly startedAtMs: number | null;
   readonly switchedAtMs: number | null;
   readonly cancelWished: boolean;
 }
 
+/** Whether the move has places at its nodes, or had: its shard is tracked. */
+export const hasBegun = ({ phase, startedAtMs }: Pick<Stands, 'phase' | 'startedAtMs'>): boolean =>
+  phase !== 'Idle' || startedAtMs !== null;
+
 /** Whether a hold keeps this move: past the switch it goes on to its end, and so does one that is taken back. */
-export const isKept = ({ outcome, switchedAtMs, cancelWished }: Goes): boolean =>
+export const isKept = ({
+  outcome,
+  switchedAtMs,
+  cancelWished,
+}: Pick<Stands, 'outcome' | 'switchedAtMs' | 'cancelWished'>): boolean =>
   outcome === undefined && switchedAtMs === null && !cancelWished;
+
+interface HeldPlan {
+  readonly id: string;
+  readonly held: PlanHold | null;
+}
+
+/** By move what keeps it from beginning, if something does. A move that has begun is told by whoever works on it. */
+export function holdsOf(plans: readonly HeldPlan[], all: PlanHold | null): (move: Stands) => PlanHold | null {
+  const own = new Map(plans.map(({ id, held }) => [id, held]));
+  return (move) => (isKept(move) && !hasBegun(move) ? (own.get(move.planId) ?? all) : null);
+}
+
+/** The same moves, with what they wait for where a hold keeps them: they have no job that would note it. */
+export function withHolds<
+  M extends Stands & { readonly waiting: { code: WaitReason; reason: string; sinceMs: number } | null },
+>(moves: readonly M[], plans: readonly HeldPlan[], all: PlanHold | null): readonly M[] {
+  const holdOf = holdsOf(plans, all);
+  return moves.map((move) => {
+    const hold = holdOf(move);
+    return hold === null
+      ? move
+      : { ...move, waiting: { code: REASON[hold.by], reason: holdReason(hold), sinceMs: hold.sinceMs } };
+  });
+}

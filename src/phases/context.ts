@@ -14,6 +14,7 @@ import type {
   NodeClient,
   Observer,
   Permit,
+  PlanHolds,
   Records,
   RepairLists,
   SettingsRecords,
@@ -48,6 +49,7 @@ export interface PhaseContext {
   readonly writer: MoveWriter;
   readonly journal: JournalWriter;
   readonly repairs: RepairLists;
+  readonly planHolds: Pick<PlanHolds, 'orders'>;
   /** What the settings of the index shall be. */
   readonly desired: Pick<SettingsRecords, 'read'>;
   /** Notes that a node has the settings of this version, unless they are being changed. */

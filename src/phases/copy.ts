@@ -7,6 +7,7 @@ import { Progress, SLOTS, type Window, adaptWidth, cut, firstWidth, nextWindow }
 import type { DocumentPage, NodeClient, NodeTask } from '../ports.ts';
 import { takeUp } from './audit.ts';
 import type { PhaseContext } from './context.ts';
+import { assertNotHeld } from './held.ts';
 import { type SentWindow, findSent } from './in-flight.ts';
 import { sendWrite } from './late-writes.ts';
 import { readWindow } from './read-window.ts';
@@ -117,6 +118,7 @@ class Copy {
       this.#signal.throwIfAborted();
       const window = cuts.shift() ?? nextGap(offset, width, sent);
       if (window === null) return;
+      await assertNotHeld(this.#context.planHolds, move);
       const docs = Math.min(settings.migrationBatchSize, this.#load.windowDocs);
       const room = await this.#context.loads.page(settings.windowBytes, this.#signal);
       let handedOn = false;

@@ -11,6 +11,7 @@ import { takeUp } from './audit.ts';
 import type { PhaseContext } from './context.ts';
 import { doubtOf } from './doubt.ts';
 import { shardFilter } from './filters.ts';
+import { assertNotHeld } from './held.ts';
 import { Verifier } from './verify.ts';
 import { assertNodesIntact, settleWrites } from './watermark.ts';
 
@@ -53,6 +54,7 @@ export async function levelShard(context: PhaseContext): Promise<void> {
     await context.checkpoint({ docsMigrated, lastOffset, fields: { bytes, verifiedOffset, windowsVerified } });
     observer.migrated(docsMigrated - accepted.docs, bytes - accepted.bytes);
     accepted = { docs: docsMigrated, bytes };
+    await assertNotHeld(context.planHolds, move);
   });
   log.info({ sent: docsMigrated, removed, documents: move.documents }, 'the shard is level with its source');
 }

@@ -24,7 +24,8 @@ import { isRead, leaveOwners } from './leaving-group.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
 import { Readers } from './readers.ts';
 
-type Replan = (why: string) => Promise<Plan>;
+/** `again`: no event asks for it. */
+type Replan = (why: string, again?: boolean) => Promise<Plan>;
 
 /** Times an event is decided anew because somebody changed the topology meanwhile. */
 const TRIES = 5;
@@ -141,7 +142,7 @@ export class Groups {
     if (isComplete(shards)) return this.#reach(id, 'sync_complete');
     // What was given up because it was out of date, or was blocked, is planned again.
     const isIdle = !unfinished.some(({ group }) => group === id);
-    if (everything && isIdle) await this.#replan(`replica group ${id} is not complete`);
+    if (everything && isIdle) await this.#replan(`replica group ${id} is not complete`, true);
   }
 
   async #lookAtCompared(id: number): Promise<void> {

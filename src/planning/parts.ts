@@ -13,6 +13,7 @@ import type {
   Observations,
   Observer,
   Permit,
+  PlanHolds,
   PlanWriter,
   Records,
   RepairLists,
@@ -24,6 +25,7 @@ export interface PlanningParts {
   readonly records: Records;
   readonly writer: PlanWriter;
   readonly queue: MoveQueue;
+  readonly planHolds: Pick<PlanHolds, 'all'>;
   readonly nodes: Nodes;
   readonly observations: Pick<Observations, 'read'>;
   readonly runs: Runs;

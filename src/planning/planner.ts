@@ -1,13 +1,13 @@
 /** The planner: one process at a time turns events into plans, and keeps what was planned going. */
 import type { TopologyEventType } from '../core/events.ts';
 import { isGroupEvent } from '../core/group-events.ts';
-import type { PlannedMove } from '../core/move.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
 import { isAwaited, repairBegun } from '../core/repair.ts';
 import { failedBySight } from '../core/seen.ts';
 import type { Topology } from '../core/topology.ts';
 import { ConflictError } from '../errors.ts';
 import type { EventOutcome, Planner } from '../ports.ts';
+import { Again } from './again.ts';
 import { Arrivals } from './arrivals.ts';
 import { decide } from './decide.ts';
 import { Failures } from './failures.ts';
@@ -16,31 +16,25 @@ import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
 import { forgetRemoved } from './removed.ts';
 import { takeUpRun } from './new-run.ts';
+import { Orders, wayOf } from './orders.ts';
 import { finishPlanning, planUnderWay, replan } from './replan.ts';
 import { answering, lostAndFree, shardOnLost, sightNodes } from './sightings.ts';
 import { claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
 /** Times an event is decided anew because somebody changed the topology meanwhile. */
 const TRIES = 5;
-/** An index is planned again this often within the time below when its moves keep being out of date. */
-const REPLANS = 5;
-const REPLANS_WITHIN_MS = 600_000;
-
 /** Why a plan is made for shards that a failed node left later than by its event. */
 const LEFT = 'failed nodes left';
 
 const FLAPS = 'a node fails too often: it comes back only after it has answered for long';
 
-/** What observers say, where they are the ones who send an event. */
+/** What observers say, where they are the ones who send an event; the time is that of Redis. */
 interface Word {
   /** By whom, for the audit stream. */
   readonly told: string;
   readonly why: string;
-  /** Redis time. */
   readonly nowMs: number;
 }
-
-const moveOf = ({ index, shard, target }: PlannedMove): string => `${index}/${shard}/${target}`;
 
 class LeadingPlanner implements Planner {
   readonly #parts: PlanningParts;
@@ -50,15 +44,20 @@ class LeadingPlanner implements Planner {
   readonly #health: Health;
   /** Moves to look at every second: they wait for another of their shard, or have just been planned. */
   #behind: ReadonlySet<string> = new Set();
-  readonly #replans = new Map<string, number[]>();
+  readonly #again: Again;
   readonly #arrivals: Arrivals;
+  readonly #orders: Orders;
 
   constructor(parts: PlanningParts) {
     this.#parts = parts;
+    this.#again = new Again(parts);
     this.#failures = new Failures(parts);
-    this.#groups = new Groups(parts, (why) => this.#replan([EVERY_INDEX], why));
+    this.#groups = new Groups(parts, (why, again = false) =>
+      again ? this.#replanAgain([EVERY_INDEX], why) : this.#replan([EVERY_INDEX], why),
+    );
     this.#health = new Health(parts);
     this.#arrivals = new Arrivals(parts);
+    this.#orders = new Orders(parts);
   }
 
   handle(name: string, data: unknown): Promise<EventOutcome> {
@@ -79,9 +78,7 @@ class LeadingPlanner implements Planner {
         () => this.#groups.keep(true),
         () => endHolds(this.#parts),
         () => this.#closePlans(),
-        async () => {
-          this.#behind = await giveJobs(this.#parts);
-        },
+        () => this.#giveAll(),
         () => claimIndexes(this.#parts),
         () => endDeadTurns(this.#parts),
         async () => this.#activateNodes(await records.topology()),
@@ -100,12 +97,19 @@ class LeadingPlanner implements Planner {
         () => this.#beginRepairs(),
         () => this.#closePlans(),
         async () => {
+          if (await this.#orders.isNew()) return this.#giveAll();
           if (this.#behind.size > 0) this.#behind = await giveJobs(this.#parts, this.#behind);
         },
         async () => this.#activateNodes(await records.topology()),
         () => this.#groups.keep(false),
       ]),
     );
+  }
+
+  #giveAll(): Promise<void> {
+    return this.#orders.carryOut(async () => {
+      this.#behind = await giveJobs(this.#parts);
+    });
   }
 
   /** Takes every step, since one that keeps failing must not keep the others from their work. Throws the first error. */
@@ -206,7 +210,7 @@ class LeadingPlanner implements Planner {
       if (nodes.length === 0) {
         await this.#catchUp();
         await afterwards?.();
-        return outcome ?? this.#again(nodeId, plan, why);
+        return outcome ?? this.#repeated(nodeId, plan, why);
       }
       const stored = nodes.map((node) =>
         word !== null && node.state === 'failed' ? failedBySight(node, word.why, word.nowMs) : node,
@@ -245,7 +249,7 @@ class LeadingPlanner implements Planner {
    * The node is as the event asks for, its shards need not be: an earlier one may have named another index, and a move
    * that failed is planned again when an event asks.
    */
-  async #again(nodeId: string, plan: string | null, why: string): Promise<EventOutcome> {
+  async #repeated(nodeId: string, plan: string | null, why: string): Promise<EventOutcome> {
     if (plan !== null) {
       const { change, ...outcome } = await this.#plan([plan], why);
       if (outcome.plan !== null) return { change, ...outcome };
@@ -259,6 +263,12 @@ class LeadingPlanner implements Planner {
     return plan;
   }
 
+  /** Without an event that asks: what an operator has cancelled is not planned again. */
+  async #replanAgain(names: readonly string[], why: string, wanted?: (move: PlanMove) => boolean): Promise<Plan> {
+    const mayAgain = await this.#orders.notCancelled();
+    return this.#replan(names, why, (move) => mayAgain(move) && wanted?.(move) !== false);
+  }
+
   /** Closes plans whose moves have all ended. What a plan gave up because it was out of date is planned anew. */
   async #closePlans(): Promise<void> {
     const { records, writer, logger } = this.#parts;
@@ -266,32 +276,23 @@ class LeadingPlanner implements Planner {
     for (const { id, moves, why } of done) {
       const ended = await records.moves(await records.planMoveIds(id));
       const outdated = [...new Set(ended.filter(isOutdated).map(({ index }) => index))].filter((index) =>
-        this.#mayReplan(index),
+        this.#again.may(index),
       );
       // A move that failed is not tried again until an event asks.
       const failures = ended.filter(({ outcome }) => outcome === 'failed');
       if (failures.length > 0) await this.#groups.noteFailed(failures);
-      const failed = new Set(failures.map(moveOf));
-      if (outdated.length > 0) await this.#replan(outdated, `again after ${id}`, (move) => !failed.has(moveOf(move)));
+      const failed = new Set(failures.map(wayOf));
+      if (outdated.length > 0)
+        await this.#replanAgain(outdated, `again after ${id}`, (move) => !failed.has(wayOf(move)));
       await writer.closePlan(id);
       logger.info({ plan: id, moves, why }, 'plan done');
     }
   }
 
-  #mayReplan(index: string): boolean {
-    const nowMs = this.#parts.clock.monotonic();
-    const recent = (this.#replans.get(index) ?? []).filter((atMs) => nowMs - atMs < REPLANS_WITHIN_MS);
-    const may = recent.length < REPLANS;
-    if (may) recent.push(nowMs);
-    else this.#parts.logger.warn({ index }, 'planned again too often; the next topology event plans it');
-    this.#replans.set(index, recent);
-    return may;
-  }
-
   /** A restored node may be read from now on, so what was blocked for want of a source can be planned. */
   async #activateNodes(topology: Topology): Promise<void> {
     const why = await this.#arrivals.activate(topology);
-    if (why !== null) await this.#replan([EVERY_INDEX], why);
+    if (why !== null) await this.#replanAgain([EVERY_INDEX], why);
   }
 }
 

@@ -10,6 +10,7 @@
  * has, and a second one is made for what is missing: no move is ever withdrawn by a crash. After 4: sweeps find moves
  * without a job.
  */
+import { holdsOf } from '../core/plan-hold.ts';
 import { planMoves, type Plan, type PlanMove, type PlannerInput } from '../core/planner.ts';
 import { ConflictError, isMiroirError } from '../errors.ts';
 import type { EventOutcome, MoveState } from '../ports.ts';
@@ -104,10 +105,15 @@ async function cancelMoves(
   }
 }
 
-/** Moves whose plan is complete in writing. */
-export async function runnable({ records }: PlanningParts, moves: readonly MoveState[]): Promise<readonly MoveState[]> {
-  const opening = new Set((await records.plans(0)).filter(({ state }) => state === 'opening').map(({ id }) => id));
-  return opening.size === 0 ? moves : moves.filter(({ planId }) => !opening.has(planId));
+/** Moves whose plan is complete in writing, and lets them begin: of a held one those that have begun or are taken back. */
+export async function runnable(
+  { records, planHolds }: PlanningParts,
+  moves: readonly MoveState[],
+): Promise<readonly MoveState[]> {
+  const [plans, all] = await Promise.all([records.plans(0), planHolds.all()]);
+  const opening = new Set(plans.filter(({ state }) => state === 'opening').map(({ id }) => id));
+  const holdOf = holdsOf(plans, all);
+  return moves.filter((move) => !opening.has(move.planId) && holdOf(move) === null);
 }
 
 /** Finishes plans that were being written, then plans what was asked for and never planned. */

@@ -61,9 +61,12 @@ async function hurryUp({ records, queue }: PlanningParts, moves: readonly MoveSt
 }
 
 /** Asks for a worker for every index that has work. Asking twice is asking once. */
-export async function claimIndexes({ records, queue, config, clock }: PlanningParts): Promise<void> {
+export async function claimIndexes(parts: PlanningParts): Promise<void> {
+  const { records, queue, config, clock } = parts;
   const nowMs = clock.now();
-  const busy = (await records.unfinishedMoves()).filter((move) => needsWorker(move, config.graceMs, nowMs));
+  const busy = (await runnable(parts, await records.unfinishedMoves())).filter((move) =>
+    needsWorker(move, config.graceMs, nowMs),
+  );
   for (const index of new Set(busy.map((move) => move.index))) await queue.claim(index);
 }
 

@@ -8,6 +8,8 @@ export interface MoveQueue {
   enqueue(moves: readonly MoveState[]): Promise<void>;
   /** How the job of each move's next phase is: found, `failed` (its chain stands still) or `missing`. */
   inspect(moves: readonly MoveState[]): Promise<ReadonlyMap<string, 'found' | 'failed' | 'missing'>>;
+  /** Takes away the jobs of moves that shall not begin. Returns how many a worker holds just now: these are left. */
+  withdraw(moves: readonly MoveState[]): Promise<number>;
   /** Starts a chain that stands still again. */
   retry(move: MoveState): Promise<void>;
   /** Makes the delayed job of a move due now. */

@@ -142,7 +142,7 @@ export interface Records {
   move(id: string): Promise<MoveState | null>;
   moves(ids: readonly string[]): Promise<readonly MoveState[]>;
   unfinishedMoves(): Promise<readonly MoveState[]>;
-  /** Places that both nodes of a move have for moves like it; one at least for a move that has its own, or is gone. */
+  /** Places that both nodes of a move have for moves like it; one at least for a move that has its own, needs none or is gone. */
   freePlaces(moveId: string, movesPerNode: number): Promise<number>;
   plan(id: string): Promise<PlanRecord | null>;
   planMoveIds(id: string): Promise<readonly string[]>;

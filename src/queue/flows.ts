@@ -39,6 +39,9 @@ const UNASKED = { skipVersionCheck: true, skipWaitingForReady: true };
 
 type Look = 'found' | 'failed' | 'missing';
 
+/** Root of every chain: with it go all jobs below. */
+const LAST_PHASE: JobPhase = 'OldReplicaDeleted';
+
 /** Phases that the move still has to reach, in order. */
 const remaining = (move: MoveState): readonly JobPhase[] => JOB_PHASES.slice(phaseIndex(move.phase));
 
@@ -118,6 +121,18 @@ class FlowMoveQueue implements MoveQueue {
     return looks;
   }
 
+  async withdraw(moves: readonly MoveState[]): Promise<number> {
+    let kept = 0;
+    for (let at = 0; at < moves.length; at += LOOKS_AT_A_TIME) {
+      const part = moves.slice(at, at + LOOKS_AT_A_TIME);
+      const codes = await this.#asked('withdraw', () =>
+        Promise.all(part.map((move) => this.#queue(move.index).remove(phaseJobId(move.id, move.flow, LAST_PHASE)))),
+      );
+      kept += codes.filter((code) => code === 0).length;
+    }
+    return kept;
+  }
+
   async retry(move: MoveState): Promise<void> {
     await this.#asked('retry', async () => {
       const { failedPhase } = await this.#look(move);
@@ -174,8 +189,7 @@ class FlowMoveQueue implements MoveQueue {
 
   /** Parents of a generation whose next job is gone would wait for ever. */
   async #dropGeneration(move: MoveState, flow: number): Promise<void> {
-    const root: JobPhase = 'OldReplicaDeleted';
-    await this.#asked('drop', () => this.#queue(move.index).remove(phaseJobId(move.id, flow, root)));
+    await this.#asked('drop', () => this.#queue(move.index).remove(phaseJobId(move.id, flow, LAST_PHASE)));
   }
 
   /** What we want may have happened by itself meanwhile; then the refusal is no fault. */

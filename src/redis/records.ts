@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { TopologyGroup } from '../core/groups.ts';
 import { type MoveReason, type Outcome, PHASES, type Phase } from '../core/move.ts';
 import { reasonOf } from '../core/reasons.ts';
+import { hasBegun } from '../core/plan-hold.ts';
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import type { Sighting } from '../core/sightings.ts';
 import type { TopologyNode } from '../core/topology.ts';
@@ -249,7 +250,7 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
     moves,
     async freePlaces(moveId, movesPerNode) {
       const move = toMove(moveId, await redis.hgetall(keys.move(moveId)));
-      if (move === null || move.phase !== 'Idle' || move.startedAtMs !== null) return 1;
+      if (move === null || hasBegun(move) || move.cancelWished) return 1;
       const [out, into] = await Promise.all([
         redis.scard(keys.nodeMoves(move.plannedSource, 'out')),
         redis.scard(keys.nodeMoves(move.target, 'in')),

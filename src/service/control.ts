@@ -75,6 +75,7 @@ export function controlOf(base: Base, actor: string): Control {
       logger,
     }),
     records,
+    planHolds: base.planHolds,
     repairs,
     passes,
     surroundings: createSurroundings(redis, config.movesPerNode),

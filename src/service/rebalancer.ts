@@ -1,8 +1,10 @@
 /** The mover: claims indexes, holds their leases, runs the phases of their moves. */
 import type { Config } from '../config.ts';
+import { isHoldReason } from '../core/plan-hold.ts';
 import { begunMoves, type IndexEntry } from '../core/routing.ts';
 import { DocumentRejectedError, IndexUnknownError, NodeUnknownError } from '../errors.ts';
 import type { PhaseContext } from '../phases/context.ts';
+import { assertNotHeld } from '../phases/held.ts';
 import { phases } from '../phases/index.ts';
 import { assertMayAct } from '../phases/may-act.ts';
 import { LateWrites } from '../phases/late-writes.ts';
@@ -35,7 +37,7 @@ function phaseWork(
   stopping: () => AbortSignal,
   hurry: (move: MoveState) => Promise<void>,
 ): PhaseWork {
-  const { config, records, repairs, nodes, clock, observer, timings, failpoint, logger } = base;
+  const { config, records, repairs, planHolds, nodes, clock, observer, timings, failpoint, logger } = base;
   const keyOf = createEmbedderKeys(config.embedderKeys);
   const late = new LateWrites(clock, timings.residueMs);
   const watches = new Map<string, TaskWatch>();
@@ -59,6 +61,7 @@ function phaseWork(
       writer,
       journal,
       repairs,
+      planHolds,
       desired: base.settings,
       async settingsReached(node, version) {
         await base.settings.stamp(lease, { index: move.index, node, version, present: version });
@@ -95,6 +98,9 @@ function phaseWork(
   return {
     async run(phase, move, checkpoint) {
       await assertMayAct(records, move);
+      await assertNotHeld(planHolds, move);
+      // It goes on: what it says meanwhile must not be that it is paused.
+      if (isHoldReason(move.waiting?.reason ?? '')) await writer.note(move.id, { waiting: '' });
       const context = await contextFor(move, checkpoint);
       await failpoint.within(phase, () => phases[phase].run(context));
     },

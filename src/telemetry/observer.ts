@@ -4,6 +4,7 @@ import { byOwnership } from '../core/missed.ts';
 import { BROADCAST_PHASES } from '../core/settings-broadcast.ts';
 import { PHASES } from '../core/move.ts';
 import { judgeNodes, type JudgeOptions } from '../core/observations.ts';
+import { withHolds } from '../core/plan-hold.ts';
 import { groupsOf, NODE_STATES } from '../core/topology.ts';
 import type { WaitReason } from '../errors.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   Observations,
   Observer,
   Passes,
+  PlanHolds,
   Records,
   RepairLists,
   RouterObserver,
@@ -126,6 +128,7 @@ export function createSettingsObserver(metrics: Metrics): SettingsObserver {
 
 interface Kept {
   readonly records: Records;
+  readonly planHolds: Pick<PlanHolds, 'all'>;
   readonly repairs: Pick<RepairLists, 'sizes'>;
   readonly passes: Pick<Passes, 'list'>;
   readonly settings: Pick<SettingsRecords, 'list'>;
@@ -134,12 +137,13 @@ interface Kept {
 /** Sets the gauges that tell how things are, not what this process did. `serving`: indexes it holds the lease of. */
 export async function setGauges(
   metrics: Metrics,
-  { records, repairs, passes, settings }: Kept,
+  { records, planHolds, repairs, passes, settings }: Kept,
   serving: ReadonlySet<string>,
 ): Promise<void> {
   const uids = (await records.indexes()).map(({ uid }) => uid);
   setSettingsGauges(metrics, await settings.list(uids));
-  const moves = await records.unfinishedMoves();
+  const [unfinished, plans, all] = await Promise.all([records.unfinishedMoves(), records.plans(0), planHolds.all()]);
+  const moves = withHolds(unfinished, plans, all);
   setMoveGauges(metrics, uids, moves);
   const running = moves.some((move) => serving.has(move.index) && !isInGrace(move));
   metrics.rebalanceInProgress.set(running ? 1 : 0);

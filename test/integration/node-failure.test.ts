@@ -180,9 +180,11 @@ describe('observers', () => {
   it('that see too much of the fleet down are not believed, which is said once', async () => {
     const fleet = await makeFleet(3);
     const { logger, lines } = said();
-    const { records, observations, clock, config, nodes, turns, repairs, groupChecks, observer } = fleet.base;
+    const { records, planHolds, observations, clock, config, nodes, turns, repairs, groupChecks, observer } =
+      fleet.base;
     const parts = {
       records,
+      planHolds,
       repairs,
       observations,
       turns,

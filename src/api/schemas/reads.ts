@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { GROUP_STATES } from '../../core/groups.ts';
 import { MOVE_REASONS, OUTCOMES, PHASES } from '../../core/move.ts';
+import { HOLDERS } from '../../core/plan-hold.ts';
 import { SHARD_STATES } from '../../core/routing.ts';
 import { NODE_STATES } from '../../core/topology.ts';
 import { WAIT_REASONS } from '../../errors.ts';
@@ -133,6 +134,7 @@ export const DETAILED_MOVE_EXAMPLE: z.input<typeof DETAILED_MOVE> = {
 };
 export const MOVE_DETAILS = shown(DETAILED_MOVE, DETAILED_MOVE_EXAMPLE);
 
+export const HOLD = z.object({ by: z.enum(HOLDERS), sinceMs: timeMs, actor: z.string() });
 export const BLOCKED = z.object({ index: z.string(), shard: z.number(), reason: z.string() });
 const PLAN = z.object({
   id: z.string(),
@@ -145,6 +147,8 @@ const PLAN = z.object({
   createdAtMs: timeMs,
   startedAtMs: timeMs.nullable(),
   endedAtMs: timeMs.nullable(),
+  held: HOLD.nullable().describe('what keeps its moves from beginning'),
+  cancelled: z.object({ sinceMs: timeMs, actor: z.string() }).nullable().describe('its moves are being undone'),
 });
 const PLAN_EXAMPLE: z.input<typeof PLAN> = {
   id: 'p3f9c1a7d2e40',
@@ -157,6 +161,8 @@ const PLAN_EXAMPLE: z.input<typeof PLAN> = {
   createdAtMs: 1_800_000_000_000,
   startedAtMs: 1_800_000_000_020,
   endedAtMs: null,
+  held: null,
+  cancelled: null,
 };
 export const PLANS = page(PLAN, PLAN_EXAMPLE);
 const PROGRESS = z.object({

@@ -1,4 +1,5 @@
 /** Who works: a planner that leads, movers for what is to be moved, routers that follow the tables. */
+import { isHoldReason } from '../../core/plan-hold.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { MoveState } from '../../ports.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -19,13 +20,21 @@ async function plannerOf({ scopeHolder }: DoctorParts): Promise<Finding> {
     : ok('planner', `${holder} plans`);
 }
 
+/** Nobody works on it, and none is to: it has no job before it has begun. */
+const isHeld = ({ waiting }: MoveState): boolean => isHoldReason(waiting?.reason ?? '');
+
 async function jobsOf({ queue, strays, records }: DoctorParts, moves: readonly MoveState[]): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const looks = [...(await queue.inspect(moves)).values()];
+  const held = moves.filter(isHeld);
+  const looks = [...(await queue.inspect(moves.filter((move) => !isHeld(move)))).values()];
   const [missing, failed] = ['missing', 'failed'].map((wanted) => looks.filter((look) => look === wanted).length);
   if ((missing ?? 0) > 0) findings.push(warn('moves', `${missing} have no job`, JOBS_REMEDY));
   if ((failed ?? 0) > 0) findings.push(warn('moves', `the jobs of ${failed} have failed`, JOBS_REMEDY));
-  const waiting = moves.filter((move) => move.waiting !== null);
+  for (const reason of new Set(held.map((move) => move.waiting?.reason ?? ''))) {
+    const count = held.filter((move) => move.waiting?.reason === reason).length;
+    findings.push(warn('moves', `${count} wait: ${reason}`, 'see `miroir plan list` for the plans that are held'));
+  }
+  const waiting = moves.filter((move) => move.waiting !== null && !isHeld(move));
   for (const { id, index, shard, waiting: why } of waiting.slice(0, 5)) {
     findings.push(
       warn(`move ${id}`, `${index}/${shard} waits: ${why?.reason}`, 'see docs/operations.md for the reason'),

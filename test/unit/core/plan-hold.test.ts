@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hasBegun, holdReason, isHoldReason, isKept } from '../../../src/core/plan-hold.ts';
+import { hasBegun, holdReason, isHoldReason, isKept, withHolds } from '../../../src/core/plan-hold.ts';
 
 describe('what a held move says', () => {
   it.each([
@@ -31,5 +31,36 @@ describe('a move', () => {
     ['that has ended', { switchedAtMs: null, cancelWished: false, outcome: 'done' }, false],
   ])('%s is kept by a hold: %s', (_, move, expected) => {
     expect(isKept(move)).toBe(expected);
+  });
+});
+
+describe('moves with what holds them', () => {
+  const base = {
+    planId: 'p1',
+    phase: 'Idle',
+    startedAtMs: null,
+    switchedAtMs: null,
+    cancelWished: false,
+    waiting: null,
+  };
+  const own = { by: 'approval', sinceMs: 5, actor: 'me' } as const;
+  const all = { by: 'operator', sinceMs: 9, actor: 'you' } as const;
+  const plans = [
+    { id: 'p1', held: own },
+    { id: 'p2', held: null },
+  ];
+
+  it.each([
+    ['that of its plan', base, { reason: holdReason(own), sinceMs: 5 }],
+    ['that of all plans', { ...base, planId: 'p2' }, { reason: holdReason(all), sinceMs: 9 }],
+    ['none once it has begun', { ...base, startedAtMs: 3 }, null],
+    ['none where it is to be undone', { ...base, cancelWished: true }, null],
+  ])('say %s', (_, move, waiting) => {
+    expect(withHolds([move], plans, all)).toEqual([{ ...move, waiting }]);
+  });
+
+  it('are left alone where nothing is held', () => {
+    const move = { ...base, planId: 'p2' };
+    expect(withHolds([move], plans, null)).toEqual([move]);
   });
 });
