@@ -5,7 +5,8 @@ import type { AdoptionReport, AdoptProgress, AdoptWish, PastRouters } from '../c
 import { planView } from '../control/plan-view.ts';
 import { globalsOf, untilInterrupted, withControl } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import { print, say, tableText } from './output.ts';
+import { nextOf } from './planned.ts';
+import { print, printStarted, say, tableText } from './output.ts';
 import { planText } from './plan-text.ts';
 import { whole, wholes } from './values.ts';
 
@@ -74,7 +75,7 @@ async function take(command: Command, wish: AdoptWish): Promise<void> {
     notes(report);
     if (outcome === null) say('registered; no planner has answered yet, it is planned when one runs');
     else if (outcome.plan !== null) say(planText(await planView(control, outcome.plan)));
-    print(globalsOf(command).output, { ...report, outcome }, () =>
+    const text = (): string =>
       tableText(
         ['index', 'primary key', 'shards', 'rf', 'home', 'plan', 'moves'],
         [
@@ -88,8 +89,8 @@ async function take(command: Command, wish: AdoptWish): Promise<void> {
             outcome?.moves ?? null,
           ],
         ],
-      ),
-    );
+      );
+    printStarted(globalsOf(command).output, { ...report, outcome }, text, outcome === null ? [] : nextOf(outcome));
   });
 }
 

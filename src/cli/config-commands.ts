@@ -12,6 +12,7 @@ export function addConfigCommands(program: Command): void {
   config
     .command('print')
     .description('every key with the value that processes here would take; secrets are masked')
+    .addHelpText('after', '\nExample:\n  miroir config print | grep ^redis_url')
     .action((_flags: object, command: Command) => {
       const values = printableConfig(configOf(command));
       print(globalsOf(command).output, values, () =>
@@ -25,6 +26,7 @@ export function addConfigCommands(program: Command): void {
   config
     .command('schema')
     .description('every key with its environment variable, default, unit and reason')
+    .addHelpText('after', '\nExample:\n  miroir config schema | grep GRACE')
     .action((_flags: object, command: Command) => {
       const keys = (Object.keys(CONFIG_KEYS) as ConfigKey[]).map((name) => ({
         key: name,

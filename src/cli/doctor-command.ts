@@ -1,12 +1,10 @@
 /** `miroir doctor` */
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { doctor, type Finding, type Level } from '../control/doctor.ts';
 import { globalsOf, withControl } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import { print, say } from './output.ts';
+import { colors, print, say } from './output.ts';
 
-const colors = pc.createColors(process.stdout.isTTY ? !process.env['NO_COLOR'] : false);
 const COLOR: Readonly<Record<Level, (text: string) => string>> = {
   ok: colors.green,
   warn: colors.yellow,

@@ -1,11 +1,13 @@
-/** `miroir event send` and `miroir where` */
+/** `miroir event …` and `miroir where` */
 import type { Command } from 'commander';
-import { sendEvent } from '../control/events.ts';
+import { sendEvent, showEvent } from '../control/events.ts';
 import { where } from '../control/where.ts';
+import type { EventOutcome } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
-import { EXIT } from './exit-codes.ts';
+import { errorText, EXIT, exitCodeOf } from './exit-codes.ts';
 import { outcomeExit } from './follow.ts';
-import { print, tableText } from './output.ts';
+import { nextOf } from './planned.ts';
+import { print, printStarted, tableText } from './output.ts';
 import { duration, json } from './values.ts';
 
 interface SendFlags {
@@ -15,9 +17,9 @@ interface SendFlags {
 }
 
 export function addEventCommands(program: Command): void {
-  program
-    .command('event')
-    .description('topology events, as other services send them')
+  const event = program.command('event').description('topology events, as other services send them');
+
+  event
     .command('send <name>')
     .description('put NodeAdded, NodeDraining, NodeFailed or NodeRecovered on the public queue')
     .requiredOption('--data <json>', 'fields of the event', json)
@@ -28,12 +30,23 @@ export function addEventCommands(program: Command): void {
       const wait = flags.wait === undefined ? null : { timeoutMs: flags.timeout };
       const { jobId, outcome } = await withControl(command, (control) => sendEvent(control, name, flags.data, wait));
       process.exitCode = outcome === null ? EXIT.ok : outcomeExit(outcome);
-      print(globalsOf(command).output, { jobId, ...outcome }, () =>
-        tableText(
-          ['job', 'change', 'plan', 'moves', 'blocked'],
-          [[jobId, outcome?.change ?? null, outcome?.plan ?? null, outcome?.moves ?? null, outcome?.blocked ?? null]],
-        ),
-      );
+      const next = outcome === null ? [`miroir event show ${jobId}`] : nextOf(outcome);
+      printStarted(globalsOf(command).output, { jobId, ...outcome }, () => outcomeText(jobId, outcome), next);
+    });
+
+  event
+    .command('show <job>')
+    .description('what became of an event: it waits for a planner, was planned, or was refused')
+    .addHelpText('after', '\nExample:\n  miroir event show 42')
+    .action(async (jobId: string, _flags: object, command: Command) => {
+      const seen = await withControl(command, (control) => showEvent(control, jobId));
+      const { state } = seen;
+      const outcome = state === 'planned' ? seen.outcome : null;
+      const error = state === 'refused' ? errorText(seen.error) : null;
+      const next = outcome === null ? [] : nextOf(outcome);
+      const text = (): string => error ?? (outcome === null ? state : outcomeText(jobId, outcome));
+      printStarted(globalsOf(command).output, { jobId, state, ...outcome, error }, text, next);
+      if (state === 'refused') process.exitCode = exitCodeOf(seen.error);
     });
 
   program
@@ -61,3 +74,9 @@ export function addEventCommands(program: Command): void {
       );
     });
 }
+
+const outcomeText = (jobId: string, outcome: EventOutcome | null): string =>
+  tableText(
+    ['job', 'change', 'plan', 'moves', 'blocked'],
+    [[jobId, outcome?.change ?? null, outcome?.plan ?? null, outcome?.moves ?? null, outcome?.blocked ?? null]],
+  );

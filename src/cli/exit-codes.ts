@@ -1,4 +1,4 @@
-/** One table from error code to exit code; the README and the help show the numbers. */
+/** One table from error code to exit code; docs and help show it. */
 import { isMiroirError } from '../errors.ts';
 
 export const EXIT = {
@@ -18,7 +18,21 @@ export const EXIT = {
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-const BY_CODE: Readonly<Record<string, ExitCode>> = {
+/** For people, in the order of the numbers. */
+export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
+  ok: 'done',
+  error: 'any error that is not below, or a plan with failed moves',
+  blocked: 'cannot be done as things are, or what was looked at is not as it has to be',
+  timeout: 'the wait ended, the work goes on',
+  cancelled: 'moves of the plan were cancelled',
+  conflict: 'it exists, or somebody was first',
+  unreachable: 'Redis or a node cannot be reached, or refuses the key',
+  usage: 'the command line or an event is wrong',
+  config: 'the configuration is wrong',
+  detached: 'Ctrl-C, the work goes on',
+};
+
+export const EXIT_BY_CODE: Readonly<Record<string, ExitCode>> = {
   miroir_invalid_input: EXIT.usage,
   miroir_unknown_event: EXIT.usage,
   miroir_plan_unknown: EXIT.usage,
@@ -49,7 +63,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
 };
 
 export const exitCodeOf = (error: unknown): ExitCode =>
-  isMiroirError(error) ? (BY_CODE[error.code] ?? EXIT.error) : EXIT.error;
+  isMiroirError(error) ? (EXIT_BY_CODE[error.code] ?? EXIT.error) : EXIT.error;
 
 /** An error as people read it: what, where, and what to do. Only what is not ours comes with its stack. */
 export function errorText(error: unknown): string {

@@ -1,10 +1,10 @@
 /** `miroir group …` */
 import { InvalidArgumentError, type Command } from 'commander';
 import { listGroups, showGroup, type GroupView } from '../control/groups.ts';
-import { globalsOf, withControl } from './context.ts';
+import { tableText, type Cell } from './output.ts';
 import { planned, withWait, type WaitFlags } from './planned.ts';
-import { print, tableText, type Cell } from './output.ts';
 import { whole } from './values.ts';
+import { show, withWatch, type WatchFlags } from './watch.ts';
 
 interface NewNode {
   readonly node_id: string;
@@ -47,27 +47,34 @@ export function addGroupCommands(program: Command): void {
       await planned(command, flags, 'GroupAdded', { replica_group: id, nodes: flags.node });
     });
 
-  group
-    .command('list')
-    .description('replica groups with their phase and how far they are')
-    .action(async (_flags: object, command: Command) => {
-      const views = await withControl(command, listGroups);
-      print(globalsOf(command).output, views.map(wire), () => groupsText(views));
+  withWatch(group.command('list').description('replica groups with their phase and how far they are'))
+    .addHelpText('after', '\nExample:\n  miroir group list')
+    .action(async (flags: WatchFlags, command: Command) => {
+      await show(command, flags, listGroups, groupsText, (views) => views.map(wire));
     });
 
-  group
-    .command('status')
-    .argument(...NUMBER)
-    .description('how far a replica group is')
-    .action(async (id: number, _flags: object, command: Command) => {
-      const view = await withControl(command, (control) => showGroup(control, id));
-      print(globalsOf(command).output, wire(view), () => groupsText([view]));
+  withWatch(
+    group
+      .command('status')
+      .argument(...NUMBER)
+      .description('how far a replica group is'),
+  )
+    .addHelpText('after', '\nExample:\n  miroir group status 1 -w')
+    .action(async (id: number, flags: WatchFlags, command: Command) => {
+      await show(
+        command,
+        flags,
+        (control) => showGroup(control, id),
+        (view) => groupsText([view]),
+        wire,
+      );
     });
 
   group
     .command('activate')
     .argument(...NUMBER)
     .description('have a replica group read that has every copy, compared and equal; it happens by itself by default')
+    .addHelpText('after', '\nExample:\n  miroir group activate 1')
     .action(async (id: number, _flags: object, command: Command) => {
       await planned(command, NONE, 'GroupActivated', { replica_group: id });
     });
@@ -88,6 +95,7 @@ export function addGroupCommands(program: Command): void {
     .argument(...NUMBER)
     .description('take out a replica group that is drained and owns nothing; its nodes keep what they have')
     .option('--force', 'the first time drains it, the second time does not wait for the grace')
+    .addHelpText('after', '\nExample:\n  miroir group remove 0')
     .action(async (id: number, flags: { readonly force?: true }, command: Command) => {
       await planned(command, NONE, 'GroupRemoved', { replica_group: id, force: flags.force === true });
     });

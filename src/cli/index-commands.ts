@@ -60,6 +60,7 @@ export function addIndexCommands(program: Command): void {
   index
     .command('list')
     .description('all indexes')
+    .addHelpText('after', '\nExample:\n  miroir index list -o ndjson')
     .action(async (_flags: object, command: Command) => {
       const views = await withControl(command, listIndexes);
       print(globalsOf(command).output, views, () =>
@@ -82,6 +83,7 @@ export function addIndexCommands(program: Command): void {
   index
     .command('show <uid>')
     .description('the shards of an index: state, owners, readers')
+    .addHelpText('after', '\nExample:\n  miroir index show cities')
     .action(async (uid: string, _flags: object, command: Command) => {
       const view = await withControl(command, (control) => showIndex(control, uid));
       print(globalsOf(command).output, view, () =>
@@ -104,6 +106,7 @@ export function addIndexCommands(program: Command): void {
     .argument('[shard]', 'number of the shard; all of the index that are frozen without it', whole)
     .description('let moves touch shards again that were frozen because Redis had lost writes')
     .option('--yes', 'the copies were compared: what only another node has may be deleted')
+    .addHelpText('after', '\nExamples:\n  miroir index thaw cities\n  miroir index thaw cities 17 --yes')
     .action(async (uid: string, shard: number | undefined, flags: { yes?: true }, command: Command) => {
       const views = await withControl(command, (control) =>
         thawShards(control, uid, shard ?? null, flags.yes === true),

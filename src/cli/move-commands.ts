@@ -4,7 +4,7 @@ import { listMoves, showMove } from '../control/move-list.ts';
 import { acceptLoss, lossOf, revertMove, revertOf } from '../control/moves.ts';
 import { globalsOf, withControl } from './context.ts';
 import { addMoveExplain } from './explain-commands.ts';
-import { print, say, tableText } from './output.ts';
+import { print, printStarted, say, tableText } from './output.ts';
 import { type PageFlags, sayNext, withPages } from './plan-commands.ts';
 import { movesText } from './status-commands.ts';
 
@@ -31,6 +31,7 @@ export function addMoveCommands(program: Command): void {
   move
     .command('show <move>')
     .description('one move, with when it did what')
+    .addHelpText('after', '\nExample:\n  miroir move show p3f9c1a7d2e40-12-0-1f00ab3c')
     .action(async (id: string, _flags: object, command: Command) => {
       const shown = await withControl(command, (control) => showMove(control, id));
       print(globalsOf(command).output, shown, () => movesText([shown]));
@@ -52,12 +53,13 @@ export function addMoveCommands(program: Command): void {
       const some = ids.length < documents ? `, ${ids.length} of them below` : '';
       say(`${documents} documents of ${index}/${shard}${some}: what ${lost.join(', ')} had last, ${target} has not`);
       say(wished(flags.yes, '--yes'));
-      print(globalsOf(command).output, { ...view, wished: flags.yes === true }, () =>
+      const text = (): string =>
         tableText(
           ['document'],
           ids.map((one) => [one]),
-        ),
-      );
+        );
+      const wish = flags.yes === true;
+      printStarted(globalsOf(command).output, { ...view, wished: wish }, text, wish ? [`miroir move show ${id}`] : []);
     });
 
   move
@@ -71,16 +73,15 @@ export function addMoveCommands(program: Command): void {
       const { index, shard, lost, owner, since } = view;
       say(`${owner} has ${index}/${shard} as it was at ${since}: what ${lost.join(', ')} had later is lost`);
       say(wished(flags.acceptLoss, '--accept-loss'));
-      print(globalsOf(command).output, { ...view, wished: flags.acceptLoss === true }, () =>
+      const text = (): string =>
         tableText(
           ['index', 'shard', 'lost', 'owner', 'writes lost since'],
           [[index, shard, lost.join(', '), owner, since]],
-        ),
-      );
+        );
+      const wish = flags.acceptLoss === true;
+      printStarted(globalsOf(command).output, { ...view, wished: wish }, text, wish ? [`miroir move show ${id}`] : []);
     });
 }
 
 const wished = (flag: true | undefined, name: string): string =>
-  flag === undefined
-    ? `nothing is changed without ${name}`
-    : 'a worker carries it out within half a minute: see `miroir status`';
+  flag === undefined ? `nothing is changed without ${name}` : 'a worker carries it out within half a minute';

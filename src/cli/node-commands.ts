@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { removeNode } from '../control/events.ts';
 import { listNodes, type NodeView } from '../control/nodes.ts';
 import { globalsOf, withControl } from './context.ts';
-import { print, tableText } from './output.ts';
+import { print, printStarted, tableText } from './output.ts';
 import { ANSWER_MS, planned, withWait, type WaitFlags } from './planned.ts';
 import { dryRun, together } from './proposal-commands.ts';
 import { whole } from './values.ts';
+import { show, withWatch, type WatchFlags } from './watch.ts';
 
 interface DryRunFlag {
   readonly dryRun?: true;
@@ -82,17 +83,16 @@ Examples:
   node
     .command('remove <id>')
     .description('take a node out that is drained: it owns nothing, and no move needs it any more')
+    .addHelpText('after', '\nExample:\n  miroir node remove n1')
     .action(async (id: string, _flags: object, command: Command) => {
       const outcome = await withControl(command, (control) => removeNode(control, id, { timeoutMs: ANSWER_MS }));
       print(globalsOf(command).output, { node: id, ...outcome }, () => `node ${id} is removed`);
     });
 
-  node
-    .command('list')
-    .description('nodes with their state, copies of shards, and moves in and out')
-    .action(async (_flags: object, command: Command) => {
-      const nodes = await withControl(command, listNodes);
-      print(globalsOf(command).output, nodes, () => nodesText(nodes));
+  withWatch(node.command('list').description('nodes with their state, copies of shards, and moves in and out'))
+    .addHelpText('after', '\nExamples:\n  miroir node list\n  miroir node list -w')
+    .action(async (flags: WatchFlags, command: Command) => {
+      await show(command, flags, listNodes, nodesText);
     });
 }
 

@@ -7,7 +7,7 @@ import type { PlanRecord } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
 import { groupsText } from './group-commands.ts';
 import { nodesText } from './node-commands.ts';
-import { print, say, tableText } from './output.ts';
+import { print, printStarted, say, tableText } from './output.ts';
 import { withWait, type WaitFlags } from './planned.ts';
 import { planStateText, proposedText } from './plan-text.ts';
 import { addProposalOptions, applied } from './proposal-commands.ts';
@@ -37,23 +37,23 @@ export function addPlanCommands(program: Command): void {
     plan.command('apply <plan>').description('carry out a plan that was looked at: exactly that, or nothing'),
   ).action((id: string, flags: WaitFlags, command: Command) => applied(command, id, flags));
 
-  withPages(plan.command('list').description('plans that run, then those that have ended, newest first')).action(
-    async ({ limit, from }: PageFlags, command: Command) => {
+  withPages(plan.command('list').description('plans that run, then those that have ended, newest first'))
+    .addHelpText('after', '\nExample:\n  miroir plan list --limit 5')
+    .action(async ({ limit, from }: PageFlags, command: Command) => {
       const page = await withControl(command, (control) => listPlans(control, { limit, from: from ?? null }));
       print(globalsOf(command).output, page, () => plansText(page.results));
       sayNext(page.next);
-    },
-  );
+    });
 
   plan
     .command('show <plan>')
     .description('one plan, with its progress')
+    .addHelpText('after', '\nExample:\n  miroir plan show p3f9c1a7d2e40')
     .action(async (id: string, _flags: object, command: Command) => {
       const shown = await withControl(command, (control) => lookAtPlan(control, id));
       if (shown.state === 'proposed') {
-        print(globalsOf(command).output, shown, () => proposedText(shown));
+        printStarted(globalsOf(command).output, shown, () => proposedText(shown), shown.next_steps);
         if (shown.isStale) say('the topology has changed since: it cannot be applied any more');
-        for (const step of shown.nextSteps) say(`next: ${step}`);
         return;
       }
       print(globalsOf(command).output, shown, () => plansText([shown]));
@@ -66,6 +66,7 @@ export function addPlanCommands(program: Command): void {
   program
     .command('topology')
     .description('nodes and replica groups at one version')
+    .addHelpText('after', '\nExample:\n  miroir topology -o json | jq .version')
     .action(async (_flags: object, command: Command) => {
       const view = await withControl(command, showTopology);
       print(globalsOf(command).output, view, () =>

@@ -7,7 +7,7 @@ import type { EventOutcome } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { follow, outcomeExit, type FollowChoice } from './follow.ts';
-import { print, say, tableText, type OutputFormat } from './output.ts';
+import { printStarted, say, tableText, type OutputFormat } from './output.ts';
 import { planText } from './plan-text.ts';
 import { duration } from './values.ts';
 
@@ -72,7 +72,12 @@ async function waited(
 function report(output: OutputFormat, outcome: EventOutcome, more: object): void {
   const { change, plan, moves, blocked } = outcome;
   if (blocked > 0) say(`${blocked} shards cannot be moved now; see: miroir status`);
-  print(output, { ...outcome, ...more }, () =>
-    tableText(['change', 'plan', 'moves', 'blocked'], [[change, plan, moves, blocked]]),
-  );
+  const text = (): string => tableText(['change', 'plan', 'moves', 'blocked'], [[change, plan, moves, blocked]]);
+  printStarted(output, { ...outcome, ...more }, text, nextOf(outcome));
 }
+
+/** Where to look at what an event has started. */
+export const nextOf = ({ plan, blocked }: EventOutcome): readonly string[] => [
+  ...(plan === null ? [] : [`miroir plan show ${plan}`]),
+  ...(plan === null && blocked === 0 ? [] : ['miroir status -w']),
+];

@@ -22,6 +22,7 @@ export function addProcessCommands(program: Command): void {
   program
     .command('planner')
     .description('run a planner: turns topology events into plans; several may run, one leads')
+    .addHelpText('after', '\nExample:\n  miroir planner')
     .action(async (_flags: object, command: Command) => {
       const { runProcess, startPlanner } = await import('../service.ts');
       await runProcess('planner', () => startPlanner(configOf(command)));
@@ -30,6 +31,7 @@ export function addProcessCommands(program: Command): void {
   program
     .command('worker')
     .description('run a worker: moves shards; run as many as you like')
+    .addHelpText('after', '\nExample:\n  MIROIR_METRICS_PORT=0 miroir worker')
     .action(async (_flags: object, command: Command) => {
       const { runProcess, startRebalancer } = await import('../service.ts');
       await runProcess('rebalancer', () => startRebalancer(configOf(command)));
@@ -38,6 +40,7 @@ export function addProcessCommands(program: Command): void {
   program
     .command('reconciler')
     .description('run a reconciler: watches nodes, repairs what owners missed; run two or more')
+    .addHelpText('after', '\nExample:\n  MIROIR_METRICS_PORT=0 miroir reconciler')
     .action(async (_flags: object, command: Command) => {
       const { runProcess, startReconciler } = await import('../service.ts');
       await runProcess('reconciler', () => startReconciler(configOf(command)));
@@ -46,6 +49,7 @@ export function addProcessCommands(program: Command): void {
   program
     .command('api')
     .description('serve the control API, and the board of jobs')
+    .addHelpText('after', '\nExample:\n  MIROIR_API_PORT=7800 miroir api')
     .action(async (_flags: object, command: Command) => {
       const { runProcess, startApi } = await import('../service.ts');
       await runProcess('api', () => startApi(configOf(command)));
@@ -56,7 +60,7 @@ export function addProcessCommands(program: Command): void {
     .description('serve clients: Meilisearch’s HTTP in front of the whole fleet; run as many as you like')
     .addHelpText(
       'after',
-      '\nListens on gateway_host and gateway_port (127.0.0.1:7700); beyond loopback only with gateway_keys_file.\n\nExample:\n  miroir gateway-key --actions search,documents.* --indexes cities',
+      '\nListens on gateway_host and gateway_port (127.0.0.1:7700); beyond loopback only with gateway_keys_file.\n\nExamples:\n  miroir gateway\n  MIROIR_GATEWAY_PORT=7701 MIROIR_METRICS_PORT=0 miroir gateway',
     )
     .action(async (_flags: object, command: Command) => {
       const { runProcess, startGateway } = await import('../service.ts');
@@ -76,6 +80,7 @@ export function addProcessCommands(program: Command): void {
     .option('--batch-ms <ms>', 'what a batch costs before its first document', whole)
     .option('--docs-per-s <count>', 'documents indexed in a second; 0: as fast as possible', whole)
     .addOption(new Option('--switches', 'let tests set failures over HTTP').hideHelp())
+    .addHelpText('after', '\nExample:\n  miroir devnode --port 7704')
     .action(async (flags: DevnodeFlags) => {
       const { runDevNode } = await import('../devnode/command.ts');
       await runDevNode(flags);
@@ -83,7 +88,7 @@ export function addProcessCommands(program: Command): void {
 
   program
     .command('up')
-    .description('run everything in one place: Redis, development nodes, planner, workers, gateway, board')
+    .description('run everything in one place: Redis, development nodes, planner, workers, gateway, control API')
     .option('--nodes <count or urls>', 'development nodes to start, or the URLs of real ones', countOrList, 3)
     .option('--api-key-env <name>', 'environment variable with the API key of real nodes')
     .option('--dir <path>', 'keep data here over a restart')

@@ -5,18 +5,22 @@ import { addAntiEntropyCommands } from './anti-entropy-commands.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { addEventCommands } from './event-commands.ts';
-import { errorText, EXIT, exitCodeOf } from './exit-codes.ts';
+import { errorText, EXIT, EXIT_MEANING, exitCodeOf } from './exit-codes.ts';
 import { addShardCommands } from './explain-commands.ts';
 import { addGroupCommands } from './group-commands.ts';
 import { addIndexCommands } from './index-commands.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addMoveCommands } from './move-commands.ts';
 import { addNodeCommands } from './node-commands.ts';
-import { say } from './output.ts';
+import { OUTPUT_FORMATS, say } from './output.ts';
 import { addPlanCommands } from './plan-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addSettingsCommands } from './settings-commands.ts';
 import { addStatusCommands } from './status-commands.ts';
+
+const EXIT_LINES = (Object.keys(EXIT) as (keyof typeof EXIT)[])
+  .map((name) => `  ${String(EXIT[name]).padEnd(4)} ${EXIT_MEANING[name]}`)
+  .join('\n');
 
 const HELP = `
 Examples:
@@ -28,8 +32,11 @@ Examples:
   miroir where cities 3040132
   miroir doctor
 
-Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 error, 3 blocked, 4 wait timed out (the work goes on),
-5 cancelled, 6 conflict, 7 unreachable, 64 usage, 78 configuration, 130 detached by Ctrl-C.`;
+Data goes to stdout, talk to stderr; ndjson is one object a line. No command asks anything: what loses something does it
+with a flag of its own only (--yes, --accept-loss, --force, --now). NO_COLOR is heeded.
+
+Exit codes:
+${EXIT_LINES}`;
 
 /** Sources lie two folders below the manifest, built code three. */
 function version(): string {
@@ -44,11 +51,12 @@ function version(): string {
   return 'unknown';
 }
 
-function buildProgram(): Command {
+/** Without running anything: also what the reference is made from. */
+export function buildProgram(): Command {
   const program = new Command('miroir')
     .description('Moves index shards between Meilisearch nodes, safely, driven by topology events on a queue')
     .version(version())
-    .addOption(new Option('-o, --output <format>', 'what stdout gets').choices(['table', 'json']).default('table'))
+    .addOption(new Option('-o, --output <format>', 'what stdout gets').choices(OUTPUT_FORMATS).default('table'))
     .option('--redis <url>', 'Redis; default: MIROIR_REDIS_URL')
     .option('--config <file>', 'JSON file with configuration; default: MIROIR_CONFIG')
     .addHelpText('after', HELP)

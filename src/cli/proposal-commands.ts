@@ -6,7 +6,7 @@ import type { Control } from '../service.ts';
 import { globalsOf, withControl } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { answered, type WaitFlags } from './planned.ts';
-import { print, say } from './output.ts';
+import { printStarted, say } from './output.ts';
 import { proposedText } from './plan-text.ts';
 
 /** How long the planner has to carry it out, as far as writing its moves. */
@@ -51,8 +51,7 @@ export async function applied(command: Command, id: string, flags: WaitFlags): P
 /** Makes a plan and shows it; exit code 3 where a check fails. */
 export async function dryRun(command: Command, wish: PlanWish): Promise<ExitCode> {
   const view = await withControl(command, (control) => proposed(control, wish));
-  print(globalsOf(command).output, view, () => proposedText(view));
-  for (const step of view.nextSteps) say(`next: ${step}`);
+  printStarted(globalsOf(command).output, view, () => proposedText(view), view.next_steps);
   return view.checks.some(({ level }) => level === 'fail') ? EXIT.blocked : EXIT.ok;
 }
 

@@ -10,6 +10,7 @@ export function addSettingsCommands(program: Command): void {
   settings
     .command('show <index>')
     .description('version, nodes that are behind, a change under way; the settings themselves with --output json')
+    .addHelpText('after', '\nExample:\n  miroir settings show cities')
     .action(async (index: string, _flags: object, command: Command) => {
       const view = await withControl(command, (control) => showSettings(control, index));
       const nodes = Object.entries(view.nodeVersions).map(([node, version]) => `${node}:${version}`);
@@ -33,6 +34,7 @@ export function addSettingsCommands(program: Command): void {
   settings
     .command('thaw <index>')
     .description('let clients write again, once the settings of the index’s nodes are equal')
+    .addHelpText('after', '\nExample:\n  miroir settings thaw cities')
     .action(async (index: string, _flags: object, command: Command) => {
       const thawed = await withControl(command, (control) => thawSettings(control, index));
       say(thawed ? `writes to ${index} go on` : `writes to ${index} were not frozen`);

@@ -1,59 +1,22 @@
 /** `miroir status` */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import pc from 'picocolors';
-import { status, type MoveView, type Status, type StatusParts } from '../control/status.ts';
-import { globalsOf, untilInterrupted, withControl } from './context.ts';
+import { status, type MoveView, type Status } from '../control/status.ts';
 import { groupText, stateText } from './node-commands.ts';
-import { print, say, tableText, type OutputFormat } from './output.ts';
+import { colors, tableText } from './output.ts';
 import { pauseText, planStateText } from './plan-text.ts';
+import { show, withWatch, type WatchFlags } from './watch.ts';
 
-const EVERY_MS = 1_000;
 /** Moves, and frozen shards, shown in a table; JSON has them all. */
 const MOVES_SHOWN = 20;
 /** Reasons why shards are blocked shown under the tables. */
 const REASONS_SHOWN = 5;
-const CLEAR = '\u001b[2J\u001b[H';
-/** CI systems take colours for text; a terminal that wants none says so. */
-const colors = pc.createColors(process.stdout.isTTY ? !process.env['NO_COLOR'] : false);
 
 export function addStatusCommands(program: Command): void {
-  program
-    .command('status')
-    .description('nodes, plans and moves')
-    .option('-w, --watch', 'go on showing what changes until Ctrl-C')
+  withWatch(program.command('status').description('nodes, plans and moves'))
     .addHelpText('after', '\nExamples:\n  miroir status\n  miroir status -w\n  miroir status -o json | jq .plans')
-    .action(async (flags: { watch?: true }, command: Command) => {
-      const { output } = globalsOf(command);
-      await withControl(command, (control) =>
-        flags.watch === undefined ? once(control, output) : watch(control, output),
-      );
+    .action(async (flags: WatchFlags, command: Command) => {
+      await show(command, flags, status, statusText);
     });
-}
-
-async function once(control: StatusParts, output: OutputFormat): Promise<void> {
-  const seen = await status(control);
-  print(output, seen, () => statusText(seen));
-}
-
-/** Redraws a terminal; elsewhere prints again what has changed, JSON as one line each. */
-async function watch(control: StatusParts, output: OutputFormat): Promise<void> {
-  const { signal, stop } = untilInterrupted();
-  let last = '';
-  while (!signal.aborted) {
-    const seen = await status(control);
-    const text = output === 'json' ? JSON.stringify(seen) : statusText(seen);
-    if (text !== last)
-      process.stdout.write(output === 'table' && process.stdout.isTTY ? `${CLEAR}${text}\n` : `${text}\n`);
-    last = text;
-    try {
-      await sleep(EVERY_MS, undefined, { signal });
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-  }
-  stop();
-  say('detached; the work goes on');
 }
 
 function statusText(seen: Status): string {

@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { STATUS_OF } from '../../src/api/answers.ts';
+import { EXIT, EXIT_BY_CODE, EXIT_MEANING } from '../../src/cli/exit-codes.ts';
 import { CONFIG_KEYS, environmentName, type ConfigKey } from '../../src/config.ts';
 import { REASONS } from '../../src/core/reasons.ts';
 import { leaseTimings, type Timings } from '../../src/core/timing.ts';
@@ -86,6 +87,14 @@ function statusRows(): Rows {
   return [...codes].sort(([a], [b]) => a - b).map(([status, names]) => [String(status), names.sort().join(', ')]);
 }
 
+function exitRows(): Rows {
+  const codes = Object.entries(EXIT_BY_CODE);
+  return (Object.keys(EXIT) as (keyof typeof EXIT)[]).map((name) => {
+    const own = codes.filter(([, exit]) => exit === EXIT[name]).map(([error]) => code(error));
+    return [String(EXIT[name]), name, EXIT_MEANING[name], own.join(', ')];
+  });
+}
+
 const metricsByKey = Object.entries(METRICS) as [MetricKey, MetricDefinition][];
 
 function metricRows(): Rows {
@@ -163,6 +172,7 @@ export const GENERATED: Readonly<Record<string, () => GeneratedTable>> = {
   }),
   errors: () => ({ file: 'docs/errors.md', head: ['code', 'class', 'retryable', 'what it means'], rows: errorRows() }),
   'api-errors': () => ({ file: 'docs/api.md', head: ['status', 'codes'], rows: statusRows() }),
+  'exit-codes': () => ({ file: 'docs/errors.md', head: ['exit code', 'name', 'when', 'codes'], rows: exitRows() }),
   metrics: () => ({ file: 'docs/metrics.md', head: ['name', 'type', 'labels', 'meaning'], rows: metricRows() }),
   unfed: () => ({ file: 'docs/metrics.md', head: ['name', 'will mean'], rows: unfedRows() }),
   timings: () => ({

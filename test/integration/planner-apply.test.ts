@@ -52,7 +52,7 @@ describe('a plan that is only looked at', () => {
     expect(await lookAtPlan(control, plan.id)).toMatchObject({
       state: 'proposed',
       isStale: false,
-      nextSteps: [`miroir plan apply ${plan.id} --wait`],
+      next_steps: [`miroir plan apply ${plan.id} --wait`],
     });
   });
 
@@ -133,7 +133,7 @@ describe('carrying it out', () => {
     const { name, data } = planAppliedToWire({ plan: plan.id, version: plan.version, events: plan.events });
     expect(await fleet.refusal(name, data)).toMatch(/^miroir_stale_plan: .*version 2, it was made at 1/);
     expect(await control.records.topology()).toEqual(before);
-    expect(await lookAtPlan(control, plan.id)).toMatchObject({ isStale: true, nextSteps: ['miroir plan --drain n1'] });
+    expect(await lookAtPlan(control, plan.id)).toMatchObject({ isStale: true, next_steps: ['miroir plan --drain n1'] });
   });
 
   it.each([

@@ -41,7 +41,7 @@ export const PROPOSED = shown(
     learnedFrom: z.number().describe('settled moves that the time was learned from; 0: a wide guess'),
     blocked: many(BLOCKED),
     checks: many(FINDING),
-    nextSteps: many(z.string()),
+    next_steps: many(z.string()),
   }),
   {
     id: 'p3f9c1a7d2e40',
@@ -70,7 +70,7 @@ export const PROPOSED = shown(
     learnedFrom: 200,
     blocked: [],
     checks: [{ level: 'ok', subject: 'node n1', found: 'answers, draining, version 1.31.0', remedy: null }],
-    nextSteps: ['miroir plan apply p3f9c1a7d2e40 --wait'],
+    next_steps: ['miroir plan apply p3f9c1a7d2e40 --wait'],
   },
 );
 export const PLAN_LOOKED_AT = z.union([PLAN_DETAILS, PROPOSED]);

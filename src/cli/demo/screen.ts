@@ -3,7 +3,7 @@
  * terminal there are lines only, one every two seconds while something moves.
  */
 import { MultiBar } from 'cli-progress';
-import pc from 'picocolors';
+import { colorsOf } from '../output.ts';
 
 /** A line that moves: a bar (null where there is nothing to draw one of), and words before and after it. */
 export interface BarLine {
@@ -13,7 +13,7 @@ export interface BarLine {
 }
 
 export interface Screen {
-  readonly colors: ReturnType<typeof pc.createColors>;
+  readonly colors: ReturnType<typeof colorsOf>;
   /** A line that stays. */
   say(text: string): void;
   /** The bars as they are now; `plain` is what one line has to say instead. Called as often as one likes. */
@@ -100,6 +100,6 @@ function plainScreen(stream: NodeJS.WritableStream, colors: Screen['colors']): S
 
 export function createScreen(stream: NodeJS.WriteStream): Screen {
   // CI systems take colours for text; a terminal that wants none says so.
-  const colors = pc.createColors(stream.isTTY ? !process.env['NO_COLOR'] : false);
+  const colors = colorsOf(stream);
   return stream.isTTY ? terminalScreen(stream, colors) : plainScreen(stream, colors);
 }

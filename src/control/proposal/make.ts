@@ -100,7 +100,7 @@ export type ProposedView = Proposed & {
   readonly state: 'proposed';
   /** Whether the topology has changed since: it cannot be applied any more. */
   readonly isStale: boolean;
-  readonly nextSteps: readonly string[];
+  readonly next_steps: readonly string[];
 };
 
 export function viewProposed(proposed: Proposed, version: number): ProposedView {
@@ -108,8 +108,8 @@ export function viewProposed(proposed: Proposed, version: number): ProposedView 
   const isRefused = proposed.checks.some(({ level }) => level === 'fail');
   const drained = proposed.events.filter(({ type }) => type === 'NodeDraining').map(({ nodeId }) => nodeId);
   const again = drained.length === 0 ? 'make the plan again' : `miroir plan --drain ${drained.join(' ')}`;
-  const nextSteps = isStale || isRefused ? [again] : [`miroir plan apply ${proposed.id} --wait`];
-  return { ...proposed, state: 'proposed', isStale, nextSteps };
+  const next_steps = isStale || isRefused ? [again] : [`miroir plan apply ${proposed.id} --wait`];
+  return { ...proposed, state: 'proposed', isStale, next_steps };
 }
 
 const eventsOf = ({ add, drain }: PlanWish): TopologyEvent[] => [
