@@ -37,10 +37,10 @@ export async function withControl<T>(
   }
 }
 
-/** Aborted by the first Ctrl-C; a second one ends the process as usual. */
-export function untilInterrupted(): { readonly signal: AbortSignal; stop(this: void): void } {
+/** Aborted by the first Ctrl-C, or by `end`; a second Ctrl-C ends the process as usual. */
+export function untilInterrupted(): { readonly signal: AbortSignal; end(this: void): void; stop(this: void): void } {
   const controller = new AbortController();
   const onSignal = (): void => controller.abort(new Error('interrupted'));
   process.once('SIGINT', onSignal);
-  return { signal: controller.signal, stop: () => process.off('SIGINT', onSignal) };
+  return { signal: controller.signal, end: onSignal, stop: () => process.off('SIGINT', onSignal) };
 }

@@ -17,6 +17,7 @@ import { addPlanCommands } from './plan-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addSettingsCommands } from './settings-commands.ts';
 import { addStatusCommands } from './status-commands.ts';
+import { addTrailCommand } from './trail-command.ts';
 
 const EXIT_LINES = (Object.keys(EXIT) as (keyof typeof EXIT)[])
   .map((name) => `  ${String(EXIT[name]).padEnd(4)} ${EXIT_MEANING[name]}`)
@@ -30,6 +31,7 @@ Examples:
   miroir node drain n1 --wait --timeout 10m
   miroir status -w
   miroir where cities 3040132
+  miroir events -f
   miroir doctor
 
 Data goes to stdout, talk to stderr; ndjson is one object a line. No command asks anything: what loses something does it
@@ -70,6 +72,7 @@ export function buildProgram(): Command {
   addMoveCommands(program);
   addShardCommands(program);
   addEventCommands(program);
+  addTrailCommand(program);
   addSettingsCommands(program);
   addStatusCommands(program);
   addDoctorCommand(program);
