@@ -21,6 +21,7 @@ export type * from './ports/plan-holds.ts';
 export type * from './ports/records.ts';
 export type * from './ports/queue.ts';
 export type * from './ports/redis-health.ts';
+export type * from './ports/replica-checks.ts';
 export type * from './ports/registry.ts';
 export type * from './ports/runs.ts';
 export type * from './ports/settings.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { removeNode } from '../control/events.ts';
 import { listNodes, type NodeView } from '../control/nodes.ts';
 import { globalsOf, withControl } from './context.ts';
-import { print, printStarted, tableText } from './output.ts';
+import { print, tableText } from './output.ts';
 import { ANSWER_MS, planned, withWait, type WaitFlags } from './planned.ts';
 import { dryRun, together } from './proposal-commands.ts';
 import { whole } from './values.ts';

@@ -18,6 +18,7 @@ import { addProcessCommands } from './process-commands.ts';
 import { addSettingsCommands } from './settings-commands.ts';
 import { addStatusCommands } from './status-commands.ts';
 import { addTrailCommand } from './trail-command.ts';
+import { addVerifyCommand } from './verify-command.ts';
 
 const EXIT_LINES = (Object.keys(EXIT) as (keyof typeof EXIT)[])
   .map((name) => `  ${String(EXIT[name]).padEnd(4)} ${EXIT_MEANING[name]}`)
@@ -76,6 +77,7 @@ export function buildProgram(): Command {
   addSettingsCommands(program);
   addStatusCommands(program);
   addDoctorCommand(program);
+  addVerifyCommand(program);
   addAntiEntropyCommands(program);
   addConfigCommands(program);
   addKeyCommands(program);

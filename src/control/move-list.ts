@@ -2,7 +2,6 @@
 import { MoveUnknownError } from '../errors.ts';
 import type { IdPage, MoveState, PageAsked } from '../ports.ts';
 import { idPageOf, type Page, pageWith } from './pages.ts';
-import type { ControlParts } from './parts.ts';
 import { type MoveView, type StatusParts, viewMoves } from './status.ts';
 
 export interface MovesWish extends PageAsked {

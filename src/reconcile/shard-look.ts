@@ -5,18 +5,16 @@
  * Safe to repeat because: what is equal is only read. Meanwhile clients are served as ever; only writes of ids that are
  * brought level wait, for their turn.
  */
-import { type PageCopies, areDone, differing } from '../core/replicas.ts';
+import { type PageCopies, areDone } from '../core/replicas.ts';
 import type { IndexEntry, ShardRoute } from '../core/routing.ts';
 import { survivorOf } from '../core/survivor.ts';
 import type { TopologyNode } from '../core/topology.ts';
-import { type Window, adaptWidth, cut, firstWidth, nextWindow } from '../core/windows.ts';
 import { NodeUnreachableError } from '../errors.ts';
-import { shardFilter } from '../phases/filters.ts';
-import { readWindow } from '../phases/read-window.ts';
-import type { DocumentPage, Logger, Permit, Records, RepairLists, Tombstones } from '../ports.ts';
+import type { Logger, Permit, Records, RepairLists, Tombstones } from '../ports.ts';
 import { type Copies, type OpenOwner, openOwners, readCopies } from './copies.ts';
 import { LEVEL_IDS_MAX, type LevelParts, type Verdict, levelIds } from './level.ts';
 import type { PacedReads } from './paced-reads.ts';
+import { pairedWindows, type Seen } from './paired-windows.ts';
 
 export interface ShardLookParts extends LevelParts {
   readonly records: Pick<Records, 'route' | 'sightings'>;
@@ -64,9 +62,6 @@ const CHANGED = 'it changes while it is looked at';
 const LISTED = 'an owner has missed a write of it: its repair list decides';
 const SILENT = 'an owner does not answer';
 
-/** Id → its copies, in the order of the owners. */
-type Seen = ReadonlyMap<string, PageCopies>;
-
 export class ShardLook {
   readonly #parts: ShardLookParts;
   readonly #shard: ShardToCompare;
@@ -97,51 +92,16 @@ export class ShardLook {
 
   /** False: the shard began to move. */
   async #windows(open: ReadonlyMap<string, OpenOwner>): Promise<boolean> {
-    const { entry, route, permit, pageDocs, pageBytes, expiryMs } = this.#shard;
-    let width = firstWidth(await this.#count(open), pageDocs);
-    const windows: Window[] = [];
-    for (let offset = 0; ;) {
-      permit.signal.throwIfAborted();
-      const window = windows.shift() ?? nextWindow(offset, width);
-      if (window === null) return true;
-      offset = Math.max(offset, window.to + 1);
-      const pages = await this.#pages(open, window);
-      if (pages === null) {
-        windows.unshift(...(cut(window) ?? []));
-        continue;
-      }
-      const documents = Math.max(...pages.map(({ total }) => total));
-      const bytes = Math.max(...pages.map((page) => page.documents.length));
+    const { entry, route } = this.#shard;
+    const { records, reads } = this.#parts;
+    for await (const { documents, found } of pairedWindows(reads, { ...this.#shard, shard: route.shard }, open)) {
       this.#tally.documents += documents;
-      width = adaptWidth(window.to - window.from + 1, documents, bytes, pageDocs, pageBytes);
-      const texts = pages.map((page) => page.documents);
-      const found = differing(texts, entry.primaryKey, expiryMs);
       if (found.size === 0) continue;
-      const now = await this.#parts.records.route(entry.uid, route.shard);
+      const now = await records.route(entry.uid, route.shard);
       if (now.route.epoch !== route.epoch) return false;
       await this.#see(found);
     }
-  }
-
-  async #count(open: ReadonlyMap<string, OpenOwner>): Promise<number> {
-    const { entry, route, permit } = this.#shard;
-    const [first] = open;
-    if (first === undefined) return 0;
-    const [owner, { client }] = first;
-    return this.#parts.reads.read(owner, permit.signal, () => client.count(entry.uid, shardFilter(route.shard)));
-  }
-
-  /** Of every owner at the same time; null when one of them does not fit. */
-  async #pages(open: ReadonlyMap<string, OpenOwner>, window: Window): Promise<readonly DocumentPage[] | null> {
-    const { pageDocs, pageBytes, permit } = this.#shard;
-    const pages = await Promise.all(
-      [...open].map(([owner, { client, look }]) => {
-        const limits = { docs: pageDocs, bytes: pageBytes, vectors: look.move.vectors };
-        return this.#parts.reads.read(owner, permit.signal, () => readWindow(look, client, window, limits));
-      }),
-    );
-    const read = pages.filter((page) => page !== null);
-    return read.length === pages.length ? read : null;
+    return true;
   }
 
   async #see(found: Seen): Promise<void> {

@@ -6,6 +6,7 @@ import type { Asker } from '../control/audited.ts';
 import type { ExplainParts } from '../control/explain.ts';
 import type { GroupParts } from '../control/groups.ts';
 import type { ProposalParts } from '../control/proposal/make.ts';
+import type { VerifyParts } from '../control/verify.ts';
 import { ConflictError } from '../errors.ts';
 import type { AuditTrail } from '../ports.ts';
 import { openPermit } from '../nodes/open-permit.ts';
@@ -21,9 +22,10 @@ import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createProposals } from '../redis/proposals.ts';
 import { createSurroundings } from '../redis/surroundings.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
+import { openReplicaChecks } from './anti-entropy.ts';
 import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
-export interface Control extends ExplainParts, ProposalParts, AdoptParts, GroupParts, Asker {
+export interface Control extends ExplainParts, ProposalParts, AdoptParts, GroupParts, VerifyParts, Asker {
   readonly audit: AuditTrail;
   readonly config: Config;
   readonly producer: Producer;
@@ -89,6 +91,7 @@ export function controlOf(base: Base, actor: string): Control {
     clock,
     clientOf: (node) => nodes.client(node, openPermit(REQUEST_MS)),
     clientUnder: (node, signal) => nodes.client(node, openPermit(REQUEST_MS, signal)),
+    replicas: openReplicaChecks(base, (signal) => openPermit(REQUEST_MS, signal)),
     adoptions: createAdoptions(base),
     marks: createTaskMarks(base),
     redisNowMs: () => passes.nowMs(),
