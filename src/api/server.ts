@@ -27,6 +27,7 @@ import { API_KEY_FILE } from './keys.ts';
 import { describeApi } from './openapi.ts';
 import type { ApiParts } from './parts.ts';
 import { addChanges } from './routes/changes.ts';
+import { addPlanOrders } from './routes/plan-orders.ts';
 import { addEvents } from './routes/events.ts';
 import { addOriginalGroups } from './routes/original-groups.ts';
 import { addOriginal } from './routes/original.ts';
@@ -123,6 +124,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   addEvents(app, options.control, feed);
   addChanges(app, options.control);
   addPlans(app, options.control);
+  addPlanOrders(app, options.control);
   addOriginal(app, options.control);
   addOriginalGroups(app, options.control);
   refuseOtherMethods(app, methods);

@@ -8,6 +8,7 @@ import { globalsOf, withControl } from './context.ts';
 import { groupsText } from './group-commands.ts';
 import { nodesText } from './node-commands.ts';
 import { print, printStarted, say, tableText } from './output.ts';
+import { addPlanOrderCommands } from './plan-order-commands.ts';
 import { withWait, type WaitFlags } from './planned.ts';
 import { planStateText, proposedText } from './plan-text.ts';
 import { addProposalOptions, applied } from './proposal-commands.ts';
@@ -33,9 +34,9 @@ export function addPlanCommands(program: Command): void {
     .command('plan')
     .description('what would move if nodes came and went; and plans: what was asked for, and how far it is');
   addProposalOptions(plan);
-  withWait(
-    plan.command('apply <plan>').description('carry out a plan that was looked at: exactly that, or nothing'),
-  ).action((id: string, flags: WaitFlags, command: Command) => applied(command, id, flags));
+  withWait(plan.command('apply <plan>').description('carry out a plan that was looked at: exactly that, or nothing'))
+    .addHelpText('after', '\nExample:\n  miroir plan apply p0123456789ab --wait --timeout 1h')
+    .action((id: string, flags: WaitFlags, command: Command) => applied(command, id, flags));
 
   withPages(plan.command('list').description('plans that run, then those that have ended, newest first'))
     .addHelpText('after', '\nExample:\n  miroir plan list --limit 5')
@@ -62,6 +63,8 @@ export function addPlanCommands(program: Command): void {
         `${settled} of ${moves} moves settled, ${failed} failed, ${cancelled} cancelled; see: miroir move list --plan ${id}`,
       );
     });
+
+  addPlanOrderCommands(plan);
 
   program
     .command('topology')

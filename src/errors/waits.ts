@@ -26,8 +26,8 @@ export const WAIT_REASONS = [
   // A step met another, and is tried again.
   'conflict',
   'phase',
-  'wish',
   'held',
+  'wish',
   'source_changed',
   // It takes longer than usual.
   'target_backlog',

@@ -51,8 +51,12 @@ describe('moves with what holds them', () => {
   ];
 
   it.each([
-    ['that of its plan', base, { reason: holdReason(own), sinceMs: 5 }],
-    ['that of all plans', { ...base, planId: 'p2' }, { reason: holdReason(all), sinceMs: 9 }],
+    ['that of its plan', base, { code: 'paused_by_operator', reason: holdReason(own), sinceMs: 5 }],
+    [
+      'that of all plans',
+      { ...base, planId: 'p2' },
+      { code: 'paused_by_operator', reason: holdReason(all), sinceMs: 9 },
+    ],
     ['none once it has begun', { ...base, startedAtMs: 3 }, null],
     ['none where it is to be undone', { ...base, cancelWished: true }, null],
   ])('say %s', (_, move, waiting) => {
