@@ -28,6 +28,7 @@ export type * from './ports/settings.ts';
 export type * from './ports/surroundings.ts';
 export type * from './ports/task-marks.ts';
 export type * from './ports/telemetry.ts';
+export type * from './ports/throttles.ts';
 export type * from './ports/tombstones.ts';
 export type * from './ports/traffic.ts';
 export type * from './ports/turns.ts';

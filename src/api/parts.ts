@@ -4,9 +4,14 @@ import type { ExplainParts } from '../control/explain.ts';
 import type { GroupParts } from '../control/groups.ts';
 import type { ChangeParts } from '../control/parts.ts';
 import type { ProposalParts } from '../control/proposal/make.ts';
+import type { ThrottleParts } from '../control/throttle.ts';
 import type { AuditTrail } from '../ports.ts';
 
-export type ApiParts = ExplainParts & ProposalParts & GroupParts & ChangeParts & { readonly audit: AuditTrail };
+export type ApiParts = ExplainParts &
+  ProposalParts &
+  GroupParts &
+  ThrottleParts &
+  ChangeParts & { readonly audit: AuditTrail };
 
 /** The parts with whoever sent the request as the one who asks. */
 export const askedBy = (parts: ApiParts, { principal }: FastifyRequest): ApiParts =>

@@ -28,6 +28,7 @@ import { describeApi } from './openapi.ts';
 import type { ApiParts } from './parts.ts';
 import { addChanges } from './routes/changes.ts';
 import { addPlanOrders } from './routes/plan-orders.ts';
+import { addThrottle } from './routes/throttle.ts';
 import { addEvents } from './routes/events.ts';
 import { addOriginalGroups } from './routes/original-groups.ts';
 import { addOriginal } from './routes/original.ts';
@@ -125,6 +126,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   addChanges(app, options.control);
   addPlans(app, options.control);
   addPlanOrders(app, options.control);
+  addThrottle(app, options.control);
   addOriginal(app, options.control);
   addOriginalGroups(app, options.control);
   refuseOtherMethods(app, methods);

@@ -17,6 +17,7 @@ import { addPlanCommands } from './plan-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addSettingsCommands } from './settings-commands.ts';
 import { addStatusCommands } from './status-commands.ts';
+import { addThrottleCommands } from './throttle-commands.ts';
 import { addTrailCommand } from './trail-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
@@ -76,6 +77,7 @@ export function buildProgram(): Command {
   addTrailCommand(program);
   addSettingsCommands(program);
   addStatusCommands(program);
+  addThrottleCommands(program);
   addDoctorCommand(program);
   addVerifyCommand(program);
   addAntiEntropyCommands(program);

@@ -18,6 +18,7 @@ import type {
   Records,
   RepairLists,
   SettingsRecords,
+  Throttles,
 } from '../ports.ts';
 import type { LateWrites } from './late-writes.ts';
 import type { TargetLoads } from './target-load.ts';
@@ -50,6 +51,7 @@ export interface PhaseContext {
   readonly journal: JournalWriter;
   readonly repairs: RepairLists;
   readonly planHolds: Pick<PlanHolds, 'orders'>;
+  readonly throttles: Pick<Throttles, 'take'>;
   /** What the settings of the index shall be. */
   readonly desired: Pick<SettingsRecords, 'read'>;
   /** Notes that a node has the settings of this version, unless they are being changed. */

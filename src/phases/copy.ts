@@ -20,6 +20,9 @@ import { assertNodesIntact } from './watermark.ts';
 /** How often a copy looks whether the target takes its windows again. */
 const RESERVED_POLL_MS = 100;
 
+/** A throttle that is lifted is noticed after this. */
+const THROTTLE_LOOK_MS = 1_000;
+
 /** Runs one checkpoint at a time; asking meanwhile makes one more, with the newest progress. */
 function coalesce(write: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | null = null;
@@ -151,6 +154,7 @@ class Copy {
         const restMs = lastSentAtMs + settings.migrationBatchDelayMs - clock.monotonic();
         if (restMs > 0) await clock.sleep(restMs, this.#signal);
         while (this.#load.isReservedFor(move.id, clock.monotonic())) await clock.sleep(RESERVED_POLL_MS, this.#signal);
+        await this.#takeTurn(page.total);
         const leave = await this.#load.enter(page.total, page.documents.length, this.#signal);
         lastSentAtMs = clock.monotonic();
         handedOn = true;
@@ -158,6 +162,18 @@ class Copy {
       } finally {
         if (!handedOn) room.release();
       }
+    }
+  }
+
+  /** The operator's throttle: asked for every window, so that a change of it is heeded at once. */
+  async #takeTurn(documents: number): Promise<void> {
+    const { move, planHolds, throttles, loads, clock } = this.#context;
+    for (;;) {
+      const { throttle, waitMs } = await throttles.take(move.target, documents);
+      loads.limit(throttle);
+      if (waitMs === 0) return;
+      await clock.sleep(Math.min(waitMs, THROTTLE_LOOK_MS), this.#signal);
+      await assertNotHeld(planHolds, move);
     }
   }
 

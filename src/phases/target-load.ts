@@ -3,6 +3,7 @@
  * that follows how long the node's batches take. Also bounds the pages that the process holds in memory.
  */
 import { type Pace, allowance, createPace, onBatch, onRefused, setClients } from '../core/pace.ts';
+import { NO_LIMITS, NO_THROTTLE, type CopyLimits, type Throttle } from '../core/throttle.ts';
 import type { NodeTask, Observer } from '../ports.ts';
 
 export interface LoadLimits {
@@ -78,6 +79,8 @@ class Gate {
 export class TargetLoad {
   readonly #node: string;
   readonly #observer: Observer;
+  /** Tasks in all nodes together. */
+  readonly #all: Gate;
   readonly #tasks: Gate;
   readonly #bytes: Gate;
   readonly #docs: Gate;
@@ -89,8 +92,12 @@ export class TargetLoad {
   /** Documents of ours by the start of the batch that took them: a batch is fed to the pace once it is left behind. */
   #batch: { startedAt: string; docs: number; durationMs: number } | null = null;
 
-  constructor(node: string, limits: LoadLimits, observer: Observer) {
+  /** An operator's. */
+  #limits: CopyLimits = NO_LIMITS;
+
+  constructor(node: string, limits: LoadLimits, observer: Observer, all: Gate) {
     this.#node = node;
+    this.#all = all;
     this.#observer = observer;
     this.#pace = createPace({
       maxTasks: limits.targetTasks,
@@ -99,7 +106,9 @@ export class TargetLoad {
       windowDocs: limits.windowDocs,
       targetBatchMs: limits.targetBatchMs,
     });
-    this.#tasks = new Gate(() => allowance(this.#pace).tasksInFlight);
+    this.#tasks = new Gate(() =>
+      Math.min(allowance(this.#pace).tasksInFlight, this.#limits.tasksInFlight ?? Number.POSITIVE_INFINITY),
+    );
     this.#bytes = new Gate(() => allowance(this.#pace).bytesInFlight);
     this.#docs = new Gate(() => allowance(this.#pace).docsInFlight);
   }
@@ -111,26 +120,36 @@ export class TargetLoad {
 
   /** Takes a place in the target's queue; the returned function gives it back when the task has ended. */
   async enter(docs: number, bytes: number, signal: AbortSignal): Promise<() => void> {
-    await this.#tasks.enter(1, signal);
+    const places: [Gate, number][] = [
+      [this.#tasks, 1],
+      [this.#docs, docs],
+      [this.#bytes, bytes],
+      [this.#all, 1],
+    ];
+    const entered: [Gate, number][] = [];
+    const leave = (): void => {
+      for (const [gate, size] of entered.splice(0).reverse()) gate.leave(size);
+    };
     try {
-      await this.#docs.enter(docs, signal);
-      try {
-        await this.#bytes.enter(bytes, signal);
-      } catch (error) {
-        this.#docs.leave(docs);
-        throw error;
+      for (const [gate, size] of places) {
+        await gate.enter(size, signal);
+        entered.push([gate, size]);
       }
     } catch (error) {
-      this.#tasks.leave(1);
+      leave();
       throw error;
     }
     this.#tell();
     return () => {
-      this.#bytes.leave(bytes);
-      this.#docs.leave(docs);
-      this.#tasks.leave(1);
+      leave();
       this.#tell();
     };
+  }
+
+  /** What an operator allows this node. */
+  limit(limits: CopyLimits): void {
+    this.#limits = limits;
+    this.#wake();
   }
 
   /** No other move's windows enter until then: this one cannot switch while the node is behind. */
@@ -209,19 +228,30 @@ export class TargetLoads {
   readonly #observer: Observer;
   readonly #targets = new Map<string, TargetLoad>();
   readonly #pages: Gate;
+  /** Tasks in all targets, as an operator allows. */
+  readonly #tasks: Gate;
+  #throttle: Throttle = NO_THROTTLE;
 
   constructor(limits: LoadLimits, observer: Observer) {
     this.#limits = limits;
     this.#observer = observer;
     this.#pages = new Gate(() => limits.readAheadBytes);
+    this.#tasks = new Gate(() => this.#throttle.tasksInFlight ?? Number.POSITIVE_INFINITY);
   }
 
   of(node: string): TargetLoad {
     const known = this.#targets.get(node);
     if (known !== undefined) return known;
-    const load = new TargetLoad(node, this.#limits, this.#observer);
+    const load = new TargetLoad(node, this.#limits, this.#observer, this.#tasks);
     this.#targets.set(node, load);
     return load;
+  }
+
+  /** What an operator allows copies of this process now. */
+  limit(throttle: Throttle): void {
+    this.#throttle = throttle;
+    for (const [node, load] of this.#targets) load.limit(throttle.nodes[node] ?? NO_LIMITS);
+    this.#tasks.wake();
   }
 
   /** Room for a page that is about to be read: as much as it may have, until it is known how much it has. */

@@ -62,6 +62,8 @@ export const keys = {
   /** Hash id → plan that was made to be looked at, and the ids by when. */
   proposals: `${PREFIX}:proposals`,
   proposalsMade: `${PREFIX}:proposals:made`,
+  /** Hash of the operator's throttle of copies, and what is used up of its rates. */
+  throttle: `${PREFIX}:throttle`,
   routers: `${PREFIX}:routers`,
   /** Hash of observers: what they see of nodes, each with its end. */
   observers: `${PREFIX}:observers`,

@@ -19,6 +19,7 @@ import { createRegistry } from '../redis/registry.ts';
 import { createRepairLists } from '../redis/repairs.ts';
 import { createScripts } from '../redis/scripts.ts';
 import { createSettingsRecords } from '../redis/settings.ts';
+import { createThrottles } from '../redis/throttles.ts';
 import { createTombstones } from '../redis/tombstones.ts';
 import { createTurns } from '../redis/turns.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -66,6 +67,7 @@ export async function openBase(
   const tombstones = createTombstones({ scripts });
   const passes = createPasses({ redis, scripts });
   const planHolds = createPlanHolds({ redis, scripts });
+  const throttles = createThrottles({ redis, scripts });
   const groupChecks = createGroupChecks({ redis, scripts });
   const holder = `${hostname()}/${process.pid}`;
   return {
@@ -86,6 +88,7 @@ export async function openBase(
     tombstones,
     passes,
     planHolds,
+    throttles,
     groupChecks,
     holder,
     clock: systemClock,

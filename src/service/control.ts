@@ -6,6 +6,7 @@ import type { Asker } from '../control/audited.ts';
 import type { ExplainParts } from '../control/explain.ts';
 import type { GroupParts } from '../control/groups.ts';
 import type { ProposalParts } from '../control/proposal/make.ts';
+import type { ThrottleParts } from '../control/throttle.ts';
 import type { VerifyParts } from '../control/verify.ts';
 import { ConflictError } from '../errors.ts';
 import type { AuditTrail } from '../ports.ts';
@@ -25,7 +26,8 @@ import { createTaskMarks } from '../redis/task-marks.ts';
 import { openReplicaChecks } from './anti-entropy.ts';
 import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
-export interface Control extends ExplainParts, ProposalParts, AdoptParts, GroupParts, VerifyParts, Asker {
+export interface Control
+  extends ExplainParts, ProposalParts, AdoptParts, GroupParts, ThrottleParts, VerifyParts, Asker {
   readonly audit: AuditTrail;
   readonly config: Config;
   readonly producer: Producer;
@@ -78,6 +80,7 @@ export function controlOf(base: Base, actor: string): Control {
     }),
     records,
     planHolds: base.planHolds,
+    throttles: base.throttles,
     repairs,
     passes,
     surroundings: createSurroundings(redis, config.movesPerNode),

@@ -37,7 +37,7 @@ function phaseWork(
   stopping: () => AbortSignal,
   hurry: (move: MoveState) => Promise<void>,
 ): PhaseWork {
-  const { config, records, repairs, planHolds, nodes, clock, observer, timings, failpoint, logger } = base;
+  const { config, records, repairs, planHolds, throttles, nodes, clock, observer, timings, failpoint, logger } = base;
   const keyOf = createEmbedderKeys(config.embedderKeys);
   const late = new LateWrites(clock, timings.residueMs);
   const watches = new Map<string, TaskWatch>();
@@ -62,6 +62,7 @@ function phaseWork(
       journal,
       repairs,
       planHolds,
+      throttles,
       desired: base.settings,
       async settingsReached(node, version) {
         await base.settings.stamp(lease, { index: move.index, node, version, present: version });

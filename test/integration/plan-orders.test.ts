@@ -143,4 +143,15 @@ describe('over the control API', () => {
     expect([over.status, JSON.parse(over.text)]).toMatchObject([409, { code: 'miroir_plan_state' }]);
     expect((await ask('POST', '/v1/plans/p0/pause', {})).status).toBe(404);
   });
+
+  it('copies are throttled, and a throttle that is none is refused', async () => {
+    const limits = { documentsPerSecond: 500, tasksInFlight: null };
+    const throttle = { ...limits, nodes: { n1: { documentsPerSecond: null, tasksInFlight: 2 } } };
+    const set = await ask('PUT', '/v1/throttle', throttle);
+    expect([set.status, JSON.parse(set.text)]).toMatchObject([200, { throttle, actor: 'loopback' }]);
+    const wrong = await ask('PUT', '/v1/throttle', { ...throttle, documentsPerSecond: 0 });
+    expect([wrong.status, JSON.parse(wrong.text)]).toMatchObject([400, { code: 'miroir_invalid_input' }]);
+    expect((await ask('PUT', '/v1/throttle', { ...limits, nodes: { n9: limits } })).status).toBe(404);
+    expect(JSON.parse((await ask('GET', '/v1/throttle')).text)).toEqual(JSON.parse(set.text));
+  });
 });

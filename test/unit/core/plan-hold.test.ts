@@ -51,7 +51,7 @@ describe('moves with what holds them', () => {
   ];
 
   it.each([
-    ['that of its plan', base, { code: 'paused_by_operator', reason: holdReason(own), sinceMs: 5 }],
+    ['that of its plan', base, { code: 'awaiting_approval', reason: holdReason(own), sinceMs: 5 }],
     [
       'that of all plans',
       { ...base, planId: 'p2' },
