@@ -18,6 +18,7 @@ export type * from './ports/observations.ts';
 export type * from './ports/passes.ts';
 export type * from './ports/proposals.ts';
 export type * from './ports/plan-holds.ts';
+export type * from './ports/progress.ts';
 export type * from './ports/records.ts';
 export type * from './ports/queue.ts';
 export type * from './ports/redis-health.ts';

@@ -10,7 +10,8 @@ import type { MoveState, PlacesTaken } from '../ports.ts';
 import type { DoctorParts } from './doctor/parts.ts';
 import { unknownIndex } from './indexes.ts';
 import { type MoveDetails, moveOf, showMove } from './move-list.ts';
-import { type MoveView, type StatusParts, viewMoves } from './status.ts';
+import { type MoveView, viewMoves } from './move-view.ts';
+import type { StatusParts } from './status.ts';
 
 export interface ExplainParts extends DoctorParts, StatusParts {
   /** `host/pid` of the process that holds the index's lease now; null when nobody does. */

@@ -2,7 +2,8 @@
 import { MoveUnknownError } from '../errors.ts';
 import type { IdPage, MoveState, PageAsked } from '../ports.ts';
 import { idPageOf, type Page, pageWith } from './pages.ts';
-import { type MoveView, type StatusParts, viewMoves } from './status.ts';
+import type { ControlParts } from './parts.ts';
+import { type MoveView, type MoveViewParts, viewMoves } from './move-view.ts';
 
 export interface MovesWish extends PageAsked {
   /** `unfinished` by id, `ended` newest first; of a plan all of them, as planned. */
@@ -19,7 +20,7 @@ export interface MoveDetails extends MoveView {
   readonly windowsVerified: number;
 }
 
-type Parts = Pick<StatusParts, 'records' | 'surroundings' | 'planHolds'>;
+type Parts = Pick<ControlParts, 'records'> & MoveViewParts;
 
 export async function listMoves(parts: Parts, wish: MovesWish): Promise<Page<MoveView>> {
   const { records } = parts;

@@ -1,13 +1,14 @@
 /** Plans, page by page, and how far one of them is. */
 import { PlanUnknownError } from '../errors.ts';
 import type { PageAsked, PlanRecord } from '../ports.ts';
+import { type EtaParts, type EtaView, etaView } from './eta.ts';
 import { type Page, pageWith } from './pages.ts';
 import type { ControlParts } from './parts.ts';
 import { type PlanProgress, progressOf } from './progress.ts';
 
 type Parts = Pick<ControlParts, 'records'>;
 
-export type PlanDetails = PlanRecord & { readonly progress: PlanProgress };
+export type PlanDetails = PlanRecord & { readonly progress: PlanProgress & EtaView };
 
 /** Those that run, then those that have ended, newest first. */
 export async function listPlans({ records }: Parts, wish: PageAsked): Promise<Page<PlanRecord>> {
@@ -21,9 +22,10 @@ export async function listPlans({ records }: Parts, wish: PageAsked): Promise<Pa
 }
 
 /** Reads every move of it. Throws `PlanUnknownError`. */
-export async function showPlan(parts: Parts, id: string): Promise<PlanDetails> {
+export async function showPlan(parts: EtaParts, id: string): Promise<PlanDetails> {
   const plan = await planOf(parts, id);
-  return { ...plan, progress: progressOf(await parts.records.moves(await parts.records.planMoveIds(id))) };
+  const counts = progressOf(await parts.records.moves(await parts.records.planMoveIds(id)));
+  return { ...plan, progress: { ...counts, ...(await etaView(parts, plan)) } };
 }
 
 export async function planOf({ records }: Parts, id: string): Promise<PlanRecord> {

@@ -1,12 +1,11 @@
 /** Having indexes planned as the fleet stands, and how far the plan is that runs. */
 import { InvalidInputError } from '../errors.ts';
-import type { EventOutcome, MoveState } from '../ports.ts';
+import type { EventOutcome, MoveState, PlanRecord } from '../ports.ts';
 import { audited } from './audited.ts';
 import { sendEvent, type WaitOptions } from './events.ts';
 import { unknownIndex } from './indexes.ts';
 import type { ChangeParts, ControlParts } from './parts.ts';
-import type { PlanDetails } from './plan-list.ts';
-import { progressOf } from './progress.ts';
+import { type PlanProgress, progressOf } from './progress.ts';
 
 export interface RebalanceWish {
   /** Null: every index. */
@@ -35,7 +34,7 @@ export function rebalance(
 
 export interface RebalanceStatus {
   /** The plan that runs, else the newest that has ended; null: there was none yet. */
-  readonly plan: PlanDetails | null;
+  readonly plan: (PlanRecord & { readonly progress: PlanProgress }) | null;
   readonly moves: readonly MoveState[];
 }
 

@@ -1,48 +1,20 @@
 /** What goes on: nodes, plans, moves. */
 import { byOwnership } from '../core/missed.ts';
-import type { MoveReason, Outcome, Phase } from '../core/move.ts';
 import type { PlanHold } from '../core/plan-hold.ts';
 import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
-import { type Wait, waitOf } from '../core/reasons.ts';
-import type { MoveState, MoveSurroundings, Passes, PlanRecord, RepairListSize, RepairLists } from '../ports.ts';
+import type { MoveState, Passes, PlanRecord, RepairListSize, RepairLists } from '../ports.ts';
+import { type EtaParts, type EtaView, etaView } from './eta.ts';
 import { allIndexes } from './indexes.ts';
-import { toldHolds } from './held-moves.ts';
+import { type MoveView, viewMoves } from './move-view.ts';
 import { listNodes, type NodeView } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
 import { progressOf, type PlanProgress } from './progress.ts';
-
-export interface MoveView {
-  readonly id: string;
-  readonly plan: string;
-  readonly index: string;
-  readonly shard: number;
-  readonly source: string;
-  readonly target: string;
-  readonly reason: MoveReason;
-  readonly phase: Phase;
-  /** The target had a copy that is brought level: `docsMigrated` counts what was sent for that. */
-  readonly level: boolean;
-  readonly outcome: Outcome | null;
-  readonly docsMigrated: number;
-  /** On the source when the copy began; null before. */
-  readonly documents: number | null;
-  /** Next slot to copy, of 65,536. */
-  readonly lastOffset: number;
-  readonly differences: number;
-  /** Documents whose last write an operator has given up (`move accept-loss`), and some of their ids. */
-  readonly lost: number;
-  readonly lostIds: readonly string[];
-  /** Why it waits, or what it failed with. */
-  readonly note: string | null;
-  /** Why it does not get on, since when, and what unblocks it; null while it gets on, and once it has ended. */
-  readonly waiting: Wait | null;
-}
 
 export type PlanStatus = Pick<
   PlanRecord,
   'id' | 'why' | 'state' | 'createdAtMs' | 'endedAtMs' | 'blocked' | 'held' | 'cancelled'
 > & {
-  readonly progress: PlanProgress;
+  readonly progress: PlanProgress & EtaView;
 };
 
 /** What an owner missed of an index, or nobody knows whether it did; worked off while the node answers. */
@@ -75,10 +47,9 @@ export interface FrozenView {
   readonly others: readonly string[];
 }
 
-export interface StatusParts extends ControlParts {
+export interface StatusParts extends ControlParts, EtaParts {
   readonly repairs: Pick<RepairLists, 'sizes'>;
   readonly passes: Pick<Passes, 'list' | 'wish'>;
-  readonly surroundings: MoveSurroundings;
 }
 
 export interface Status {
@@ -105,7 +76,8 @@ export async function status(parts: StatusParts): Promise<Status> {
   const moves = await records.unfinishedMoves();
   const plans: PlanStatus[] = [];
   for (const plan of await records.plans(ENDED_PLANS)) {
-    const progress = progressOf(await records.moves(await records.planMoveIds(plan.id)));
+    const counts = progressOf(await records.moves(await records.planMoveIds(plan.id)));
+    const progress = { ...counts, ...(await etaView(parts, plan)) };
     const { id, why, state, createdAtMs, endedAtMs, blocked, held, cancelled } = plan;
     plans.push({ id, why, state, createdAtMs, endedAtMs, blocked, held, cancelled, progress });
   }
@@ -155,37 +127,4 @@ function frozenOf(indexes: readonly PlannerIndex[]): readonly FrozenView[] {
       .filter((route) => route.frozen === true)
       .map(({ shard, owners, others = [] }) => ({ index: entry.uid, shard, owners, others })),
   );
-}
-
-export async function viewMoves(
-  parts: Pick<StatusParts, 'records' | 'surroundings' | 'planHolds'>,
-  moves: readonly MoveState[],
-): Promise<MoveView[]> {
-  const told = await toldHolds(parts, moves);
-  const { nowMs, around } = await parts.surroundings.of(told);
-  return told.map((move) => viewMove(move, waitOf(move, around.get(move.id), nowMs)));
-}
-
-function viewMove(move: MoveState, waiting: Wait | null): MoveView {
-  const { id, planId, index, shard, source, target, reason, phase, outcome, docsMigrated, documents, level } = move;
-  return {
-    id,
-    plan: planId,
-    index,
-    shard,
-    source,
-    target,
-    reason,
-    phase,
-    level,
-    outcome: outcome ?? null,
-    docsMigrated,
-    documents,
-    lastOffset: move.lastOffset,
-    differences: move.differences,
-    lost: move.lost,
-    lostIds: move.lostIds,
-    note: move.error ?? waiting?.text ?? (move.cancelWished ? 'is being cancelled' : null),
-    waiting,
-  };
 }

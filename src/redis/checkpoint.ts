@@ -5,6 +5,7 @@ import type { Scripts } from './scripts.ts';
 
 export interface CheckpointTarget {
   readonly moveId: string;
+  readonly planId: string;
   readonly jobKey: string;
   readonly lockKey: string;
   readonly token: string;
@@ -21,7 +22,15 @@ export async function writeCheckpoint(
 ): Promise<void> {
   await scripts.run(
     'move-checkpoint',
-    [keys.lease(lease.scope), keys.move(target.moveId), target.jobKey, target.lockKey],
+    [
+      keys.lease(lease.scope),
+      keys.move(target.moveId),
+      target.jobKey,
+      target.lockKey,
+      keys.plan(target.planId),
+      keys.planSamples(target.planId),
+      keys.throughput,
+    ],
     [
       lease.fence,
       target.token,

@@ -55,6 +55,10 @@ export const keys = {
   nodeMoves: (node: string, way: 'in' | 'out'): string => `${PREFIX}:node:${node}:${way}`,
   plan: (id: string): string => `${PREFIX}:plan:${id}`,
   planMoves: (id: string): string => `${PREFIX}:plan:${id}:moves`,
+  /** List of samples of what the plan has brought about. */
+  planSamples: (id: string): string => `${PREFIX}:plan:${id}:samples`,
+  /** Hash of five-second buckets of the last fifteen minutes: what the fleet copied, and its longest hold. */
+  throughput: `${PREFIX}:throughput`,
   plans: `${PREFIX}:plans`,
   /** Hash of what is said of all plans, also of those to come: the hold of an operator. */
   allPlans: `${PREFIX}:plans:all`,

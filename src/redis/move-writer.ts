@@ -95,6 +95,8 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           keys.repairs(move.index),
           keys.plan(move.planId),
           keys.allPlans,
+          keys.planSamples(move.planId),
+          keys.throughput,
         ],
         [
           lease.fence,
@@ -130,6 +132,8 @@ export function createMoveWriter({ scripts, lease, movesPerNode, auditMaxEntries
           ...journalKeys(move.id),
           keys.repair(move.index, move.shard, retired ?? ''),
           keys.repairs(move.index),
+          keys.planSamples(move.planId),
+          keys.throughput,
         ],
         [
           lease.fence,

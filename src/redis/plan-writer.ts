@@ -116,7 +116,7 @@ export function createPlanWriter(options: {
       await trim(keys.movesEnded, part, part.map(keys.move));
     }
     // Last: cut off before, it is found again.
-    await trim(keys.plansEnded, [planId], [keys.plan(planId), keys.planMoves(planId)]);
+    await trim(keys.plansEnded, [planId], [keys.plan(planId), keys.planMoves(planId), keys.planSamples(planId)]);
   };
   return {
     async commitTopology(version, changes, { why, plan, groups = [] }) {

@@ -154,7 +154,12 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
         observer,
         logger,
         checkpoint: async (job, token, move, progress) => {
-          await writeCheckpoint(scripts, lease, { moveId: move.id, token, ...withProgress(job, progress) }, progress);
+          await writeCheckpoint(
+            scripts,
+            lease,
+            { moveId: move.id, planId: move.planId, token, ...withProgress(job, progress) },
+            progress,
+          );
         },
         show: async (job, token, move) => showProgress(scripts, { token, ...withProgress(job, move) }),
         onProgress,

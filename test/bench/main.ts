@@ -1,5 +1,5 @@
 // npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory|
-//   anti-entropy|repair|rest] [--pairs N] [--docs N]
+//   anti-entropy|repair|rest|eta] [--pairs N] [--docs N]
 //   [--rate N] [--seconds N] [--set key=value …] [--nodes URL,URL,URL,URL [--api-key-env NAME]] (real nodes, for move)
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
@@ -61,6 +61,13 @@ const BENCHES = {
       documents: docs(135_233),
       perS: perS(200),
       seconds: seconds(20),
+      config,
+    }),
+  eta: async () =>
+    (await import('./eta.ts')).benchEta({
+      pairs: Number(values.pairs),
+      documents: docs(270_000),
+      perS: perS(100),
       config,
     }),
   'anti-entropy': async () => (await import('./anti-entropy.ts')).benchAntiEntropy(docs(1_000_000), config),

@@ -5,6 +5,7 @@ import { held, settled, settling, stable, tracking } from '../../src/phases/rout
 import type { Acknowledged, Deletion, MoveReply, MoveState } from '../../src/ports.ts';
 import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
 import { keys, rebalanceScope } from '../../src/redis/keys.ts';
+import { createProgressHistory } from '../../src/redis/progress.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createRepairLists } from '../../src/redis/repairs.ts';
 import { AUDIT_MAX, ENTRY, HISTORY_MAX, RUN_CHANGE_MS, type World, makeWorld } from '../support/records-world.ts';
@@ -235,6 +236,7 @@ describe('move-end', () => {
 describe('move-checkpoint', () => {
   const target = {
     moveId: 'p1-0',
+    planId: 'p1',
     jobKey: '{miroir}:rebalance.books:1',
     lockKey: '{miroir}:rebalance.books:1:lock',
     token: 't1',
@@ -274,6 +276,62 @@ describe('move-checkpoint', () => {
     expect((error as StaleFenceError).details['reason']).toBe(reason);
     expect(await state()).toEqual(before);
     expect(world.refused.at(-1)).toBe(reason);
+  });
+
+  it('keeps what was copied: of the plan in samples, of the fleet in buckets of five seconds', async () => {
+    const history = createProgressHistory(world.connection, world.records);
+    const read = async () => {
+      const plan = await world.records.plan('p1');
+      if (plan === null) throw new Error('no plan');
+      return history.of(plan);
+    };
+    await write(5_000);
+    await write(6_000);
+    // One that was written before, and brings nothing new.
+    await write(6_000);
+    const { samples, progressAtMs, left } = await read();
+    expect(samples.map(({ documents, over }) => [documents, over])).toEqual([
+      [10_000, 0],
+      [12_000, 0],
+    ]);
+    expect([samples.at(-1)?.atMs, left]).toEqual([progressAtMs, 6]);
+    const { bucketMs, results } = await history.throughput();
+    expect([bucketMs, results.reduce((sum, { documents }) => sum + documents, 0)]).toEqual([5_000, 12_000]);
+    // A bucket of fifteen minutes ago gives its place to the present one, and is not shown.
+    const fields = Array.from({ length: 180 }, (_, at) => [String(at), '1000 77 9']).flat();
+    await world.connection.hset(keys.throughput, ...fields);
+    expect((await history.throughput()).results).toEqual([]);
+    await write(7_000);
+    expect((await history.throughput()).results).toMatchObject([{ documents: 2_000, longestWriteWaitMs: 0 }]);
+    expect(await world.connection.hlen(keys.throughput)).toBe(180);
+  });
+
+  it('takes a sample every two seconds after the first twenty', async () => {
+    const nowMs = await world.records.nowMs();
+    const old = Array.from({ length: 20 }, (_, at) => `${nowMs - 5_000 + at} ${at} 0`);
+    await world.connection.rpush(keys.planSamples('p1'), ...old.slice(0, 19), `${nowMs} 19 0`);
+    await write(5_000);
+    expect(await world.connection.llen(keys.planSamples('p1'))).toBe(20);
+    await world.connection.lset(keys.planSamples('p1'), -1, `${nowMs - 2_000} 19 0`);
+    await write(6_000);
+    expect(await world.connection.llen(keys.planSamples('p1'))).toBe(21);
+  });
+
+  it('thins a long list of samples, the newest left as they are', async () => {
+    const old = Array.from({ length: 600 }, (_, at) => `${1_000 + at} ${at} 0`);
+    await world.connection.rpush(keys.planSamples('p1'), ...old);
+    await write(5_000);
+    const kept = await world.connection.lrange(keys.planSamples('p1'), 0, -1);
+    expect(kept).toHaveLength(351);
+    expect([kept[0], kept[1], kept.at(-2)]).toEqual([old[0], old[2], old.at(-1)]);
+  });
+
+  it('ends a wait when something came to an end, and only then', async () => {
+    await world.writer.note('p1-0', { waiting: 'node_busy: n2 is full' });
+    await write(0);
+    expect((await world.move(0)).waiting).toMatchObject({ code: 'node_busy' });
+    await write(1);
+    expect(await world.move(0)).toMatchObject({ waiting: null, progressAtMs: expect.any(Number) as number });
   });
 
   it('refuses a job whose lock is gone', async () => {
@@ -419,8 +477,12 @@ describe('ended plans', () => {
 
   it('go with all their moves, the oldest first; a plan that runs keeps those that have ended', async () => {
     const [old, running] = [await world.records.planMoveIds('p1'), await run('p2', HISTORY_MAX + 2)];
+    // A move that fails is over for its plan as one that is settled.
+    expect(await world.connection.exists(keys.planSamples('p1'))).toBe(0);
     await fail([...old, ...running.slice(1)]);
     await world.plans.closePlan('p1');
+    expect(await world.connection.hget(keys.plan('p1'), 'over')).toBe(String(old.length));
+    expect(await world.connection.exists(keys.planSamples('p1'))).toBe(1);
     await world.plans.trimHistory();
     expect(await world.records.moves([...old, ...running])).toHaveLength(old.length + running.length);
     await fail(running.slice(0, 1));
@@ -431,7 +493,8 @@ describe('ended plans', () => {
     expect(await world.records.moves(old)).toEqual([]);
     expect((await world.records.plans(9)).map(({ id }) => id)).toEqual(['p2']);
     expect(await world.connection.zcard(keys.movesEnded)).toBe(running.length);
-    expect(await world.connection.exists(keys.plan('p1'), keys.planMoves('p1'))).toBe(0);
+    const gone = [keys.plan('p1'), keys.planMoves('p1'), keys.planSamples('p1')];
+    expect(await world.connection.exists(...gone)).toBe(0);
   });
 
   it('are no more than history_max', async () => {

@@ -8,6 +8,7 @@ import { environmentOf, loadConfig } from '../../src/config.ts';
 import { type Child, startChild } from '../../src/fleet/child.ts';
 import { spawnWorker, startWorker } from '../../src/fleet/processes.ts';
 import { keys, PLANNER_SCOPE, rebalanceScope } from '../../src/redis/keys.ts';
+import { createProgressHistory } from '../../src/redis/progress.ts';
 import { type TestFleet, someDocuments, startTestFleet } from '../support/fleet.ts';
 import { promtool } from '../support/promtool.ts';
 import { scene } from '../support/scene.ts';
@@ -200,7 +201,7 @@ describe('SIGTERM while shards move', { timeout: 60_000 }, () => {
     const lease = keys.lease(rebalanceScope('docs'));
     await untilTrue(async () => {
       const moves = await fleet?.base.records.unfinishedMoves();
-      return moves?.some(({ phase }) => phase === 'DualWriteStarted') ?? false;
+      return moves?.some(({ docsMigrated }) => docsMigrated > 0) ?? false;
     });
     expect(await leases.hget(lease, 'state')).toBe('held');
     const { code, ms } = await terminated(child);
@@ -208,8 +209,27 @@ describe('SIGTERM while shards move', { timeout: 60_000 }, () => {
     expect(ms).toBeLessThan(DRAIN_MS);
     expect(await leases.hget(lease, 'state')).toBe('clean');
     expect((await fleet.base.records.unfinishedMoves()).length).toBeGreaterThan(0);
+    const history = createProgressHistory(fleet.base.redis, fleet.base.records);
+    const [plan] = await fleet.base.records.plans(1);
+    if (plan === undefined) throw new Error('no plan');
+    const before = await history.of(plan);
+    expect(before.samples.length).toBeGreaterThan(0);
     await fleet.startWorker();
     await fleet.untilQuiet();
+    // What the first process had brought about is where the second one goes on.
+    const after = await history.of(plan);
+    const sampled = before.samples.slice(0, -1);
+    expect(after.samples.slice(0, sampled.length)).toEqual(sampled);
+    const moves = await fleet.base.records.moves(await fleet.base.records.planMoveIds(plan.id));
+    expect(after.samples.at(-1)).toMatchObject({
+      documents: moves.reduce((sum, { docsMigrated }) => sum + docsMigrated, 0),
+      over: moves.length,
+    });
+    expect(after).toMatchObject({ left: 0, running: [], settled: { moves: moves.length } });
+    const { results } = await history.throughput();
+    expect(Math.max(...results.map(({ longestWriteWaitMs }) => longestWriteWaitMs))).toBe(
+      Math.max(...moves.map(({ holdMs }) => holdMs ?? 0)),
+    );
     expect(await leases.hget(lease, 'how')).toBe('clean');
   });
 

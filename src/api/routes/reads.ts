@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { doctor } from '../../control/doctor.ts';
 import { explainMove, explainShard } from '../../control/explain.ts';
+import { showThroughput } from '../../control/eta.ts';
 import { listGroups, showGroup } from '../../control/groups.ts';
 import { listIndexes, showIndex } from '../../control/indexes.ts';
 import { listMoves, showMove } from '../../control/move-list.ts';
@@ -21,6 +22,7 @@ import {
   MOVE_DETAILS,
   MOVES,
   NODES,
+  THROUGHPUT,
   TOPOLOGY,
 } from '../schemas/reads.ts';
 
@@ -110,6 +112,15 @@ export function addReads(app: App, control: ApiParts): void {
       },
     },
     async ({ params }) => explainShard(control, params.uid, params.shard),
+  );
+
+  app.get(
+    '/v1/throughput',
+    {
+      config: READ,
+      schema: look('plans', 'What the fleet copied in each five seconds of the last fifteen minutes', THROUGHPUT),
+    },
+    async () => showThroughput(control),
   );
 
   app.get(

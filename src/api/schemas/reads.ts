@@ -165,7 +165,19 @@ const PLAN_EXAMPLE: z.input<typeof PLAN> = {
   cancelled: null,
 };
 export const PLANS = page(PLAN, PLAN_EXAMPLE);
-const PROGRESS = z.object({
+const seconds = z.number().nullable();
+const ETA = z.object({
+  ratePerSecond: z.number().nullable().describe('documents, over the last minute'),
+  documentsLeft: z.number().nullable().describe('to be copied; moves that have not begun count like those that have'),
+  etaSeconds: seconds.describe('until every shard is settled; no grace is in it'),
+  etaLowSeconds: seconds,
+  etaHighSeconds: seconds,
+  etaNote: z.string().nullable().describe('why there is no estimate'),
+  stalledMs: z.number().nullable().describe('how long nothing has got on, from half a minute on'),
+  reason: z.string().nullable().describe('why it stands still'),
+  unblock: z.string().nullable(),
+});
+const PROGRESS = ETA.extend({
   moves: z.number(),
   settled: z.number(),
   cleaned: z.number(),
@@ -190,8 +202,30 @@ export const PLAN_DETAILS = shown(PLAN.extend({ progress: PROGRESS }), {
     documents: 22_900,
     differences: 0,
     windowsVerified: 9,
+    ratePerSecond: 812.5,
+    documentsLeft: 28_400,
+    etaSeconds: 36.2,
+    etaLowSeconds: 31,
+    etaHighSeconds: 48.9,
+    etaNote: null,
+    stalledMs: null,
+    reason: null,
+    unblock: null,
   },
 });
+export const THROUGHPUT = shown(
+  z.object({
+    bucketMs: z.number(),
+    results: many(
+      z.object({
+        atMs: timeMs.describe('when the bucket begins; one in which nothing was copied or held is left out'),
+        documents: z.number(),
+        longestWriteWaitMs: z.number().describe('that clients’ writes of a shard were held for its switch'),
+      }),
+    ),
+  }),
+  { bucketMs: 5_000, results: [{ atMs: 1_800_000_005_000, documents: 4_100, longestWriteWaitMs: 38 }] },
+);
 
 const GROUP = z.object({
   group: z.number(),

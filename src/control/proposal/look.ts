@@ -1,10 +1,11 @@
 /** A plan by its id, whether it has run or was only looked at. */
+import type { EtaParts } from '../eta.ts';
 import { showPlan, type PlanDetails } from '../plan-list.ts';
 import { viewProposed, type ProposalParts, type ProposedView } from './make.ts';
 
 /** Throws `PlanUnknownError`. */
 export async function lookAtPlan(
-  parts: Pick<ProposalParts, 'records' | 'proposals'>,
+  parts: EtaParts & Pick<ProposalParts, 'records' | 'proposals'>,
   id: string,
 ): Promise<PlanDetails | ProposedView> {
   // The one that was carried out has the id of the one that was shown.

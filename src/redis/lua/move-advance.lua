@@ -4,7 +4,8 @@
 -- than plain ids. On request the list of what the source missed becomes the target's too, which is its copy.
 -- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
 -- KEYS[6] audit stream, KEYS[7] counts of the move, KEYS[8] ranges of its journal, KEYS[9] repair list that is copied,
--- KEYS[10] the one copied to, KEYS[11] set of the index's repair lists, KEYS[12] plan hash, KEYS[13] hash of all plans
+-- KEYS[10] the one copied to, KEYS[11] set of the index's repair lists, KEYS[12] plan hash, KEYS[13] hash of all plans,
+-- KEYS[14] samples of the plan, KEYS[15] what the fleet copies
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected phase, ARGV[5] phase ('' = stays),
 -- ARGV[6] expected route ('' = not looked at), ARGV[7] new route without epoch ('' = stays), ARGV[8] hold ms or '0',
 -- ARGV[9] end of the hold that must not be over ('' = none), ARGV[10] '1' = refuse when a cancel or revert is wished,
@@ -19,7 +20,9 @@
 -- @include chunks
 -- @include repair
 -- @include plan-held
-local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt', 'waiting')
+-- @include progress
+local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome', 'wish', 'startedAt', 'waiting', 'heldAt', 'docsMigrated',
+  'at:DualWriteStarted', 'at:MigrationInProgress')
 if move[1] ~= ARGV[4] or move[2] then
   return refused('phase', move[2] or move[1] or '')
 end
@@ -65,9 +68,19 @@ end
 for i = 17, #ARGV, 2 do
   table.insert(fields, ARGV[i])
   table.insert(fields, ARGV[i + 1] == '$now' and now or ARGV[i + 1])
+  if ARGV[i] == 'switchedAt' and move[6] then
+    tally(KEYS[15], 0, tonumber(now) - move[6])
+  end
 end
 if #fields > 0 then
   redis.call('HSET', KEYS[2], unpack(fields))
+end
+if ARGV[5] == 'DualWriteStopped' and redis.call('HEXISTS', KEYS[12], 'state') == 1 then
+  redis.call('HINCRBY', KEYS[12], 'settledMoves', 1)
+  redis.call('HINCRBY', KEYS[12], 'settledDocuments', move[7] or 0)
+  redis.call('HINCRBY', KEYS[12], 'settledMs', whole(now - (move[4] or now)))
+  redis.call('HINCRBY', KEYS[12], 'settledCopyMs', whole((move[9] or 0) - (move[8] or move[9] or 0)))
+  progressed(KEYS[12], KEYS[14], KEYS[15], 0, 1)
 end
 if ARGV[11] == '1' then
   redis.call('SREM', KEYS[4], ARGV[2])

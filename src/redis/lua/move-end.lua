@@ -4,7 +4,7 @@
 -- KEYS[1] lease, KEYS[2] move hash, KEYS[3] routing table, KEYS[4] moves out of the source, KEYS[5] moves into the target,
 -- KEYS[6] audit stream, KEYS[7] set of unfinished moves, KEYS[8] ended moves by time, KEYS[9] plan hash,
 -- KEYS[10..13] journal, ranges, open attempts and counts of the move, KEYS[14] repair list that ends with it, KEYS[15] set of
--- the index's repair lists
+-- the index's repair lists, KEYS[16] samples of the plan, KEYS[17] what the fleet copies
 -- ARGV[1] fence, ARGV[2] move id, ARGV[3] shard, ARGV[4] expected phase, ARGV[5] phase, ARGV[6] outcome,
 -- ARGV[7] expected route ('' = not touched), ARGV[8] new route without epoch, ARGV[9] audit length, ARGV[10] error text,
 -- ARGV[11] name of the repair list in KEYS[15] ('' = none ends)
@@ -12,6 +12,7 @@
 -- @include fence
 -- @include run
 -- @include route
+-- @include progress
 local move = redis.call('HMGET', KEYS[2], 'phase', 'outcome')
 if move[2] then
   return refused('phase', move[2])
@@ -40,6 +41,10 @@ redis.call('SREM', KEYS[7], ARGV[2])
 redis.call('ZADD', KEYS[8], now, ARGV[2])
 if redis.call('HINCRBY', KEYS[9], 'left', -1) == 0 then
   redis.call('HSET', KEYS[9], 'state', 'done', 'endedAt', now)
+end
+-- A move that ends before its switch is over for its plan as well as one that is settled.
+if ARGV[4] ~= 'DualWriteStopped' then
+  progressed(KEYS[9], KEYS[16], KEYS[17], 0, 1)
 end
 redis.call('DEL', KEYS[10], KEYS[11], KEYS[12], KEYS[13])
 redis.call('HDEL', KEYS[2], 'gate')
