@@ -15,6 +15,7 @@ import { addNodeCommands } from './node-commands.ts';
 import { OUTPUT_FORMATS, say } from './output.ts';
 import { addPlanCommands } from './plan-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
+import { addReportCommand } from './report-command.ts';
 import { addSettingsCommands } from './settings-commands.ts';
 import { addStatusCommands } from './status-commands.ts';
 import { addThrottleCommands } from './throttle-commands.ts';
@@ -71,6 +72,7 @@ export function buildProgram(): Command {
   addNodeCommands(program);
   addGroupCommands(program);
   addPlanCommands(program);
+  addReportCommand(program);
   addMoveCommands(program);
   addShardCommands(program);
   addEventCommands(program);

@@ -15,6 +15,7 @@ import type {
   Permit,
   PlanHolds,
   PlanWriter,
+  ProgressHistory,
   Records,
   RepairLists,
   Runs,
@@ -29,6 +30,7 @@ export interface PlanningParts {
   readonly nodes: Nodes;
   readonly observations: Pick<Observations, 'read'>;
   readonly runs: Runs;
+  readonly progress: Pick<ProgressHistory, 'of' | 'predicted'>;
   readonly repairs: Pick<RepairLists, 'sizes' | 'scores' | 'clear'>;
   readonly turns: Pick<Turns, 'endAllDead'>;
   readonly groupChecks: Pick<GroupChecks, 'read'>;

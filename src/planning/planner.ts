@@ -14,6 +14,7 @@ import { Failures } from './failures.ts';
 import { Groups } from './groups.ts';
 import { Health } from './health.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
+import { keepPredictions } from './predictions.ts';
 import { forgetRemoved } from './removed.ts';
 import { takeUpRun } from './new-run.ts';
 import { Orders, wayOf } from './orders.ts';
@@ -102,6 +103,7 @@ class LeadingPlanner implements Planner {
         },
         async () => this.#activateNodes(await records.topology()),
         () => this.#groups.keep(false),
+        () => keepPredictions(this.#parts),
       ]),
     );
   }

@@ -2,6 +2,7 @@
 import type { TopologyGroup } from '../core/groups.ts';
 import type { Move, Outcome, Phase } from '../core/move.ts';
 import type { PlanHold } from '../core/plan-hold.ts';
+import type { Prediction } from '../core/plan-report.ts';
 import type { Plan, PlanMove } from '../core/planner.ts';
 import type { WaitReason } from '../errors.ts';
 import type { IndexEntry, RoutingTable, ShardRoute } from '../core/routing.ts';
@@ -282,6 +283,8 @@ export interface PlanWriter {
   /** The plan's moves may get jobs from now on; `planned` names are not asked for any more. */
   runPlan(planId: string | null, topologyVersion: number, planned: readonly string[]): Promise<void>;
   closePlan(planId: string): Promise<void>;
+  /** Keeps what was predicted of the plan, unless something was before. */
+  keepPrediction(planId: string, predicted: Prediction): Promise<void>;
   note(moveId: string, change: { waiting?: string; fields?: Readonly<Record<string, string | number>> }): Promise<void>;
   /** Forgets the oldest ended plans, each with its moves, beyond `history_max` of either. */
   trimHistory(): Promise<void>;

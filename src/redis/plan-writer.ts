@@ -244,6 +244,9 @@ export function createPlanWriter(options: {
         [lease.fence, planId, auditMaxEntries],
       );
     },
+    async keepPrediction(planId, predicted) {
+      await scripts.run('plan-predict', [leaseKey, keys.plan(planId)], [lease.fence, JSON.stringify(predicted)]);
+    },
     async note(moveId, { waiting, fields }) {
       const args = Object.entries(fields ?? {}).flat();
       await scripts.run('move-note', [leaseKey, keys.move(moveId)], [lease.fence, waiting ?? '-', ...args]);

@@ -1,9 +1,11 @@
 /** Reading what the scripts of moves keep of progress (include/progress.lua). */
 import type { Redis } from 'ioredis';
 import type { RunningMove, Sample } from '../core/eta.ts';
+import type { Prediction } from '../core/plan-report.ts';
 import type { MoveState, ProgressHistory, Records } from '../ports.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
+import { parseJson } from './route-text.ts';
 import { redisNowMs } from './time.ts';
 
 /** As in include/progress.lua. */
@@ -45,8 +47,9 @@ export function createProgressHistory(redis: Redis, records: Pick<Records, 'topo
           const [atMs = 0, documents = 0, over = 0] = numbers(text);
           return { atMs, documents, over };
         });
-        // What came less than two seconds after the last one is in the sums only.
-        if (progressAtMs !== null && progressAtMs > (samples.at(-1)?.atMs ?? Infinity)) {
+        // What came soon after the last one, or in its very millisecond, is in the sums only.
+        if (progressAtMs !== null) {
+          if (samples.at(-1)?.atMs === progressAtMs) samples.pop();
           samples.push({ atMs: progressAtMs, documents: sum('copied'), over: sum('over') });
         }
         return {
@@ -63,6 +66,12 @@ export function createProgressHistory(redis: Redis, records: Pick<Records, 'topo
           },
           samples,
         };
+      });
+    },
+    predicted(planId) {
+      return reading('prediction of a plan', async () => {
+        const text = await redis.hget(keys.plan(planId), 'predicted');
+        return text === null ? null : (parseJson(text, `prediction of plan ${planId}`) as Prediction);
       });
     },
     throughput() {

@@ -14,6 +14,7 @@ import { createLeases } from '../redis/lease.ts';
 import { createObservations } from '../redis/observations.ts';
 import { createPasses } from '../redis/passes.ts';
 import { createPlanHolds } from '../redis/plan-holds.ts';
+import { createProgressHistory } from '../redis/progress.ts';
 import { createRecords } from '../redis/records.ts';
 import { createRegistry } from '../redis/registry.ts';
 import { createRepairLists } from '../redis/repairs.ts';
@@ -69,6 +70,7 @@ export async function openBase(
   const planHolds = createPlanHolds({ redis, scripts });
   const throttles = createThrottles({ redis, scripts });
   const groupChecks = createGroupChecks({ redis, scripts });
+  const progress = createProgressHistory(redis, records);
   const holder = `${hostname()}/${process.pid}`;
   return {
     config,
@@ -90,6 +92,7 @@ export async function openBase(
     planHolds,
     throttles,
     groupChecks,
+    progress,
     holder,
     clock: systemClock,
   };

@@ -20,7 +20,6 @@ import { connect } from '../redis/connection.ts';
 import { createRedisHealth } from '../redis/health.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
-import { createProgressHistory } from '../redis/progress.ts';
 import { createProposals } from '../redis/proposals.ts';
 import { createSurroundings } from '../redis/surroundings.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
@@ -85,7 +84,7 @@ export function controlOf(base: Base, actor: string): Control {
     repairs,
     passes,
     surroundings: createSurroundings(redis, config.movesPerNode),
-    progress: createProgressHistory(redis, records),
+    progress: base.progress,
     observations: base.observations,
     judging: { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs },
     healthEnabled: config.healthEnabled,

@@ -161,6 +161,24 @@ describe('a move that does not get on', () => {
   });
 });
 
+describe('the report of a plan', () => {
+  it('tells of one that runs what is known so far, and of none that there is not', async () => {
+    const report = await get<{ moves: unknown[] }>('/v1/plans/p1/report');
+    expect(report).toMatchObject({
+      id: 'p1',
+      why: 'a test',
+      isSettled: false,
+      predicted: null,
+      totals: { moves: 6, settled: 0, byReason: { balance: 6 }, longestWriteWaitMs: null },
+    });
+    expect(report.moves).toHaveLength(6);
+    const none = await askApi(api.apiUrl, { path: '/v1/plans/p-1/report' });
+    expect([none.status, apiCode(none)]).toEqual([404, 'miroir_plan_unknown']);
+    expect(await get('/v1/throughput')).toEqual({ bucketMs: 5_000, results: [] });
+    expect(await get('/v1/plans/p1')).toMatchObject({ progress: { etaSeconds: null, stalledMs: null } });
+  });
+});
+
 describe('/openapi.json', () => {
   interface Media {
     readonly content?: Record<string, { readonly schema?: unknown; readonly example?: unknown }>;

@@ -184,6 +184,11 @@ describe('miroir', () => {
     expect(plans.talk).toMatch(/^more: --from p\w+\n$/);
     const plan = await miroir('plan', 'show', id);
     expect(plan.talk).toMatch(/^(\d+) of \1 moves settled, 0 failed/);
+    const report = await miroir('report', id);
+    expect(report.out).toMatch(/^plan p\w+ \(NodeDraining n1\), done: settled after /);
+    expect(report.out).toMatch(/^moves: (\d+) \(\1 to drain\), \1 settled, 0 cancelled, 0 failed$/m);
+    expect(report.out).toMatch(/^books\/\d +n1 +n\d +drain +done +0 +\d+ms /m);
+    if (process.env['SHOW']) process.stdout.write(report.out);
     const listed = await miroir('move', 'list', '--plan', id, '--limit', '1', '-o', 'json');
     const [move] = (JSON.parse(listed.out) as { results: { id: string }[] }).results;
     expect(JSON.parse((await miroir('move', 'show', move?.id ?? '', '-o', 'json')).out)).toMatchObject(move ?? {});

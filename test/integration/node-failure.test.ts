@@ -197,6 +197,7 @@ describe('observers', () => {
       writer: fleet.planWriter,
       runs: fleet.runs,
       queue: fleet.moveQueue,
+      progress: fleet.base.progress,
       permit: { signal: new AbortController().signal, budgetMs: () => 1_000 },
     };
     const health = new Health(parts);

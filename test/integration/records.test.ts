@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RecordTooNewError, StaleFenceError } from '../../src/errors.ts';
 import { held, settled, settling, stable, tracking } from '../../src/phases/routes.ts';
 import type { Acknowledged, Deletion, MoveReply, MoveState } from '../../src/ports.ts';
+import { keepPredictions } from '../../src/planning/predictions.ts';
 import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
 import { keys, rebalanceScope } from '../../src/redis/keys.ts';
 import { createProgressHistory } from '../../src/redis/progress.ts';
@@ -304,6 +305,26 @@ describe('move-checkpoint', () => {
     await write(7_000);
     expect((await history.throughput()).results).toMatchObject([{ documents: 2_000, longestWriteWaitMs: 0 }]);
     expect(await world.connection.hlen(keys.throughput)).toBe(180);
+  });
+
+  it('lets the first that can be said of the plan be kept, and nothing later', async () => {
+    const progress = createProgressHistory(world.connection, world.records);
+    const parts = { records: world.records, writer: world.plans, progress };
+    await keepPredictions(parts);
+    expect(await progress.predicted('p1')).toBeNull();
+    await world.start(0);
+    await world.writer.note('p1-0', { fields: { documents: 40_000 } });
+    const nowMs = await world.records.nowMs();
+    const samples = [3, 2, 1].map((ago) => `${nowMs - ago * 2_000} ${(4 - ago) * 1_000} 0`);
+    await world.connection.rpush(keys.planSamples('p1'), ...samples);
+    await write(2_000);
+    await keepPredictions(parts);
+    const predicted = await progress.predicted('p1');
+    expect(predicted).toMatchObject({ documents: 6 * 40_000 });
+    expect(predicted?.highSeconds).toBeGreaterThanOrEqual(predicted?.lowSeconds ?? Infinity);
+    await write(9_000);
+    await keepPredictions(parts);
+    expect(await progress.predicted('p1')).toEqual(predicted);
   });
 
   it('takes a sample every two seconds after the first twenty', async () => {

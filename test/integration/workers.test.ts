@@ -225,6 +225,7 @@ describe('SIGTERM while shards move', { timeout: 60_000 }, () => {
       documents: moves.reduce((sum, { docsMigrated }) => sum + docsMigrated, 0),
       over: moves.length,
     });
+    expect(await history.predicted(plan.id)).toMatchObject({ documents: expect.any(Number) as number });
     expect(after).toMatchObject({ left: 0, running: [], settled: { moves: moves.length } });
     const { results } = await history.throughput();
     expect(Math.max(...results.map(({ longestWriteWaitMs }) => longestWriteWaitMs))).toBe(

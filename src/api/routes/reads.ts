@@ -8,11 +8,13 @@ import { listIndexes, showIndex } from '../../control/indexes.ts';
 import { listMoves, showMove } from '../../control/move-list.ts';
 import { listNodes } from '../../control/nodes.ts';
 import { pageOf } from '../../control/pages.ts';
+import { planReport } from '../../control/report.ts';
 import { showTopology } from '../../control/topology.ts';
 import type { App } from '../app.ts';
 import type { ApiParts } from '../parts.ts';
 import { PAGE } from '../schemas/base.ts';
 import { MOVE_EXPLAINED, SHARD_EXPLAINED } from '../schemas/explain.ts';
+import { PLAN_REPORT } from '../schemas/report.ts';
 import {
   FINDINGS,
   GROUP_SHOWN,
@@ -112,6 +114,22 @@ export function addReads(app: App, control: ApiParts): void {
       },
     },
     async ({ params }) => explainShard(control, params.uid, params.shard),
+  );
+
+  app.get(
+    '/v1/plans/:id/report',
+    {
+      config: READ,
+      schema: {
+        ...look(
+          'plans',
+          'What became of a plan, or of one that runs so far: every move, predicted, actual',
+          PLAN_REPORT,
+        ),
+        params: z.strictObject({ id: z.string() }),
+      },
+    },
+    async ({ params }) => planReport(control, params.id),
   );
 
   app.get(

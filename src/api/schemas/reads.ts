@@ -135,12 +135,13 @@ export const DETAILED_MOVE_EXAMPLE: z.input<typeof DETAILED_MOVE> = {
 export const MOVE_DETAILS = shown(DETAILED_MOVE, DETAILED_MOVE_EXAMPLE);
 
 export const HOLD = z.object({ by: z.enum(HOLDERS), sinceMs: timeMs, actor: z.string() });
+export const PLAN_STATES = ['opening', 'running', 'done'] as const;
 export const BLOCKED = z.object({ index: z.string(), shard: z.number(), reason: z.string() });
 const PLAN = z.object({
   id: z.string(),
   why: z.string(),
   topologyVersion: z.number(),
-  state: z.enum(['opening', 'running', 'done']),
+  state: z.enum(PLAN_STATES),
   moves: z.number(),
   left: z.number().describe('moves that have not ended'),
   blocked: many(BLOCKED).describe('shards that could not be planned, the first hundred'),
