@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { CONFIG_KEYS, type Key } from './config/keys.ts';
+import { redisProblems } from './config/redis-keys.ts';
+import { shownRedisUrl } from './config/redis-url.ts';
 import { ConfigError, messageOf } from './errors.ts';
 
 export { CONFIG_KEYS } from './config/keys.ts';
@@ -44,6 +46,7 @@ function readFile(path: string, problems: string[]): Record<string, unknown> {
 }
 
 function crossChecks(value: (name: ConfigKey) => unknown, problems: string[]): void {
+  problems.push(...redisProblems(value));
   const [bodyMax, waitingMax] = [Number(value('gateway_body_max_bytes')), Number(value('gateway_waiting_max_bytes'))];
   if (waitingMax < bodyMax) {
     problems.push(
@@ -129,7 +132,7 @@ export function printableConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(
     Object.keys(CONFIG_KEYS).map((name) => {
       const shown = value[camel(name)];
-      return [name, name === 'redis_url' ? String(shown).replace(/\/\/([^@/]*)@/, '//***@') : shown];
+      return [name, name === 'redis_url' ? shownRedisUrl(String(shown)) : shown];
     }),
   );
 }

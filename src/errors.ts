@@ -215,7 +215,7 @@ export class RedisUnreachableError extends MiroirError {
   readonly retryable = true;
 }
 
-/** Redis would lose or evict our records (eviction policy, no AOF). Change its configuration; see the remedy. */
+/** Redis would lose or evict our records (eviction policy, no AOF, two masters after a cut), or is no master. See the remedy. */
 export class RedisUnsafeError extends MiroirError {
   readonly code = 'miroir_redis_unsafe';
   readonly retryable = false;

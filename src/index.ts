@@ -1,5 +1,5 @@
 /** The public surface: named exports only. */
-export { createRouter, type CreateRouterOptions } from './service/library.ts';
+export { createProducer, createRouter, type CreateRouterOptions, type ProducerOptions } from './service/library.ts';
 export type {
   DocumentOptions,
   EnqueuedTask,
@@ -12,7 +12,7 @@ export type {
   Task,
   WaitOptions,
 } from './routing/router/library.ts';
-export { createProducer, type Producer, type ProducerOptions } from './queue/producer.ts';
+export type { Producer } from './queue/producer.ts';
 export { QUEUE_PREFIX, EVENTS_QUEUE, indexOfTaskId, taskIdOf } from './queue/names.ts';
 export { phaseJobSchema, claimJobSchema, type PhaseJob, type ClaimJob } from './queue/jobs.ts';
 export {

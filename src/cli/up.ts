@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CONFIG_KEYS, type Config } from '../config.ts';
+import { shownRedisUrl } from '../config/redis-url.ts';
 import { initFleet } from '../control/nodes.ts';
 import { ConfigError, InvalidInputError } from '../errors.ts';
 import { startDevNode } from '../fleet/nodes.ts';
@@ -207,7 +208,7 @@ function print(
   unregistered: readonly UpNode[],
   dir: string | null,
 ): void {
-  const shownRedis = config.redisUrl.replace(/\/\/[^@/]*@/, '//***@');
+  const shownRedis = shownRedisUrl(config.redisUrl);
   const movers = all
     .movers()
     .map(({ pid, metricsUrl }, at) => [`mover ${at + 1} (process ${pid})`, metricsUrl] as const);

@@ -2,17 +2,12 @@
 import { z } from 'zod';
 import { DUTY_KEYS } from './duty-keys.ts';
 import { flag, key, list, port, whole, type Key } from './key.ts';
+import { REDIS_KEYS } from './redis-keys.ts';
 
 export type { Key } from './key.ts';
 
 export const CONFIG_KEYS = {
-  redis_url: key(
-    z.url({ protocol: /^rediss?$/ }),
-    'redis://127.0.0.1:6379',
-    'URL',
-    'one Redis holds records and queue',
-  ),
-  allow_volatile_redis: key(flag, false, 'boolean', 'without AOF a restart forgets moves; only for throw-away fleets'),
+  ...REDIS_KEYS,
   node_origins: key(
     list,
     ['http://127.0.0.1:*', 'http://localhost:*', 'http://[::1]:*'],

@@ -1,7 +1,8 @@
 /** Which errors are trouble of Redis and pass by themselves, rather than a mistake in what it was asked. */
 
 /** Replies of a server that does not take a command now: not ready, not the master, short of memory, disk or replicas, busy. */
-const NOT_NOW = /(?:^|\s)-?(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|MISCONF|BUSY|NOREPLICAS)(?:\s|$)/;
+const NOT_NOW =
+  /(?:^|\s)-?(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|OOM|MISCONF|BUSY|NOREPLICAS)(?:\s|$)/;
 
 /** What ioredis and BullMQ say when the connection or its time limit, not the command, is at fault. */
 const CONNECTION =

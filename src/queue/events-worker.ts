@@ -24,6 +24,8 @@ export interface EventsWorkerOptions {
   readonly sweepIntervalMs: number;
   /** Waiting events above this are reported; ours refuse to send more, plain BullMQ does not ask. */
   readonly capacity: number;
+  /** Of a cluster only the slot of our own keys is seen: a queue without our prefix lies elsewhere. */
+  readonly isOneSlot?: boolean;
   readonly logger: Logger;
   readonly observer: Observer;
 }
@@ -179,14 +181,17 @@ class LeadingWorker implements EventsWorker {
   }
 
   async #lookAtQueues(): Promise<void> {
-    const { connection, capacity, logger } = this.#options;
+    const { connection, capacity, isOneSlot, logger } = this.#options;
     const counts = await this.#queue.getJobCounts('wait', 'prioritized', 'delayed');
     const waiting = Object.values(counts).reduce((sum, count) => sum + count, 0);
     if (waiting > capacity) logger.warn({ waiting, capacity }, 'more events wait than event_channel_capacity');
-    if (this.#hasWarned) return;
+    if (this.#hasWarned || isOneSlot) return;
     for (const list of ['wait', 'prioritized', 'delayed', 'paused']) {
-      if ((await connection.exists(`bull:${EVENTS_QUEUE}:${list}`)) === 0) continue;
+      const seen = await lookAt(connection, `bull:${EVENTS_QUEUE}:${list}`);
+      if (seen === 'nothing') continue;
       this.#hasWarned = true;
+      // Who may not look there shares Redis with others who may not put anything there.
+      if (seen === 'denied') return;
       const remedy = `pass prefix: '${QUEUE_PREFIX}' to new Queue(...)`;
       logger.warn({ queue: `bull:${EVENTS_QUEUE}`, remedy }, 'events wait in a queue that nobody looks at');
       return;
@@ -228,6 +233,15 @@ class LeadingWorker implements EventsWorker {
         return isIdle && !lease.signal.aborted;
       },
     };
+  }
+}
+
+async function lookAt(connection: Redis, key: string): Promise<'something' | 'nothing' | 'denied'> {
+  try {
+    return (await connection.exists(key)) > 0 ? 'something' : 'nothing';
+  } catch (error) {
+    if (messageOf(error).startsWith('NOPERM')) return 'denied';
+    throw error;
   }
 }
 

@@ -15,7 +15,7 @@ import { failureFromText } from './failure-text.ts';
 import { EVENTS_QUEUE, QUEUE_PREFIX } from './names.ts';
 
 export interface ProducerOptions {
-  /** A URL, ioredis options, or a connection of yours, which is then left open by `close`. */
+  /** URL of one server, ioredis options, or a connection of yours, which is then left open by `close`. */
   readonly redis: string | RedisOptions | Redis;
   /** Waiting events above which the next one is refused. Default 100. */
   readonly capacity?: number;

@@ -3,6 +3,8 @@
  * cluster; BullMQ's keys share the prefix. What people see as scope (`rebalance:<index>`) is the key without it.
  */
 const PREFIX = '{miroir}';
+/** What a cluster's slot is made from. */
+export const HASH_TAG = PREFIX;
 
 export const keys = {
   /** Lease hash of a scope such as `rebalance:<index>`. */

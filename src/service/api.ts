@@ -4,6 +4,7 @@ import { API_KEY_FILE } from '../api/keys.ts';
 import { type Api, startApi as listen } from '../api/server.ts';
 import type { Config } from '../config.ts';
 import { createBoardQueues } from '../queue/board-queues.ts';
+import { accessOf } from '../redis/access.ts';
 import { connect } from '../redis/connection.ts';
 import { type Base, type Running, probesOf, serveAlone } from './base.ts';
 import { controlOf } from './control.ts';
@@ -11,7 +12,7 @@ import { controlOf } from './control.ts';
 /** Serves it in a process that has its base already; `close` leaves the base open. */
 export async function openApi(base: Base): Promise<Api> {
   const { config, logger, records } = base;
-  const connection = connect({ url: config.redisUrl, kind: 'queue', logger });
+  const connection = connect({ ...accessOf(config), kind: 'queue', logger });
   const queues = createBoardQueues({ connection, logger });
   const control = controlOf(base, 'control API');
   const stop = async (): Promise<void> => {

@@ -6,6 +6,7 @@ import { leaseTimings } from '../core/timing.ts';
 import { createFailpoint } from '../failpoint.ts';
 import { createNodes } from '../nodes/index.ts';
 import type { Registry } from '../ports.ts';
+import { accessOf } from '../redis/access.ts';
 import { assertSafeRedis, connect, untilReady } from '../redis/connection.ts';
 import { PLANNER_SCOPE } from '../redis/keys.ts';
 import { watchLeases } from '../redis/lease-watch.ts';
@@ -48,10 +49,10 @@ export async function openBase(
   const observer = createObserver(metrics);
   const failpoint = createFailpoint(config.failpoint);
   const timings = leaseTimings(config.leaseTtlSecs * 1_000, config.leaseRenewalIntervalMs);
-  const redis = connect({ url: config.redisUrl, kind: 'commands', commandMs: timings.attemptMs, logger });
+  const redis = connect({ ...accessOf(config), kind: 'commands', commandMs: timings.attemptMs, logger });
   try {
     await untilReady(redis, config.redisUrl, REDIS_START_MS);
-    if (!anyRedis) await assertSafeRedis(redis, config.allowVolatileRedis);
+    if (!anyRedis) await assertSafeRedis(redis, config);
   } catch (error) {
     // A connection that goes on trying would keep the process alive.
     redis.disconnect();
@@ -110,7 +111,7 @@ export function openLeases(base: Base) {
 
 /** Who routes; the connection for nudges is opened by the first who listens. */
 export function openRegistry({ config, redis, scripts, timings, logger }: Base): Registry {
-  const openNudges = () => connect({ url: config.redisUrl, kind: 'nudges', logger });
+  const openNudges = () => connect({ ...accessOf(config), kind: 'nudges', logger });
   return createRegistry({ redis, scripts, entryMs: timings.routerEntryMs, openNudges, logger });
 }
 

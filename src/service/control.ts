@@ -16,6 +16,7 @@ import { createMoveQueue } from '../queue/flows.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { createAdoptions } from '../redis/adoptions.ts';
 import { createAudit } from '../redis/audit.ts';
+import { accessOf, driverOptions } from '../redis/access.ts';
 import { connect } from '../redis/connection.ts';
 import { createRedisHealth } from '../redis/health.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
@@ -63,7 +64,11 @@ function userName(): string {
 /** In a process that has its base already; `close` leaves the base open. */
 export function controlOf(base: Base, actor: string): Control {
   const { config, redis, records, repairs, passes, scripts, nodes, clock, failpoint, logger } = base;
-  const producer = createProducer({ redis: config.redisUrl, capacity: config.eventChannelCapacity, failpoint });
+  const producer = createProducer({
+    redis: driverOptions(accessOf(config)),
+    capacity: config.eventChannelCapacity,
+    failpoint,
+  });
   const scopeHolder = async (scope: string): Promise<string | null> => {
     const [state, holder, ends] = await redis.hmget(keys.lease(scope), 'state', 'holder', 'until');
     // Who died with it stands there until somebody else has it.
@@ -75,7 +80,7 @@ export function controlOf(base: Base, actor: string): Control {
     audit: createAudit({
       redis,
       maxEntries: config.auditMaxEntries,
-      openFollower: () => connect({ url: config.redisUrl, kind: 'queue', logger }),
+      openFollower: () => connect({ ...accessOf(config), kind: 'queue', logger }),
       logger,
     }),
     records,
@@ -111,7 +116,7 @@ export function controlOf(base: Base, actor: string): Control {
       })),
     holderOf: (index) => scopeHolder(rebalanceScope(index)),
     scopeHolder,
-    redisHealth: createRedisHealth(redis),
+    redisHealth: createRedisHealth(redis, config.redisUrl),
     registry: openRegistry(base),
     queue: {
       // Opened when asked only: most commands have no use for it.

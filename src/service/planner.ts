@@ -1,10 +1,12 @@
 /** The planner: contends for its lease; while it holds it, turns topology events into plans and keeps them going. */
 import type { Config } from '../config.ts';
+import { redisKind } from '../config/redis-url.ts';
 import { createProbe } from '../nodes/index.ts';
 import { startNodeLooks } from '../planning/node-looks.ts';
 import { createPlanner } from '../planning/planner.ts';
 import { createEventsWorker } from '../queue/events-worker.ts';
 import { createMoveQueue } from '../queue/flows.ts';
+import { accessOf } from '../redis/access.ts';
 import { connect, untilReady } from '../redis/connection.ts';
 import { PLANNER_SCOPE } from '../redis/keys.ts';
 import { createPlanWriter } from '../redis/plan-writer.ts';
@@ -25,8 +27,8 @@ export async function openPlanner(base: Base): Promise<PlannerPart> {
   const { config, clock, timings, failpoint, logger, observer, scripts, redis } = base;
   const { watch, leases } = openLeases(base);
   // Two connections: taking events waits for Redis for ever, adding jobs must notice that it is gone.
-  const waiting = connect({ url: config.redisUrl, kind: 'queue', logger });
-  const prompt = connect({ url: config.redisUrl, kind: 'commands', commandMs: timings.requestMs, logger });
+  const waiting = connect({ ...accessOf(config), kind: 'queue', logger });
+  const prompt = connect({ ...accessOf(config), kind: 'commands', commandMs: timings.requestMs, logger });
   await untilReady(prompt, config.redisUrl, QUEUE_START_MS);
   const queue = createMoveQueue({ connection: prompt, failpoint, logger });
   const events = createEventsWorker({
@@ -45,6 +47,7 @@ export async function openPlanner(base: Base): Promise<PlannerPart> {
     timings,
     sweepIntervalMs: config.sweepIntervalMs,
     capacity: config.eventChannelCapacity,
+    isOneSlot: redisKind(config.redisUrl) === 'cluster',
     logger,
     observer,
   });

@@ -19,6 +19,7 @@ import { withProgress } from '../queue/job-keys.ts';
 import { PhaseRunner, type PhaseWork } from '../queue/phase-runner.ts';
 import { MoveSlots } from '../queue/slots.ts';
 import { showProgress, writeCheckpoint } from '../redis/checkpoint.ts';
+import { accessOf } from '../redis/access.ts';
 import { connect } from '../redis/connection.ts';
 import { createJournalWriter } from '../redis/journal-writer.ts';
 import { rebalanceScope } from '../redis/keys.ts';
@@ -186,7 +187,7 @@ function openClaims(base: Base, connection: ReturnType<typeof connect>): { claim
 /** A worker process: claims indexes and moves their shards. */
 export async function startRebalancer(config: Config): Promise<Running> {
   const base = await openBase(config, 'rebalancer');
-  const connection = connect({ url: config.redisUrl, kind: 'queue', logger: base.logger });
+  const connection = connect({ ...accessOf(config), kind: 'queue', logger: base.logger });
   const mover = openClaims(base, connection);
   const metrics = await serveMetrics(base, mover.claims.serving);
   base.logger.info({ holder: base.holder, metrics: metrics?.url }, 'rebalancer runs');

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { createProbe } from '../nodes/index.ts';
 import { startNodeLooks } from '../planning/node-looks.ts';
 import { startDuties } from '../queue/duties.ts';
+import { accessOf } from '../redis/access.ts';
 import { connect } from '../redis/connection.ts';
 import { dutyScope } from '../redis/keys.ts';
 import { type Base, type Running, closeBase, openBase, openLeases, serveMetrics } from './base.ts';
@@ -13,7 +14,7 @@ import { openRouter } from './router.ts';
 function openReconciler(base: Base): { close(): Promise<void> } {
   const { config, timings, logger } = base;
   const { watch, leases } = openLeases(base);
-  const connection = connect({ url: config.redisUrl, kind: 'queue', logger });
+  const connection = connect({ ...accessOf(config), kind: 'queue', logger });
   const router = openRouter(base, { role: 'reconciler' });
   const looks = startNodeLooks({ ...base, ...timings, probe: createProbe(base), role: 'reconciler' });
   const duties = startDuties({

@@ -55,6 +55,14 @@ describe('startup', () => {
     expect(await startWith({ aof: 'everysec', args: ['--rename-command', 'CONFIG', ''] })).toBeNull();
   });
 
+  it('refuses a replica: it would be the wrong server from the start', async () => {
+    const master = await startRedis();
+    const error = await startWith({ args: ['--replicaof', `127.0.0.1 ${master.port}`] }, ALLOWED);
+    await master.stop();
+    expect(error).toMatchObject({ code: 'miroir_redis_unsafe', field: 'redis_url' });
+    expect(error).toMatchObject({ remedy: expect.stringContaining('redis+sentinel://') });
+  });
+
   it('says where nothing answers, without the password', async () => {
     const { logger } = said();
     const url = 'redis://user:secret@127.0.0.1:1';
@@ -62,6 +70,8 @@ describe('startup', () => {
     const error = await untilReady(redis, url, 200).catch((thrown: unknown) => thrown);
     redis.disconnect();
     expect(error).toBeInstanceOf(RedisUnreachableError);
-    expect((error as Error).message).toBe('no answer from Redis at redis://***@127.0.0.1:1 within 200 ms');
+    expect((error as Error).message).toBe(
+      'no answer from Redis at redis://***@127.0.0.1:1 within 200 ms: connect ECONNREFUSED 127.0.0.1:1',
+    );
   });
 });

@@ -5,6 +5,8 @@ describe('trouble of Redis', () => {
   it.each([
     'LOADING Redis is loading the dataset in memory',
     "READONLY You can't write against a read only replica.",
+    'MOVED 9189 127.0.0.1:7001',
+    'ASK 9189 127.0.0.1:7001',
     "OOM command not allowed when used memory > 'maxmemory'. script: 0a1b, on @user_script:1.",
     'ERR Error running script (call to f_0a1b): @user_script:1: -OOM command not allowed',
     'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist to disk.',
