@@ -18,6 +18,8 @@ export interface RedisOptions extends FolderOptions {
   readonly deadlineMs?: number;
   /** More options for the server, as on its command line. */
   readonly args?: readonly string[];
+  /** A sentinel, with this file as its configuration, which it writes into. */
+  readonly sentinelFile?: string;
 }
 
 /** In the order we prefer them. The last one is the server under the name of its checker: Debian's redis-tools. */
@@ -73,13 +75,16 @@ async function launchRedis(binary: string, port: number, dir: string, options: R
     appendonly: aof === 'off' ? 'no' : 'yes',
     appendfsync: aof === 'off' ? 'no' : aof,
   };
-  const args = [...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]), ...(options.args ?? [])];
+  const { sentinelFile, args: more = [] } = options;
+  const given = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  const args = [...(sentinelFile === undefined ? [] : [sentinelFile]), ...given, ...more];
   const child = await startChild(
     { command: binary, args },
     // LC_ALL: the server refuses to start when the environment names a locale that this machine does not have.
     {
       name: `redis-server on port ${port}`,
-      argv0: 'redis-server',
+      // By its name it decides what it is.
+      argv0: sentinelFile === undefined ? 'redis-server' : 'redis-sentinel',
       cwd: dir,
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     },
