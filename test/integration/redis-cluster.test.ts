@@ -52,7 +52,7 @@ describe('a Redis cluster', () => {
       await redis.failOver();
       await untilTrue(async () => (await redis.master()) !== before);
       await untilTrue(() => records.runAccepted());
-      await fleet.untilQuiet(20_000);
+      await fleet.untilQuiet(40_000);
       expect(await fleet.base.redis.hget('{miroir}:run', 'accepted')).not.toBe(run);
       await clients.end();
       expect((await fleet.judged()).faults).toBe('');
@@ -71,7 +71,7 @@ describe('a Redis cluster', () => {
       await producer.close();
       await fleet.stop();
     }
-  }, 60_000);
+  }, 90_000);
 
   it('is refused by the name of one node: after a failover it would be the wrong one', async () => {
     const url = `redis://127.0.0.1:${(await redis.master()).port}`;

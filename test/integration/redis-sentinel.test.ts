@@ -40,7 +40,7 @@ describe('Redis under sentinels', () => {
       expect(await records.runAccepted()).toBe(false);
       await dead.restart();
       await untilTrue(() => records.runAccepted());
-      await fleet.untilQuiet(20_000);
+      await fleet.untilQuiet(40_000);
       const afterMs = fleet.recorder.now();
       await untilTrue(() => applied(afterMs) > 0);
       await clients.end();
@@ -57,7 +57,7 @@ describe('Redis under sentinels', () => {
     } finally {
       await fleet.stop();
     }
-  }, 60_000);
+  }, 90_000);
 
   it('is left by every connection when its master stands still, and no command is sent twice', async () => {
     const { logger } = said();

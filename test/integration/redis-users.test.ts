@@ -81,7 +81,7 @@ describe('the documented users', () => {
       const { jobId } = await producer.nodeAdded({ nodeId: 'n3', url: fleet.nodes[2]!.url });
       expect((await producer.result(jobId)).moves).toBeGreaterThan(0);
       await untilTrue(async () => (await fleet.base.records.unfinishedMoves()).length > 0);
-      await fleet.untilQuiet(20_000);
+      await fleet.untilQuiet(40_000);
       await clients.end();
       expect((await fleet.judged()).faults).toBe('');
       // The board asks who works on each queue.
@@ -95,7 +95,7 @@ describe('the documented users', () => {
     // Both are looks that do without.
     const known = ['miroir command config|get', 'miroir key bull:topology-events:wait'];
     expect((await denied()).filter((one) => !known.includes(one))).toEqual([]);
-  }, 60_000);
+  }, 90_000);
 
   it('may run nothing that is dangerous, and touch nothing that is not theirs', async () => {
     const dryRun = async (user: string, ...words: readonly string[]): Promise<string> =>
@@ -124,6 +124,9 @@ describe('the documented users', () => {
     expect(await dryRun('miroir', 'PUBLISH', 'other', '1')).toContain("access the 'other' channel");
     expect(await dryRun('miroir-producer', 'DEL', '{miroir}:topology')).toContain("access the '{miroir}:topology' key");
     expect(await dryRun('miroir-producer', 'PUBLISH', '{miroir}:nudge', 'x')).toContain('no permissions');
+    // What a connection asks nodes of a cluster.
+    for (const words of [['KEYSLOT', '{miroir}'], ['SLOTS'], ['NODES']])
+      expect(await dryRun('miroir', 'CLUSTER', ...words)).toBe('OK');
     expect(await dryRun('default', 'PING')).toContain('no permissions');
   });
 });

@@ -33,14 +33,25 @@ async function asking<T>({ port }: { readonly port: number }, ask: (redis: Redis
   }
 }
 
-const stopAll = async (servers: readonly RedisProcess[]): Promise<void> => {
+export const stopAll = async (servers: readonly RedisProcess[]): Promise<void> => {
   for (const server of servers) server.kill('SIGKILL');
   await Promise.all(servers.map((server) => server.stop()));
+  await Promise.all(servers.map(({ dir }) => rm(dir, { recursive: true, force: true })));
 };
+
+/** One that takes the server for the master, whatever that is; lines are of its configuration, after that. */
+export async function startSentinel(
+  { port }: { readonly port: number },
+  lines: readonly string[],
+): Promise<RedisProcess> {
+  const dir = await mkdtemp(join(tmpdir(), 'miroir-sentinel-'));
+  const sentinelFile = join(dir, 'sentinel.conf');
+  await writeFile(sentinelFile, `${[`sentinel monitor ${MASTER} 127.0.0.1 ${port} 2`, ...lines].join('\n')}\n`);
+  return startRedis({ sentinelFile, aof: 'off', dir });
+}
 
 /** One of three servers is the master, three sentinels watch it. */
 export async function startSentinelSet(): Promise<RedisSet> {
-  const folder = await mkdtemp(join(tmpdir(), 'miroir-sentinels-'));
   const args = ['--min-replicas-to-write', '1', '--min-replicas-max-lag', '2', '--repl-diskless-sync-delay', '0'];
   const first = await startRedis({ args });
   const others = await Promise.all(
@@ -51,19 +62,12 @@ export async function startSentinelSet(): Promise<RedisSet> {
     () => asking(first, async (redis) => (await redis.info('replication')).includes('min_slaves_good_slaves:2')),
     READY_MS,
   );
-  const sentinels = await Promise.all(
-    [1, 2, 3].map(async (at) => {
-      const sentinelFile = join(folder, `sentinel-${at}.conf`);
-      const lines = [
-        `sentinel monitor ${MASTER} 127.0.0.1 ${first.port} 2`,
-        `sentinel down-after-milliseconds ${MASTER} ${DOWN_MS}`,
-        `sentinel failover-timeout ${MASTER} 6000`,
-        `sentinel parallel-syncs ${MASTER} 2`,
-      ];
-      await writeFile(sentinelFile, `${lines.join('\n')}\n`);
-      return startRedis({ sentinelFile, aof: 'off' });
-    }),
-  );
+  const options = [
+    `sentinel down-after-milliseconds ${MASTER} ${DOWN_MS}`,
+    `sentinel failover-timeout ${MASTER} 6000`,
+    `sentinel parallel-syncs ${MASTER} 2`,
+  ];
+  const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(first, options)));
   const told = (sentinel: RedisProcess) =>
     asking(sentinel, async (redis) => {
       const fields = (await redis.call('SENTINEL', 'MASTER', MASTER)) as string[];
@@ -82,10 +86,7 @@ export async function startSentinelSet(): Promise<RedisSet> {
       );
       return servers.find((server) => server.port === port)!;
     },
-    async stop() {
-      await stopAll([...sentinels, ...servers]);
-      await rm(folder, { recursive: true });
-    },
+    stop: () => stopAll([...sentinels, ...servers]),
   };
 }
 
