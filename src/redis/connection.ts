@@ -88,6 +88,8 @@ export async function untilReady(redis: Redis, url: string, deadlineMs: number):
 /** What Redis or its certificate said, and what to do about it. */
 function troubleWith(problem: string): { readonly text: string; readonly remedy: string } {
   const text = problem === '' ? '' : `: ${problem}`;
+  if (/tells where the master is/.test(problem))
+    return { text, remedy: 'start them, or correct the hosts and the name of the master in redis_url' };
   if (/WRONGPASS|NOAUTH|invalid password/i.test(problem))
     return { text, remedy: 'correct the user in redis_url and its password there or in redis_password_file' };
   if (/NOPERM/.test(problem)) return { text, remedy: 'give the user the rights in docs/deploy/redis/users.acl' };

@@ -28,7 +28,8 @@ type Ask = (client: Redis, asked: Address) => Promise<Testimony>;
 const ANSWER_MS = 500;
 const AGAIN_MS = 500;
 /** Several connections ask at the same moment, after a failover all of a process. */
-const KNOWN_MS = 100;
+const KNOWN_MS = 250;
+const WITNESS = { server: '', sentinel: 'sentinel', cluster: 'node of the cluster' } as const;
 
 const sentinelsSay =
   (name: string): Ask =>
@@ -103,7 +104,7 @@ export function createWitnesses(url: RedisUrl, options: DriverOptions): Witnesse
       const { host = '', port = 0 } = url.witnesses[at] ?? {};
       return `${host}:${port} ${answer.status === 'rejected' ? messageOf(answer.reason) : ''}`;
     });
-    throw new RedisUnreachableError(`no ${url.kind} node tells where the master is: ${why.join('; ')}`, {
+    throw new RedisUnreachableError(`no ${WITNESS[url.kind]} tells where the master is: ${why.join('; ')}`, {
       field: 'redis_url',
       remedy: 'start them there, or correct redis_url',
     });

@@ -13,6 +13,7 @@ import { createProducer } from '../../src/index.ts';
 import { connect, untilReady } from '../../src/redis/connection.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { said } from '../support/observed.ts';
+import { startSentinel, stopAll } from '../support/redis-sets.ts';
 import { untilTrue } from '../support/until.ts';
 import { WholeFleet } from '../support/whole-fleet.ts';
 
@@ -26,6 +27,8 @@ let admin: Redis;
 let tlsPort: number;
 let passwordFile: string;
 const url = (user: string): string => `rediss://${user}@localhost:${tlsPort}`;
+
+const tlsFiles = () => ({ redisCaFile: files.ca, redisCertFile: files.cert, redisKeyFile: files.key });
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'miroir-users-'));
@@ -131,6 +134,30 @@ describe('the documented users', () => {
   });
 });
 
+describe('sentinels over TLS', () => {
+  it('tell of a master that is reached over TLS, too', async () => {
+    const port = await freePort();
+    const lines = [`tls-port ${port}`, `tls-ca-cert-file ${files.ca}`];
+    const own = [`tls-cert-file ${files.cert}`, `tls-key-file ${files.key}`, 'tls-replication yes'];
+    const sentinel = await startSentinel({ port: tlsPort }, [...lines, ...own]);
+    const at = `rediss+sentinel://miroir@localhost:${port}/miroir`;
+    const connection = connect({
+      url: at,
+      files: { ...tlsFiles(), redisPasswordFile: passwordFile },
+      kind: 'commands',
+      logger: said().logger,
+    });
+    try {
+      await untilReady(connection, at, 5_000);
+      expect(await connection.acl('WHOAMI').catch((error: Error) => error.message)).toContain("'acl|whoami' command");
+      expect(await connection.exists('{miroir}:topology')).toBeTypeOf('number');
+    } finally {
+      connection.disconnect();
+      await stopAll([sentinel]);
+    }
+  });
+});
+
 describe('a Redis that does not let us in', () => {
   const refused = async (more: { readonly url: string } & Parameters<typeof connect>[0]['files']) => {
     const { logger, lines } = said();
@@ -139,10 +166,8 @@ describe('a Redis that does not let us in', () => {
     connection.disconnect();
     return { error, log: JSON.stringify(lines) };
   };
-  const tls = () => ({ redisCaFile: files.ca, redisCertFile: files.cert, redisKeyFile: files.key });
-
   it('is told of with what it said, what to do, and no secret', async () => {
-    const wrong = await refused({ url: `rediss://miroir:geheim@localhost:${tlsPort}`, ...tls() });
+    const wrong = await refused({ url: `rediss://miroir:geheim@localhost:${tlsPort}`, ...tlsFiles() });
     expect(wrong.error).toMatchObject({
       message: expect.stringContaining(`rediss://***@localhost:${tlsPort} within 500 ms: WRONGPASS`) as string,
       remedy: expect.stringContaining('redis_password_file') as string,
@@ -153,7 +178,7 @@ describe('a Redis that does not let us in', () => {
     expect(unknown.error).toMatchObject({ remedy: expect.stringContaining('redis_ca_file') as string });
     const plain = await refused({ url: `redis://miroir@localhost:${tlsPort}`, redisPasswordFile: passwordFile });
     expect(plain.error).toMatchObject({ remedy: expect.stringContaining('wants TLS') as string });
-    const noFile = refused({ url: url('miroir'), ...tls(), redisPasswordFile: join(folder, 'nothing') });
+    const noFile = refused({ url: url('miroir'), ...tlsFiles(), redisPasswordFile: join(folder, 'nothing') });
     await expect(noFile).rejects.toMatchObject({ code: 'miroir_config', field: 'redis_password_file' });
   });
 });

@@ -63,7 +63,10 @@ describe('the master', () => {
     const stranger = await kept(startSentinel(first, []));
     const url = urlOf({ port: 1 }, stranger).replace('/miroir', '/other');
     const message = `127.0.0.1:1 connect ECONNREFUSED 127.0.0.1:1; 127.0.0.1:${stranger.port} knows no master "other"`;
-    expect(await problemOf(url)).toMatchObject({ message: expect.stringContaining(message) as string });
+    expect(await problemOf(url)).toMatchObject({
+      message: expect.stringContaining(`: no sentinel tells where the master is: ${message}`) as string,
+      remedy: expect.stringContaining('the name of the master in redis_url') as string,
+    });
   });
 
   it('is told to whom the sentinel knows by its own user', async () => {

@@ -17,8 +17,8 @@ export interface RedisSet {
   stop(): Promise<void>;
 }
 
-/** Short, so that a failover fits into a test. */
-const DOWN_MS = 600;
+/** Short, so that a failover fits into a test, and long enough for a busy machine. */
+const DOWN_MS = 1_000;
 const MASTER = 'miroir';
 const READY_MS = 15_000;
 
@@ -103,7 +103,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   const started = await Promise.all(
     Array.from({ length: 2 * MASTERS }, async () => {
       const bus = await freePort();
-      const args = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', '1000'];
+      const args = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', '3000'];
       const server = await startRedis({ args: [...args, '--repl-diskless-sync-delay', '0'] });
       return { server, bus };
     }),
