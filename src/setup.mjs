@@ -1,6 +1,6 @@
 // Makes a fresh clone runnable: the locked npm packages, and a Redis server binary. Runs before `npm test` and
 // `npm run demo`, so it uses Node built-ins only, says one line for each thing it does, and is silent otherwise.
-// With --tests it also fetches what only tests need: promtool, which checks the alert rules.
+// With --tests it also fetches what only tests need: promtool, which checks the alert rules, and a browser for the page.
 import { spawnSync } from 'node:child_process';
 import {
   accessSync,
@@ -23,8 +23,11 @@ const MIN_NODE = [20, 19];
 const EXIT_UNAVAILABLE = 69;
 /** Debian ships the server inside redis-tools under the last name; started as `redis-server` it is the server. */
 const REDIS_BINARIES = ['redis-server', 'valkey-server', 'redis-check-rdb'];
-/** Where test/support/promtool.ts looks as well. */
+/** Where test/support/promtool.ts and test/support/browser.ts look as well. */
 const CACHE = join(ROOT, 'node_modules', '.cache', 'miroir');
+/** What tests of the page start, by its names. */
+const BROWSERS = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'];
+const BROWSER = 'chromium-headless-shell';
 const FETCH_LIMIT_MS = 120_000;
 
 function fail(message, code = 1) {
@@ -144,24 +147,53 @@ function installRedis() {
   fail(`a Redis server is needed and ${wanted}; ${remedy}`, EXIT_UNAVAILABLE);
 }
 
-/** Debian packs promtool with a server whose package starts a service: it is unpacked into the cache, not installed. */
-function unpackPromtool() {
+/** When the newest file in the folder was written; 0 when there is none. */
+function newestMs(folder) {
+  if (!existsSync(folder)) return 0;
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return Math.max(0, ...entries.map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs));
+}
+
+/** The one part of a checkout that does not run from its sources. */
+function buildPage() {
+  const sourcesMs = newestMs(join(ROOT, 'src', 'page'));
+  const built = statSync(join(ROOT, 'dist', 'page', 'index.html'), { throwIfNoEntry: false });
+  if (sourcesMs === 0 || (built !== undefined && built.mtimeMs >= sourcesMs)) return;
+  say(`building the page, because ${built === undefined ? 'it is not built' : 'its sources are newer'}`);
+  run(process.execPath, [join('src', 'build-page.mjs')]);
+}
+
+/** Whether a command for packages ended well; it works in a folder of its own. */
+const isDone = (folder, command, ...args) =>
+  spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 2], timeout: FETCH_LIMIT_MS }).status === 0;
+
+/** Unpacks Debian packages that apt-get brings with these arguments, and installs none of them. */
+function unpackPackages(name, args, keep) {
   mkdirSync(CACHE, { recursive: true });
-  const folder = mkdtempSync(join(CACHE, 'prometheus-'));
-  const isDone = (command, ...args) =>
-    spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 2], timeout: FETCH_LIMIT_MS }).status === 0;
+  const folder = mkdtempSync(join(CACHE, `${name}-`));
   // As root apt would download as a user who cannot write here.
-  const download = () => isDone('apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', 'prometheus');
+  const options = ['APT::Sandbox::User=root', 'Debug::NoLocking=1', `Dir::Cache::archives=${folder}`];
+  const flags = options.flatMap((option) => ['-o', option]);
+  const download = () => isDone(folder, 'apt-get', '-qq', ...flags, ...args, name);
   try {
-    if (!download() && !(process.getuid?.() === 0 && isDone('apt-get', '-qq', 'update') && download())) return false;
-    const file = readdirSync(folder).find((name) => name.endsWith('.deb'));
-    if (file === undefined || !isDone('dpkg', '-x', file, 'unpacked')) return false;
-    renameSync(join(folder, 'unpacked', 'usr', 'bin', 'promtool'), join(CACHE, 'promtool'));
+    mkdirSync(join(folder, 'partial'));
+    if (!download() && !(process.getuid?.() === 0 && isDone(folder, 'apt-get', '-qq', 'update') && download())) {
+      return false;
+    }
+    const files = readdirSync(folder).filter((file) => file.endsWith('.deb'));
+    if (files.length === 0 || !files.every((file) => isDone(folder, 'dpkg', '-x', file, 'unpacked'))) return false;
+    keep(join(folder, 'unpacked'));
     return true;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Debian packs promtool with a server whose package starts a service: it is unpacked into the cache, not installed. */
+const unpackPromtool = () =>
+  unpackPackages('prometheus', ['download'], (unpacked) =>
+    renameSync(join(unpacked, 'usr', 'bin', 'promtool'), join(CACHE, 'promtool')),
+  );
 
 /** Only some tests need it, and say so themselves: without it everything else goes on. */
 function fetchPromtool() {
@@ -175,10 +207,31 @@ function fetchPromtool() {
   say(`tests of alert rules will fail: ${wanted}; ${line}`);
 }
 
+/** The browser without a window, with the libraries that this machine lacks: some 100 MB. */
+const unpackBrowser = () =>
+  unpackPackages(BROWSER, ['install', '--download-only', '-y', '--no-install-recommends'], (unpacked) =>
+    renameSync(unpacked, join(CACHE, 'chromium')),
+  );
+
+/** As above: tests of the page say themselves that they need it. */
+function fetchBrowser() {
+  if (existsSync(join(CACHE, 'chromium')) || findOnPath(BROWSERS) !== undefined) return;
+  const wanted = `none of ${BROWSERS.join(', ')} is on PATH`;
+  if (findOnPath(['apt-get']) !== undefined && findOnPath(['dpkg']) !== undefined) {
+    say(`apt-get download ${BROWSER}, because ${wanted} (it is unpacked for tests and not installed)`);
+    if (unpackBrowser()) return;
+  }
+  say(`tests of the page will fail: ${wanted}; install Chromium`);
+}
+
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1])) {
   fail(`Node ${MIN_NODE.join('.')} or newer is needed, this is ${process.versions.node}`);
 }
 installPackages();
 installRedis();
-if (process.argv.includes('--tests')) fetchPromtool();
+buildPage();
+if (process.argv.includes('--tests')) {
+  fetchPromtool();
+  fetchBrowser();
+}

@@ -25,6 +25,7 @@ import { createFeed } from './feed.ts';
 import { guard, PUBLIC } from './guard.ts';
 import { API_KEY_FILE } from './keys.ts';
 import { describeApi } from './openapi.ts';
+import { readPage, servePage } from './page.ts';
 import type { ApiParts } from './parts.ts';
 import { addChanges } from './routes/changes.ts';
 import { addPlanOrders } from './routes/plan-orders.ts';
@@ -119,7 +120,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   await describeApi(app, DOCS_PATH);
   const methods = methodsByPath(app);
   serveProbes(app, options.probes);
-  app.get('/', { config: PUBLIC, schema: { hide: true } }, async (_request, reply) => reply.redirect(BOARD_PATH));
+  servePage(app, await readPage());
   addReads(app, options.control);
   const feed = createFeed({ audit: options.control.audit, logger });
   addEvents(app, options.control, feed);

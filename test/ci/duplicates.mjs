@@ -77,7 +77,7 @@ function main() {
   const files = new Map();
   for (const top of ['src', 'workers'].filter((folder) => existsSync(join(root, folder)))) {
     for (const entry of readdirSync(join(root, top), { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !/\.(?:ts|mts|mjs)$/.test(entry.name)) continue;
+      if (!entry.isFile() || !/\.(?:tsx?|mts|mjs)$/.test(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
       files.set(relative(root, path), readFileSync(path, 'utf8'));
     }

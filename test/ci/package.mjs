@@ -22,7 +22,7 @@ const files = new Set(entry.files.map((/** @type {{ path: string }} */ file) => 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 const paths = /** @param {unknown} value @returns {string[]} */ (value) =>
   typeof value === 'string' ? [value.replace(/^\.\//, '')] : Object.values(value ?? {}).flatMap(paths);
-const missing = paths([manifest.exports, manifest.bin])
+const missing = paths([manifest.exports, manifest.bin, 'dist/page/index.html'])
   .filter((path) => path !== 'package.json')
   .filter((path) => !files.has(path));
 const stray = [...files].filter((path) => /(^|\/)(test|node_modules|coverage)\//.test(path));

@@ -52,7 +52,7 @@ afterAll(async () => {
 describe('who is let in', () => {
   it('anybody sees that it lives, and nothing else', async () => {
     expect((await askApi(api.apiUrl, { path: '/livez' })).status).toBe(200);
-    for (const path of ['/metrics', '/openapi.json', '/docs', '/queues', '/queues/api/queues']) {
+    for (const path of ['/', '/metrics', '/openapi.json', '/docs', '/queues', '/queues/api/queues']) {
       const answer = await askApi(api.apiUrl, { path });
       expect([answer.status, apiCode(answer)], path).toEqual([401, 'miroir_key_missing']);
       expect(answer.headers['www-authenticate']).toContain('Basic realm=');

@@ -45,6 +45,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
   index: { own: ['*'] },
   setup: PLAIN_SCRIPT,
   build: PLAIN_SCRIPT,
+  'build-page': { own: [], npm: ['vite'] },
+  // Code for browsers: it speaks to the control API over HTTP, and shares nothing with the code of servers.
+  page: { own: [], npm: ['preact', '@preact/signals', 'uplot'], node: false },
   workers: { own: ['service', 'config'] },
 };
 
@@ -58,6 +61,7 @@ const OWNERS: readonly Owner[] = [
   { packages: /^bullmq$/, units: ['queue'] },
   { packages: /^@bull-board\//, units: ['api'] },
   { packages: /^undici$/, units: ['nodes'] },
+  { packages: /^(?:preact|@preact\/signals|uplot)$/, units: ['page'] },
   { packages: /^ioredis$/, units: ['redis', 'queue'], typesOnly: ['queue'] },
 ];
 
@@ -169,7 +173,7 @@ export function violations(files: ReadonlyMap<string, string>): string[] {
   const found: string[] = [];
   for (const [path, source] of files) {
     found.push(...checkText(path, source));
-    if (unitOf(path) === 'test' || !/\.(?:ts|mts|mjs)$/.test(path)) continue;
+    if (unitOf(path) === 'test' || !/\.(?:tsx?|mts|mjs)$/.test(path)) continue;
     if (RULES[unitOf(path)] === undefined) found.push(`${path}: ${unitOf(path)} has no row in the dependency table`);
     for (const imported of importsOf(source)) {
       const problem = checkImport(path, imported);

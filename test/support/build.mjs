@@ -8,19 +8,24 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DIST = join(ROOT, 'dist');
+/** All of it becomes a few files of other names. */
+const PAGE = join('src', 'page');
 
 /** When the file was last written, 0 where there is none. @param {string} path */
 const writtenMs = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /** Whether everything that would be built is there, newer than what it is built from. */
 function isFresh() {
-  const settingsMs = Math.max(...['tsconfig.json', 'src/build.mjs'].map((name) => writtenMs(join(ROOT, name))));
+  const settingsMs = Math.max(
+    ...['tsconfig.json', 'src/build.mjs', 'src/build-page.mjs'].map((name) => writtenMs(join(ROOT, name))),
+  );
   return ['src', 'workers'].every((top) =>
     readdirSync(join(ROOT, top), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith('.mjs'))
       .every((entry) => {
         const source = join(entry.parentPath, entry.name);
-        const built = join(DIST, relative(ROOT, source)).replace(/\.ts$/, '.js');
+        const path = relative(ROOT, source);
+        const built = join(DIST, path.startsWith(PAGE) ? 'page/index.html' : path.replace(/\.ts$/, '.js'));
         return writtenMs(built) >= Math.max(writtenMs(source), settingsMs);
       }),
   );

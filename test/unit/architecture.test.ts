@@ -10,7 +10,7 @@ function projectFiles(): Map<string, string> {
   for (const top of ['src', 'workers', 'test']) {
     if (!existsSync(join(ROOT, top))) continue;
     for (const entry of readdirSync(join(ROOT, top), { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !/\.(?:ts|mts|mjs|lua)$/.test(entry.name)) continue;
+      if (!entry.isFile() || !/\.(?:tsx?|mts|mjs|lua)$/.test(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
       const name = relative(ROOT, path).replaceAll('\\', '/');
       // Of tests only the names count here: they may import anything and tell long stories.
@@ -63,6 +63,9 @@ describe('the dependency table', () => {
     ['src/index.ts', "import { x } from '../test/support/redis.ts';", /nothing imports test/],
     ['src/setup.mjs', "import { x } from './errors.ts';", /setup must not import/],
     ['src/build.mjs', "import { build } from 'esbuild';", /build must not import esbuild/],
+    ['src/page/a.tsx', "import { x } from '../core/move.ts';", /page must not import src\/core/],
+    ['src/page/a.ts', "import { readFile } from 'node:fs';", /page must not import node:fs/],
+    ['src/api/a.ts', "import { signal } from '@preact/signals';", /@preact\/signals belongs to page/],
     ['src/novelty/a.ts', '', /novelty has no row/],
   ])('finds in %s: %s', (path, source, message) => {
     expect(planted(path, source)).toEqual([expect.stringMatching(message)]);

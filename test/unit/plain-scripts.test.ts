@@ -1,6 +1,16 @@
 // The scripts that run before anything is installed or built: each in a process of its own, in a made-up surrounding.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -81,14 +91,37 @@ describe('set-up', () => {
     expect(status).toBe(69);
   });
 
+  it('builds the page when its sources are newer than what is built, and says so', () => {
+    installed('1.0.0');
+    write('package-lock.json', lock('1.0.0'));
+    program('redis-server');
+    write('src/page/main.tsx', '');
+    write(
+      'src/build-page.mjs',
+      "import { mkdirSync, writeFileSync } from 'node:fs'; mkdirSync('dist/page', { recursive: true }); writeFileSync('dist/page/index.html', '');",
+    );
+    expect(run('src/setup.mjs')).toMatchObject({
+      status: 0,
+      stderr: 'set-up: building the page, because it is not built\n',
+    });
+    expect(run('src/setup.mjs').stderr).toBe('');
+    utimesSync(join(dir, 'src/page/main.tsx'), new Date(), new Date(Date.now() + 5_000));
+    expect(run('src/setup.mjs').stderr).toBe('set-up: building the page, because its sources are newer\n');
+  });
+
   describe('with --tests', () => {
     const ARCHIVE = `case "$*" in
       *download*) echo deb > prometheus_2.deb ;;
       *) exit 3 ;;
     esac`;
+    const BROWSER = `case "$*" in
+      *download-only*) echo deb > chromium-headless-shell_2.deb; echo deb > libnss3_2.deb ;;
+      *) exit 3 ;;
+    esac`;
     // Only PATH of the made-up surrounding is seen, so the real programs are named whole.
     const UNPACK =
       '/bin/mkdir -p "$3/usr/bin" && echo tool > "$3/usr/bin/promtool" && /bin/chmod 755 "$3/usr/bin/promtool"';
+    const UNPACK_LIBRARY = '/bin/mkdir -p "$3/usr/lib" && echo $2 >> "$3/usr/lib/unpacked"';
     const CACHE = 'node_modules/.cache/miroir';
 
     beforeEach(() => {
@@ -98,6 +131,7 @@ describe('set-up', () => {
     });
 
     it('unpacks promtool once, says so, and leaves nothing else behind', () => {
+      program('chromium');
       program('apt-get', ARCHIVE);
       program('dpkg', UNPACK);
       expect(run('src/setup.mjs')).toMatchObject({ status: 0, stderr: '' });
@@ -108,6 +142,22 @@ describe('set-up', () => {
       expect(run('src/setup.mjs', ['--tests'])).toMatchObject({ status: 0, stderr: '' });
     });
 
+    it('unpacks a browser once with its libraries, says so, and leaves nothing else behind', () => {
+      program('promtool');
+      program('apt-get', BROWSER);
+      program('dpkg', UNPACK_LIBRARY);
+      const { status, stderr } = run('src/setup.mjs', ['--tests']);
+      expect(stderr).toMatch(/^set-up: apt-get download chromium-headless-shell, because none of chromium-head.*\n$/);
+      expect(status).toBe(0);
+      expect(readdirSync(join(dir, CACHE))).toEqual(['chromium']);
+      expect(
+        readFileSync(join(dir, CACHE, 'chromium/usr/lib/unpacked'), 'utf8')
+          .trim()
+          .split('\n'),
+      ).toHaveLength(2);
+      expect(run('src/setup.mjs', ['--tests'])).toMatchObject({ status: 0, stderr: '' });
+    });
+
     it.each([
       ['there is no apt', ''],
       ['the archive is out of reach', 'exit 100'],
@@ -115,7 +165,8 @@ describe('set-up', () => {
       if (aptGet !== '') program('apt-get', aptGet);
       program('dpkg', UNPACK);
       const { status, stderr } = run('src/setup.mjs', ['--tests']);
-      expect(stderr).toMatch(/set-up: tests of alert rules will fail: promtool is not on PATH; (run|put) .*\n$/);
+      expect(stderr).toMatch(/set-up: tests of alert rules will fail: promtool is not on PATH; (run|put) .*\n/);
+      expect(stderr).toMatch(/set-up: tests of the page will fail: none of .* is on PATH; install Chromium\n$/);
       expect(status).toBe(0);
     });
   });
