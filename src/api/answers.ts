@@ -74,8 +74,8 @@ export interface ErrorAnswer {
 
 /** When who was refused for the time being may ask again, unless the error says. */
 const RETRY_AFTER_MS = 1_000;
-/** Programs send a bearer token; a browser asks its user for a password. */
-const CHALLENGE = 'Bearer, Basic realm="miroir", charset="UTF-8"';
+/** Programs send a bearer token; a browser asks its user for a password, if that comes first. */
+const CHALLENGE = 'Basic realm="miroir", charset="UTF-8", Bearer realm="miroir"';
 /** A remedy names commands by Markdown's marks; what stands between them can be run. */
 const COMMAND = /`(miroir [^`]+)`/g;
 

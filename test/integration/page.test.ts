@@ -1,31 +1,245 @@
-// The page at `/` in a real browser, over real processes: what it loads, shows and does.
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+// The page at `/` in a real browser, over real processes: a rebalance from its beginning to its end, what keys and keys
+// of the keyboard may do, and that it needs nothing from elsewhere.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fastify from 'fastify';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { App } from '../../src/api/app.ts';
+import { newApiKey } from '../../src/api/keys.ts';
+import { readPage, servePage } from '../../src/api/page.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
-import { apiSettings } from '../support/api.ts';
-import { openBrowser, openContext } from '../support/browser.ts';
-import { withRedis } from '../support/redis.ts';
+import { openBrowser, openContext, type Visit } from '../support/browser.ts';
+import { someDocuments, startTestFleet, type TestFleet } from '../support/fleet.ts';
+import { bigFleet } from '../support/page-answers.ts';
 
-const redis = withRedis();
+const reader = newApiKey({ name: 'looker', scope: 'read' });
+const operator = newApiKey({ name: 'boss', scope: 'operate' });
+const PAGE_MAX_BYTES = 60_000;
+let dir: string;
 let browser: Browser;
+let fleet: TestFleet;
 let api: Running & { readonly apiUrl: string };
+const visits: Visit[] = [];
+
+/** A page opened with a key, as a browser's user gives it when asked for a password. */
+async function open(path: string, key: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const httpCredentials = { username: 'me', password: key };
+  const visit = await openContext(browser, api.apiUrl, {
+    viewport: { width: 1280, height: 900 },
+    httpCredentials,
+    ...options,
+  });
+  visits.push(visit);
+  const page = await visit.context.newPage();
+  await page.goto(path);
+  await page.locator('.nodes tbody tr').first().waitFor();
+  return page;
+}
+const textOf = (page: Page, selector: string): Promise<string> => page.locator(selector).first().innerText();
+
+interface Glance {
+  readonly state: string;
+  readonly name: string;
+  readonly percent: number | null;
+  readonly ribbons: number;
+  readonly activities: readonly string[];
+  readonly title: string;
+}
+/** What can be seen now, all of it at one moment. */
+const glance = (page: Page): Promise<Glance> =>
+  page.evaluate(`(() => {
+    const text = (selector) => document.querySelector(selector)?.textContent ?? '';
+    return {
+      state: text('.plan .state'),
+      name: text('.plan .name'),
+      percent: document.querySelector('.plan .percent') === null ? null : parseInt(text('.plan .percent')),
+      ribbons: document.querySelectorAll('.ribbon').length,
+      activities: [...document.querySelectorAll('.activity')].map((one) => one.textContent),
+      title: document.title,
+    };
+  })()`);
 
 beforeAll(async () => {
-  [browser, api] = await Promise.all([openBrowser(), startApi(loadConfig(apiSettings(redis.url)))]);
+  dir = await mkdtemp(join(tmpdir(), 'miroir-page-'));
+  const keysFile = join(dir, 'keys.json');
+  await writeFile(keysFile, JSON.stringify([reader.entry, operator.entry]));
+  const node = { batchMs: 120, docsPerS: 600 };
+  [browser, fleet] = await Promise.all([
+    openBrowser(),
+    startTestFleet({ nodes: 3, node, config: { grace_ms: 300, moves_per_node: 1 } }),
+  ]);
+  await fleet.createIndex({ documents: someDocuments(1_500) });
+  await fleet.startWorker();
+  api = await startApi(loadConfig({ ...fleet.env, MIROIR_API_PORT: '0', MIROIR_API_KEYS_FILE: keysFile }));
+});
+afterEach(async () => {
+  for (const { context, refused } of visits.splice(0)) {
+    expect(refused).toEqual([]);
+    await context.close();
+  }
 });
 afterAll(async () => {
   await browser.close();
   await api.close();
+  await fleet.stop();
+  await rm(dir, { recursive: true });
 });
 
 describe('the page', () => {
-  it('is there', async () => {
-    const { context, refused } = await openContext(browser, api.apiUrl);
-    const page = await context.newPage();
+  it('says how to begin, then shows a rebalance to its end', async () => {
+    const page = await open('/', reader.key);
+    expect(await textOf(page, '.plan')).toContain('miroir node drain n1 --wait');
+    expect(await textOf(page, '.connection')).toContain('live');
+    await fleet.drainNode('n1');
+    const ended = fleet.untilQuiet();
+    const seen: Glance[] = [];
+    while (seen.at(-1)?.state !== '✓ done') seen.push(await glance(page));
+    await ended;
+    const percents = seen.flatMap(({ percent }) => (percent === null ? [] : [percent]));
+    expect(percents).toEqual(percents.toSorted((a, b) => a - b));
+    expect(new Set(percents).size).toBeGreaterThan(2);
+    expect(seen.some(({ state, name }) => state === '▶ running' && name === 'drain n1')).toBe(true);
+    expect(seen.some(({ ribbons }) => ribbons > 0)).toBe(true);
+    expect(seen.some(({ activities }) => activities.some((one) => /copying|verifying|switching/.test(one)))).toBe(true);
+    expect(seen.some(({ title }) => /^\d+%.* – Miroir$/.test(title))).toBe(true);
+    expect(await textOf(page, '.plan .next')).toContain('miroir node remove n1');
+    await expect.poll(() => textOf(page, '.nodes tbody tr')).toMatch(/n1\s+◓ draining\s+0/);
+    const events = await page.locator('.events li').allInnerTexts();
+    expect(events.some((line) => /docs\/\d+ n1→n\d settled/.test(line))).toBe(true);
+    expect(events.some((line) => /plan \w+ done/.test(line))).toBe(true);
+    expect(await page.title()).toBe('Miroir');
+  });
+
+  it('is walked by the keyboard: found by name, from cell to cell, closed by Esc', async () => {
+    const page = await open('/', reader.key);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('n2');
+    await page.getByRole('option', { name: 'n2 node' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await page.locator('.details', { hasText: 'Node n2' }).waitFor();
+    expect(new URL(page.url()).hash).toBe('#/nodes/n2');
+    await page.keyboard.press('Escape');
+    expect(await page.locator('.details').count()).toBe(0);
+    await page.locator('.map').focus();
+    for (const key of ['ArrowRight', 'ArrowRight', 'ArrowRight', 'End', 'Home', 'ArrowRight'])
+      await page.keyboard.press(key);
+    expect(await textOf(page, '#shard-text')).toContain('shard 1 ·');
+    await page.keyboard.press('Enter');
+    await page.locator('.details', { hasText: 'Shard docs/1' }).waitFor();
+    await page.keyboard.press('Control+k');
+    await page.locator('dialog[open]').waitFor();
+    await page.keyboard.press('Escape');
+    expect(await page.locator('.details').count()).toBe(1);
+    await page.keyboard.press('Escape');
+    expect(new URL(page.url()).hash).toBe('');
+  });
+
+  it('opens what an address names, as others link it', async () => {
+    const [move] = await fleet.base.records.movePage('ended', { from: null, limit: 1 }).then(({ keys }) => keys);
+    const page = await open(`/#/moves/${move}`, reader.key);
+    await page.locator('.details', { hasText: 'windows found equal' }).waitFor();
+    await page.goto('/#/moves/none');
+    await page.getByText('There is no move none').waitFor();
+    const [plan] = await fleet.base.records.plans(1);
+    await page.goto(`/#/plans/${plan?.id}`);
+    await page.locator('.details', { hasText: 'drain n1' }).waitFor();
+  });
+
+  it.each(['light', 'dark'] as const)('has nothing that axe finds fault with: %s', async (colorScheme) => {
+    const page = await open('/#/nodes/n2', reader.key, { colorScheme, reducedMotion: 'reduce' });
+    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+    const faults = async (where: string): Promise<unknown> =>
+      page.evaluate(
+        `axe.run(${where}).then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]))`,
+      );
+    expect(await page.evaluate('document.documentElement.dataset.theme')).toBe(colorScheme);
+    expect(await faults('document')).toEqual([]);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('n');
+    expect(await faults("'dialog'")).toEqual([]);
+  });
+
+  it('switches between light and dark, and remembers it', async () => {
+    const page = await open('/', reader.key, { colorScheme: 'light' });
+    const shown = (): Promise<unknown> => page.evaluate('document.documentElement.dataset.theme');
+    const button = page.getByRole('button', { name: 'system' });
+    await button.click();
+    await page.getByRole('button', { name: 'light' }).click();
+    expect(await shown()).toBe('dark');
+    await page.reload();
+    await page.getByRole('button', { name: 'dark' }).waitFor();
+    expect(await shown()).toBe('dark');
+  });
+
+  it('stays small in the browser with 100 nodes, 10,000 shards and a thousand moves, and reaches the last shard', async () => {
+    const visit = await openContext(browser, api.apiUrl, { httpCredentials: { username: 'me', password: reader.key } });
+    visits.push(visit);
+    const answers = bigFleet({ nodes: 100, shards: 10_000, moves: 1_000 });
+    await visit.context.route('**/v1/**', (route) => {
+      const answer = answers(new URL(route.request().url()));
+      return answer === null ? route.fallback() : route.fulfill({ json: answer });
+    });
+    const page = await visit.context.newPage();
     await page.goto('/');
-    expect(await page.locator('h1').textContent()).toContain('Miroir');
-    expect(refused).toEqual([]);
-    await context.close();
+    await page.locator('.legend', { hasText: 'copying' }).waitFor();
+    expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(3_000);
+    expect(await page.evaluate('document.querySelector(".map canvas").height')).toBeLessThan(400);
+    await page.locator('.map').focus();
+    for (let at = 0; at < 18; at += 1) await page.keyboard.press('PageDown');
+    expect(await textOf(page, '#shard-text')).toContain('shard 9999 ·');
+    await page.evaluate('document.querySelector(".moves .rows").scrollTop = 1e6');
+    await page.locator('.moves .row[aria-rowindex="1000"]').waitFor();
+    expect(await page.locator('.moves .row').count()).toBeLessThan(40);
+  });
+
+  it('says that it has lost the API, and for how long', async () => {
+    const other = await startApi(loadConfig({ ...fleet.env, MIROIR_API_PORT: '0' }));
+    const visit = await openContext(browser, other.apiUrl);
+    const page = await visit.context.newPage();
+    await page.goto('/');
+    await page.locator('.connection.live').waitFor();
+    await other.close();
+    await page.locator('.connection.lost', { hasText: /lost for \d+ (?:ms|s)/ }).waitFor();
+    await visit.context.close();
+  });
+});
+
+describe('what is loaded', () => {
+  it('is small, packed, kept for ever by its name, and asked for with a key only', async () => {
+    const headers = { authorization: `Bearer ${reader.key}`, 'accept-encoding': 'gzip' };
+    expect((await fetch(api.apiUrl)).status).toBe(401);
+    const files = await readPage();
+    expect([...files.keys()].length).toBe(3);
+    const bytes = [...files.values()].reduce((sum, { packed }) => sum + packed.length, 0);
+    expect(bytes).toBeLessThan(PAGE_MAX_BYTES);
+    const index = await fetch(api.apiUrl, { headers });
+    const html = await index.text();
+    expect([index.headers.get('content-encoding'), index.headers.get('cache-control')]).toEqual(['gzip', 'no-cache']);
+    expect(index.headers.get('content-security-policy')).toContain("default-src 'self'");
+    const named = [...html.matchAll(/(?:src|href)="(\/page\/[^"]+)"/g)].map(([, path = '']) => path);
+    expect(named).toHaveLength(2);
+    for (const path of named) {
+      expect((await fetch(new URL(path, api.apiUrl))).status).toBe(401);
+      const file = await fetch(new URL(path, api.apiUrl), { headers });
+      expect([file.status, file.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable']);
+      await file.arrayBuffer();
+    }
+    const plain = await fetch(api.apiUrl, { headers: { ...headers, 'accept-encoding': 'identity' } });
+    expect([plain.headers.get('content-encoding'), await plain.text()]).toEqual([null, html]);
+  });
+
+  it('says what to run where it was not built', async () => {
+    const app = fastify();
+    servePage(app as unknown as App, await readPage([join(dir, 'nothing/')]));
+    const { statusCode, headers, body } = await app.inject('/');
+    expect([statusCode, headers['content-type']]).toEqual([503, 'text/plain; charset=utf-8']);
+    expect(body).toContain('node src/build-page.mjs');
+    await app.close();
   });
 });

@@ -7,6 +7,9 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 const UNPACKED = join(import.meta.dirname, '../../node_modules/.cache/miroir/chromium');
 const NAMES = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'];
 
+/** What is not there by then does not come. */
+const WAIT_MS = 12_000;
+
 interface Found {
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
@@ -59,6 +62,7 @@ export async function openContext(
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
   const context = await browser.newContext({ baseURL: origin, ...options });
+  context.setDefaultTimeout(WAIT_MS);
   const refused: string[] = [];
   await context.route(
     (url) => url.origin !== origin,

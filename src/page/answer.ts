@@ -1,0 +1,35 @@
+/** One more answer of the API, for what is looked at closely; read again with every reading of the page. */
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { askIfThere } from './client.ts';
+import { messageOf, readAtMs } from './store.ts';
+
+export interface Answer<T> {
+  readonly path: string;
+  /** Null: there is no such thing. */
+  readonly value: T | null;
+  readonly problem: string | null;
+}
+
+/** Null until it is there; what another path answered is not shown for this one. */
+export function useAnswer<T>(path: string): Answer<T> | null {
+  const answer: Signal<Answer<T> | null> = useSignal(null);
+  const { value: readAt } = readAtMs;
+  useEffect(() => {
+    let isLeft = false;
+    const read = async (): Promise<Answer<T>> => {
+      try {
+        return { path, value: await askIfThere<T>(path), problem: null };
+      } catch (error) {
+        return { path, value: null, problem: messageOf(error) };
+      }
+    };
+    void read().then((got) => {
+      if (!isLeft) answer.value = got;
+    });
+    return () => {
+      isLeft = true;
+    };
+  }, [path, readAt]);
+  return answer.value?.path === path ? answer.value : null;
+}

@@ -1,0 +1,36 @@
+/** Why a shard goes where it goes: what each node was asked, and how it stood. */
+import { useAnswer } from './answer.ts';
+import type { ExplainAnswer } from './answers.ts';
+
+const SIGNS: Readonly<Record<string, string>> = { yes: '✓', no: '✗', throttle: '‖' };
+
+export function Deciders({ path }: { readonly path: string }) {
+  const { value = null } = useAnswer<ExplainAnswer>(path) ?? {};
+  const deciders = value?.deciders ?? [];
+  if (deciders.length === 0) return null;
+  return (
+    <>
+      <h3>Why here</h3>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">node</th>
+            <th scope="col">asked</th>
+            <th scope="col">answer</th>
+          </tr>
+        </thead>
+        <tbody>
+          {deciders.map(({ node, decider, decision, why }) => (
+            <tr key={`${node} ${decider}`}>
+              <th scope="row">{node}</th>
+              <td>{decider.replaceAll('_', ' ')}</td>
+              <td>
+                <span aria-hidden="true">{SIGNS[decision] ?? '·'}</span> {decision}: {why}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}

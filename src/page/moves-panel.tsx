@@ -1,0 +1,163 @@
+/** Moves: what each does, how far it is, and why it waits. Only the rows that are seen are there. */
+import { useComputed, useSignal } from '@preact/signals';
+import type { MoveAnswer } from './answers.ts';
+import { useSize } from './element-size.ts';
+import { countText, durationText, rateText } from './format.ts';
+import { hashOf } from './hash-route.ts';
+import {
+  activityOf,
+  copiedPercent,
+  countMoves,
+  hasProblem,
+  movesShown,
+  progressText,
+  SIGNS,
+  STEPS,
+  stepsDone,
+} from './move-steps.ts';
+import { Panel } from './panel.tsx';
+import { rateOf } from './rates.ts';
+import { moves, nodeFilter, nowMs, plan, problemsOnly, rates, topology, unfinished } from './store.ts';
+import { visibleRows } from './visible-rows.ts';
+
+const ROW = 30;
+/** Half a row more than whole ones: there is more below. */
+const ROWS_SHOWN = 6.5;
+
+export function MovesPanel() {
+  const shown = useComputed(() =>
+    movesShown(moves.value, { node: nodeFilter.value, problemsOnly: problemsOnly.value }),
+  );
+  const command = plan.value === null ? 'miroir move list' : `miroir move list --plan ${plan.value.id}`;
+  return (
+    <Panel name="moves" title="Moves" about={<About />} command={command}>
+      <MoveRows moves={shown.value} />
+    </Panel>
+  );
+}
+
+function About() {
+  const { running, waiting, cleaning, ended, problems } = countMoves(moves.value);
+  const more = unfinished.value - running - waiting - cleaning;
+  return (
+    <>
+      <span class="counts">
+        {running} running · {waiting} waiting · {cleaning} in grace · {countText(ended)} ended
+        {more > 0 && ` · ${countText(more)} more not shown`}
+      </span>
+      <label>
+        node{' '}
+        <select value={nodeFilter.value} onChange={({ currentTarget }) => (nodeFilter.value = currentTarget.value)}>
+          <option value="">all</option>
+          {(topology.value?.nodes ?? []).map(({ id }) => (
+            <option key={id} value={id}>
+              {id}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button
+        type="button"
+        aria-pressed={problemsOnly.value}
+        onClick={() => (problemsOnly.value = !problemsOnly.value)}
+      >
+        ! problems only <b>{problems}</b>
+      </button>
+    </>
+  );
+}
+
+function MoveRows({ moves: rows }: { readonly moves: readonly MoveAnswer[] }) {
+  const [view, size] = useSize<HTMLDivElement>();
+  const scrollTop = useSignal(0);
+  const { first, end } = visibleRows(rows.length, ROW, scrollTop.value, size.value.height);
+  return (
+    <div
+      class="scroll rows"
+      ref={view}
+      tabIndex={0}
+      role="table"
+      aria-label="Moves"
+      aria-rowcount={rows.length}
+      style={{ height: `${Math.max(1, Math.min(rows.length, ROWS_SHOWN)) * ROW}px` }}
+      onScroll={({ currentTarget }) => (scrollTop.value = currentTarget.scrollTop)}
+    >
+      {rows.length === 0 && <p class="more">No move fits.</p>}
+      <div role="rowgroup" style={{ height: `${rows.length * ROW}px` }}>
+        {rows.slice(first, end).map((move, at) => (
+          <MoveRow key={move.id} move={move} at={first + at} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function MoveRow({ move, at }: { readonly move: MoveAnswer; readonly at: number }) {
+  const activity = activityOf(move);
+  const isProblem = hasProblem(move);
+  return (
+    <div class={isProblem ? 'row problem' : 'row'} role="row" aria-rowindex={at + 1} style={{ top: `${at * ROW}px` }}>
+      <span role="cell" class="shard">
+        <a href={hashOf({ kind: 'move', id: move.id })}>
+          {move.index}/{move.shard}
+        </a>
+      </span>
+      <span role="cell" class="way">
+        {move.source} → {move.target}
+      </span>
+      <span role="cell" class={`activity ${activity}`}>
+        <span aria-hidden="true">{SIGNS[activity]}</span> {activity}
+      </span>
+      <span role="cell">
+        <Dots move={move} />
+      </span>
+      <span role="cell" class="copied">
+        <span class={`track ${activity}`} aria-hidden="true">
+          <span style={{ width: `${copiedPercent(move)}%` }} />
+        </span>
+        <span class="percent">{copiedPercent(move)}%</span>
+      </span>
+      <span role="cell" class="doing">
+        {isProblem ? <Trouble move={move} /> : progressText(move)}
+        <Rate id={move.id} />
+        {!isProblem && move.outcome === null && move.waiting != null && (
+          <span class="muted"> · {reasonText(move)}</span>
+        )}
+      </span>
+    </div>
+  );
+}
+
+function Trouble({ move }: { readonly move: MoveAnswer }) {
+  return (
+    <span class="warn" title={move.waiting?.unblock}>
+      ! {reasonText(move)}
+    </span>
+  );
+}
+
+function reasonText({ note, waiting, lost = 0 }: MoveAnswer): string {
+  const why = waiting?.text ?? note ?? (lost > 0 ? `${lost} documents were given up` : 'it does not get on');
+  return waiting?.sinceMs === undefined
+    ? why
+    : `${why} (for ${durationText(Math.max(0, nowMs.value - waiting.sinceMs))})`;
+}
+
+function Rate({ id }: { readonly id: string }) {
+  const perSecond = rateOf(rates.value, [id]);
+  return perSecond > 0 ? <span class="muted"> · {rateText(perSecond)}</span> : null;
+}
+
+/** One dot a step; what is read out is how many are behind it. */
+export function Dots({ move }: { readonly move: MoveAnswer }) {
+  const done = stepsDone(move);
+  return (
+    <span class="dots" role="img" aria-label={`${done} of ${STEPS.length} steps`} title={STEPS.join(' · ')}>
+      {STEPS.map((step, at) => (
+        <span key={step} class={at < done ? 'done' : at === done && move.outcome === null ? 'now' : ''}>
+          {at < done ? '●' : '○'}
+        </span>
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,84 @@
+/** A plan in one line: how far, how fast, how long. */
+import type { PlanAnswer, PlanDetailsAnswer, Progress } from './answers.ts';
+import { durationText, percentOf, rangeText, rateText } from './format.ts';
+
+/** What the bar shows: what runs or waits for somebody, else what ended a short while ago. */
+export function shownPlan(plans: readonly PlanAnswer[], nowMs: number): PlanAnswer | null {
+  const open = plans.find(({ state }) => state !== 'done' && state !== 'proposed' && !OVER.has(state));
+  const proposed = plans.find(({ state }) => state === 'proposed');
+  const [ended] = plans.filter(({ endedAtMs }) => endedAtMs !== null && nowMs - endedAtMs < ENDED_SHOWN_MS);
+  return open ?? proposed ?? ended ?? null;
+}
+
+const OVER: ReadonlySet<string> = new Set(['cancelled', 'expired', 'refused', 'stale', 'superseded']);
+const ENDED_SHOWN_MS = 3_600_000;
+const STALLED_AFTER_MS = 30_000;
+
+const WHYS: Readonly<Record<string, string>> = {
+  NodeAdded: 'add',
+  NodeDraining: 'drain',
+  NodeFailed: 'restore after the loss of',
+  NodeRecovered: 'take back',
+  NodeRemoved: 'without',
+  GroupAdded: 'add group',
+  GroupDraining: 'drain group',
+  GroupRemoved: 'without group',
+};
+/** `NodeDraining n1` → drain n1 */
+export const whyText = (why: string): string => {
+  const [first = '', ...rest] = why.split(' ');
+  return [Object.hasOwn(WHYS, first) ? WHYS[first] : first, ...rest].join(' ');
+};
+
+export const isOver = ({ state }: Pick<PlanAnswer, 'state'>): boolean => state === 'done' || OVER.has(state);
+export const isPaused = ({ state, held }: Pick<PlanAnswer, 'state' | 'held'>): boolean =>
+  state === 'paused' || held != null;
+
+/**
+ * Of the work: copying is nearly all of it, so a move that is copied halfway counts half, as far as documents tell; one
+ * is whole only when it is switched.
+ */
+export function planPercent({ progress }: Pick<PlanDetailsAnswer, 'progress'>): number {
+  const { moves, settled, cancelled, failed, docsMigrated, documents } = progress;
+  const ended = settled + cancelled + failed;
+  if (moves === 0 || ended >= moves) return 100;
+  const copied = documents > 0 ? Math.min(1, docsMigrated / documents) : 0;
+  const begun = Math.min(moves, ended + progress.running);
+  return percentOf(Math.max(ended, copied * begun), moves);
+}
+
+export interface Pace {
+  readonly text: string;
+  readonly isStalled: boolean;
+}
+
+/** "800/s · 2–3 min left", "estimating…", or "stalled 2m10s: reason". */
+export function paceOf(plan: PlanDetailsAnswer, measuredPerSecond: number | null, reason: string | null): Pace {
+  const { progress } = plan;
+  if (isOver(plan)) return { text: '', isStalled: false };
+  if (isPaused(plan)) return { text: 'paused', isStalled: false };
+  const stalledMs = progress.stalledMs ?? 0;
+  if (stalledMs >= STALLED_AFTER_MS) {
+    return { text: `stalled ${durationText(stalledMs)}${reason === null ? '' : `: ${reason}`}`, isStalled: true };
+  }
+  if (progress.settled + progress.cancelled + progress.failed >= progress.moves) {
+    return { text: 'all shards are switched, old copies go', isStalled: false };
+  }
+  const rate = progress.ratePerSecond ?? measuredPerSecond;
+  const parts = [rate === null || rate <= 0 ? null : `${rateText(rate)} documents`, etaText(progress)];
+  return { text: parts.filter((part) => part !== null).join(' · '), isStalled: false };
+}
+
+function etaText({ etaLowSeconds, etaHighSeconds }: Progress): string | null {
+  if (etaLowSeconds === undefined && etaHighSeconds === undefined) return null;
+  if (etaLowSeconds == null || etaHighSeconds == null) return 'estimating…';
+  return `${rangeText(etaLowSeconds, etaHighSeconds)} left`;
+}
+
+/** Of the browser's tab. */
+export function titleOf(plan: PlanDetailsAnswer | null): string {
+  if (plan === null || isOver(plan) || plan.state === 'proposed') return 'Miroir';
+  const { etaHighSeconds } = plan.progress;
+  const left = etaHighSeconds == null ? '' : ` · ${durationText(etaHighSeconds * 1_000)}`;
+  return `${planPercent(plan)}%${isPaused(plan) ? ' paused' : left} – Miroir`;
+}
