@@ -27,6 +27,7 @@ import { API_KEY_FILE } from './keys.ts';
 import { describeApi } from './openapi.ts';
 import { readPage, servePage } from './page.ts';
 import type { ApiParts } from './parts.ts';
+import { addCapabilities } from './routes/capabilities.ts';
 import { addChanges } from './routes/changes.ts';
 import { addPlanOrders } from './routes/plan-orders.ts';
 import { addThrottle } from './routes/throttle.ts';
@@ -121,6 +122,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const methods = methodsByPath(app);
   serveProbes(app, options.probes);
   servePage(app, await readPage());
+  addCapabilities(app);
   addReads(app, options.control);
   const feed = createFeed({ audit: options.control.audit, logger });
   addEvents(app, options.control, feed);

@@ -6,7 +6,6 @@
 export type Scope = 'read' | 'plan' | 'operate' | 'admin';
 
 export interface Capabilities {
-  readonly version?: string;
   readonly scope?: Scope;
   readonly read_only?: boolean;
 }
@@ -93,6 +92,17 @@ export interface Blocked {
   readonly reason: string;
 }
 
+/** What keeps moves from beginning, and who wants it so. */
+export interface Hold {
+  readonly by: string;
+  readonly sinceMs: number;
+  readonly actor: string;
+}
+
+export interface PauseAnswer {
+  readonly paused: Hold | null;
+}
+
 export interface PlanAnswer {
   readonly id: string;
   readonly why: string;
@@ -103,8 +113,8 @@ export interface PlanAnswer {
   readonly createdAtMs: number;
   readonly startedAtMs: number | null;
   readonly endedAtMs: number | null;
-  readonly held?: { readonly sinceMs?: number; readonly actor?: string } | null;
-  readonly cancelled?: { readonly sinceMs?: number; readonly actor?: string } | null;
+  readonly held?: Hold | null;
+  readonly cancelled?: { readonly sinceMs: number; readonly actor: string } | null;
 }
 
 export interface Progress {
@@ -122,39 +132,56 @@ export interface Progress {
   readonly etaLowSeconds?: number | null;
   readonly etaHighSeconds?: number | null;
   readonly stalledMs?: number | null;
+  readonly reason?: string | null;
+  readonly unblock?: string | null;
 }
 export type PlanDetailsAnswer = PlanAnswer & { readonly progress: Progress };
 
-export interface PlanCheck {
-  readonly check: string;
-  readonly result: string;
-  readonly what: string;
-  readonly remedy?: string | null;
+export interface Finding {
+  readonly level: string;
+  readonly subject: string;
+  readonly found: string;
+  readonly remedy: string | null;
 }
 interface Held {
-  readonly shards?: number;
-  readonly documents?: number;
+  readonly shards: number;
+  readonly documents: number | null;
+  readonly bytes: number | null;
 }
-/** A plan that nobody has applied yet. */
+/** A plan that nobody has carried out yet. */
 export interface ProposedPlan {
   readonly id: string;
-  readonly state: string;
-  readonly epoch?: number;
+  readonly why: string;
+  readonly state: 'proposed';
+  readonly isStale: boolean;
   readonly moves: number;
-  readonly documents?: number;
-  readonly bytes?: number;
-  readonly nodes?: readonly { readonly id: string; readonly before: Held; readonly after: Held }[];
-  readonly checks?: readonly PlanCheck[];
-  readonly minimumMoves?: number;
-  readonly secondsLow?: number | null;
-  readonly secondsHigh?: number | null;
+  readonly minimum: number;
+  readonly documents: number | null;
+  readonly bytes: number | null;
+  readonly nodes: readonly { readonly id: string; readonly before: Held; readonly after: Held }[];
+  readonly spreadBefore: number;
+  readonly spreadAfter: number;
+  readonly secondsLow: number | null;
+  readonly secondsHigh: number | null;
+  readonly blocked: readonly Blocked[];
+  readonly checks: readonly Finding[];
+}
+
+/** What cancelling a plan would undo. */
+export interface CancelAnswer {
+  readonly unbegun: number;
+  readonly undone: number;
+  readonly switched: number;
+  readonly reverse: readonly string[];
 }
 
 export interface ThrottleLimits {
   readonly documentsPerSecond: number | null;
   readonly tasksInFlight: number | null;
 }
-export type ThrottleAnswer = ThrottleLimits & { readonly nodes?: Readonly<Record<string, Partial<ThrottleLimits>>> };
+export interface ThrottleAnswer {
+  readonly throttle: ThrottleLimits & { readonly nodes: Readonly<Record<string, ThrottleLimits>> };
+}
 
 export interface ThroughputSample {
   readonly atMs: number;
@@ -166,14 +193,29 @@ export interface ThroughputAnswer {
   readonly results: readonly ThroughputSample[];
 }
 
-export interface Decider {
+interface Decision {
   readonly node: string;
   readonly decider: string;
   readonly decision: string;
   readonly why: string;
 }
-export interface ExplainAnswer {
-  readonly deciders?: readonly Decider[];
+export interface ShardExplained {
+  readonly decisions: readonly Decision[];
+}
+
+export interface MoveExplained {
+  readonly routers: readonly { readonly name: string; readonly epoch: number | null; readonly isUpToDate: boolean }[];
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly role: string;
+    readonly unreachable: string | null;
+    readonly oldestTask: { readonly uid: number; readonly type: string; readonly status: string } | null;
+    readonly movesOut: number;
+    readonly movesIn: number;
+  }[];
+  readonly places: number;
+  readonly journalIds: number;
+  readonly holder: string | null;
 }
 
 export interface PageOf<T> {

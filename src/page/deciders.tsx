@@ -1,12 +1,12 @@
 /** Why a shard goes where it goes: what each node was asked, and how it stood. */
 import { useAnswer } from './answer.ts';
-import type { ExplainAnswer } from './answers.ts';
+import type { ShardExplained } from './answers.ts';
 
 const SIGNS: Readonly<Record<string, string>> = { yes: '✓', no: '✗', throttle: '‖' };
 
 export function Deciders({ path }: { readonly path: string }) {
-  const { value = null } = useAnswer<ExplainAnswer>(path) ?? {};
-  const deciders = value?.deciders ?? [];
+  const { value = null } = useAnswer<ShardExplained>(path) ?? {};
+  const deciders = value?.decisions ?? [];
   if (deciders.length === 0) return null;
   return (
     <>

@@ -51,13 +51,13 @@ function titleOf(open: Place): string {
 function commandOf(open: Place): string {
   switch (open.kind) {
     case 'move':
-      return `miroir move show ${open.id}`;
+      return `miroir move explain ${open.id}`;
     case 'plan':
       return `miroir plan show ${open.id}`;
     case 'node':
       return 'miroir node list';
     case 'shard':
-      return `miroir index show ${open.index}`;
+      return `miroir shard explain ${open.index} ${open.shard}`;
   }
 }
 

@@ -1,8 +1,7 @@
 /** One move: how far, when what was done, what holds it up. */
 import { useAnswer } from './answer.ts';
-import type { MoveDetailsAnswer } from './answers.ts';
-import { Deciders } from './deciders.tsx';
-import { Facts, Missing } from './facts.tsx';
+import type { MoveDetailsAnswer, MoveExplained } from './answers.ts';
+import { type Fact, Facts, Missing } from './facts.tsx';
 import { clockText, countText, durationText } from './format.ts';
 import { hashOf } from './hash-route.ts';
 import { activityOf, copiedPercent, progressText, SIGNS } from './move-steps.ts';
@@ -50,10 +49,45 @@ export function MoveDetails({ id }: { readonly id: string }) {
             : ['ended', `${clockText(endedAtMs)}, after ${durationText(endedAtMs - (startedAtMs ?? endedAtMs))}`],
         ]}
       />
-      {move.outcome === null && <Deciders path={`${path}/explain`} />}
+      {move.outcome === null && <Explained path={`${path}/explain`} />}
       <p>
         <a href={`/queues/queue/${encodeURIComponent(`rebalance.${move.index}`)}`}>Jobs of {move.index} on the board</a>
       </p>
+    </>
+  );
+}
+
+/** Whom it depends on. */
+function Explained({ path }: { readonly path: string }) {
+  const { value = null } = useAnswer<MoveExplained>(path) ?? {};
+  if (value === null) return null;
+  const { nodes, routers, places, journalIds, holder } = value;
+  const late = routers.filter(({ isUpToDate }) => !isUpToDate);
+  return (
+    <>
+      <h3>Depends on</h3>
+      <Facts
+        facts={[
+          ['served by', holder ?? 'no process now'],
+          ...nodes.map(({ node, role, unreachable, oldestTask, movesOut, movesIn }): Fact => [
+            `${role} ${node}`,
+            [
+              `${role === 'source' ? movesOut : movesIn} of ${places} places taken`,
+              unreachable === null ? null : `✗ ${unreachable}`,
+              oldestTask === null ? null : `task ${oldestTask.uid} (${oldestTask.type}) is ${oldestTask.status}`,
+            ]
+              .filter((part) => part !== null)
+              .join(' · '),
+          ]),
+          [
+            'routers',
+            late.length === 0
+              ? `✓ all ${routers.length} know its epoch`
+              : `! behind: ${late.map(({ name, epoch }) => `${name} at ${epoch ?? 'none'}`).join(', ')}`,
+          ],
+          ['written meanwhile', `${countText(journalIds)} documents to carry over`],
+        ]}
+      />
     </>
   );
 }

@@ -46,18 +46,53 @@ export const stepsDone = ({ phase }: Pick<MoveAnswer, 'phase'>): number => Math.
 const RUNNING: readonly Activity[] = ['starting', 'copying', 'verifying', 'switching', 'cleaning', 'done'];
 
 export function activityOf(move: Pick<MoveAnswer, 'phase' | 'outcome' | 'note' | 'waiting'>): Activity {
-  const { outcome } = move;
+  const { outcome, waiting, note } = move;
   if (outcome === 'done' || outcome === 'cancelled' || outcome === 'failed' || outcome === 'reverted') return outcome;
   const steps = stepsDone(move);
-  if (steps === 0 && (move.waiting != null || move.note === null)) return 'waiting';
-  return RUNNING[steps] ?? 'waiting';
+  const isWaiting = waiting === undefined ? note === null : waiting !== null;
+  return steps === 0 && isWaiting ? 'waiting' : (RUNNING[steps] ?? 'waiting');
 }
 
-/** Something holds it up that is not its turn. */
-export const hasProblem = (move: MoveAnswer): boolean =>
-  move.outcome === 'failed' ||
-  (move.lost ?? 0) > 0 ||
-  (move.outcome === null && stepsDone(move) < 4 && (move.waiting != null ? stepsDone(move) > 0 : move.note !== null));
+/** Reasons that are part of how moves go: its turn comes, somebody wants it so, or it goes on by itself. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  'plan_opening',
+  'paused_by_operator',
+  'awaiting_approval',
+  'shard_busy',
+  'source_full',
+  'target_full',
+  'queued',
+  'process_full',
+  'move_busy',
+  'barrier',
+  'grace',
+  'hold',
+  'hold_over',
+  'index_operation',
+  'settings',
+  'throttled',
+  'redis_restarted',
+  'conflict',
+  'phase',
+  'wish',
+  'held',
+  'source_changed',
+  'target_backlog',
+  'at_work',
+  'counted',
+  'journal',
+  'node_busy',
+  'queue',
+]);
+
+/** Something holds it up that somebody has to look at. */
+export function hasProblem(move: MoveAnswer): boolean {
+  const { outcome, lost = 0, note, waiting } = move;
+  if (outcome !== null) return outcome === 'failed' || lost > 0;
+  if (lost > 0) return true;
+  if (waiting !== undefined) return waiting !== null && !HARMLESS.has(waiting.reason);
+  return note !== null && stepsDone(move) < 4;
+}
 
 const SLOTS = 65_536;
 
@@ -83,7 +118,7 @@ export function progressText(move: MoveAnswer): string {
     case 'done':
       return `${countText(docsMigrated)} documents`;
     case 'waiting':
-      return 'waits for its turn';
+      return move.waiting?.text ?? 'waits for its turn';
     case 'starting':
     case 'cancelled':
     case 'failed':

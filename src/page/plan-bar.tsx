@@ -1,18 +1,14 @@
 /** The plan that runs: how far, how fast, how long, and what may be done about it. */
-import { useSignal } from '@preact/signals';
 import type { PlanDetailsAnswer } from './answers.ts';
-import { Confirm } from './confirm.tsx';
 import { CopyCommand } from './copy-command.tsx';
 import { FirstSteps } from './first-steps.tsx';
-import { change, Refused } from './client.ts';
 import { clockText, countText, durationText, moveCount } from './format.ts';
 import { hashOf } from './hash-route.ts';
-import { isOver, isPaused, paceOf, planPercent, whyText } from './plan-progress.ts';
+import { awaitsApproval, isOver, isPaused, paceOf, planPercent, whyText } from './plan-progress.ts';
 import { drainedNodes, nodeRows } from './node-rows.ts';
-import { mayOperate, moves, plan, plans, rates, readAtMs, throttle, topology } from './store.ts';
-import { hasProblem } from './move-steps.ts';
+import { pause, plan, plans, rates, readAtMs, throttle, topology } from './store.ts';
 import { totalRate } from './rates.ts';
-import { ThrottleForm } from './throttle-form.tsx';
+import { PlanButtons } from './plan-buttons.tsx';
 
 export function PlanBar({ reread }: { readonly reread: () => void }) {
   const { value: shown } = plan;
@@ -28,9 +24,8 @@ export function PlanBar({ reread }: { readonly reread: () => void }) {
 }
 
 function PlanShown({ plan: shown, reread }: { readonly plan: PlanDetailsAnswer; readonly reread: () => void }) {
-  const percent = shown.state === 'proposed' ? 0 : planPercent(shown);
-  const reason = moves.value.find((move) => move.outcome === null && hasProblem(move))?.note ?? null;
-  const pace = paceOf(shown, totalRate(rates.value), reason);
+  const percent = planPercent(shown);
+  const pace = paceOf(shown, totalRate(rates.value));
   return (
     <section class={`plan ${stateClass(shown)}`} aria-label="Plan">
       <div class="line">
@@ -45,20 +40,30 @@ function PlanShown({ plan: shown, reread }: { readonly plan: PlanDetailsAnswer; 
         <span class={pace.isStalled ? 'pace bad' : 'pace'}>{pace.text}</span>
         <PlanButtons plan={shown} reread={reread} />
       </div>
-      <p class="sums">{sumsOf(shown)}</p>
+      <p class="sums">
+        {sumsOf(shown)}
+        <Throttled />
+      </p>
+      {pace.isStalled && shown.progress.unblock != null && <p class="next">{shown.progress.unblock}</p>}
       <Next plan={shown} />
     </section>
   );
 }
 
-const stateClass = (shown: PlanDetailsAnswer): string =>
-  isOver(shown) ? 'over' : isPaused(shown) ? 'paused' : shown.state === 'proposed' ? 'proposed' : 'running';
+function stateClass(shown: PlanDetailsAnswer): string {
+  if (isOver(shown)) return 'over';
+  if (awaitsApproval(shown)) return 'proposed';
+  return isPaused(shown) || pause.value?.paused != null ? 'paused' : 'running';
+}
 
 function stateText(shown: PlanDetailsAnswer): string {
-  if (shown.state === 'done') return shown.cancelled == null ? '✓ done' : '⊘ cancelled';
-  if (shown.cancelled != null) return '⊘ being cancelled';
-  if (isPaused(shown)) return '‖ paused';
-  return shown.state === 'proposed' ? '? waits for approval' : isOver(shown) ? `⊘ ${shown.state}` : '▶ running';
+  const { held, cancelled } = shown;
+  if (isOver(shown)) return cancelled == null ? '✓ done' : '⊘ cancelled';
+  if (cancelled != null) return `⊘ being cancelled for ${cancelled.actor}`;
+  if (awaitsApproval(shown)) return '? waits for approval';
+  const all = pause.value?.paused ?? null;
+  if (all !== null) return `‖ all plans are paused by ${all.actor}`;
+  return isPaused(shown) ? `‖ paused by ${held?.actor}` : '▶ running';
 }
 
 function sumsOf({ progress, startedAtMs, createdAtMs, endedAtMs, blocked }: PlanDetailsAnswer): string {
@@ -93,53 +98,12 @@ function Next({ plan: shown }: { readonly plan: PlanDetailsAnswer }) {
   );
 }
 
-function PlanButtons({ plan: shown, reread }: { readonly plan: PlanDetailsAnswer; readonly reread: () => void }) {
-  const asking = useSignal<'cancel' | 'throttle' | null>(null);
-  const refusal = useSignal<string | null>(null);
-  if (!mayOperate.value || isOver(shown)) return null;
-  const act = async (verb: string): Promise<void> => {
-    try {
-      await change('POST', `/v1/plans/${encodeURIComponent(shown.id)}/${verb}`);
-      refusal.value = null;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      refusal.value = [error.message, ...error.nextSteps.slice(0, 1)].join('; ');
-    }
-    asking.value = null;
-    reread();
-  };
-  const main = shown.state === 'proposed' ? 'apply' : isPaused(shown) ? 'resume' : 'pause';
-  return (
-    <span class="buttons">
-      <button type="button" class="main" onClick={() => void act(main)}>
-        {{ apply: '✓ Apply', resume: '▶ Resume', pause: '‖ Pause' }[main]}
-      </button>
-      {throttle.value !== null && (
-        <button type="button" onClick={() => (asking.value = 'throttle')}>
-          Throttle…
-        </button>
-      )}
-      <button type="button" class="danger" onClick={() => (asking.value = 'cancel')}>
-        Cancel…
-      </button>
-      {refusal.value !== null && (
-        <span class="refusal" role="alert">
-          {refusal.value}
-        </span>
-      )}
-      {asking.value === 'throttle' && <ThrottleForm close={() => (asking.value = null)} reread={reread} />}
-      {asking.value === 'cancel' && (
-        <Confirm
-          title="Cancel this plan?"
-          word={shown.id}
-          button="Cancel the plan"
-          close={() => (asking.value = null)}
-          act={() => void act('cancel')}
-        >
-          Moves that are not switched are taken back: their copies on the targets are deleted. Those that are switched
-          stay.
-        </Confirm>
-      )}
-    </span>
-  );
+function Throttled() {
+  const { documentsPerSecond = null, tasksInFlight = null } = throttle.value?.throttle ?? {};
+  if (documentsPerSecond === null && tasksInFlight === null) return null;
+  const limits = [
+    documentsPerSecond === null ? null : `${countText(documentsPerSecond)} documents/s`,
+    tasksInFlight === null ? null : `${tasksInFlight} tasks in flight`,
+  ];
+  return <b class="warn"> · throttled to {limits.filter((limit) => limit !== null).join(', ')}</b>;
 }

@@ -9,46 +9,22 @@ import { bytesText, clockText, countText, durationText, moveCount, rangeText } f
 import { isOver, planPercent, whyText } from './plan-progress.ts';
 import { mayOperate } from './store.ts';
 
-type Shown = Partial<PlanDetailsAnswer> &
-  Partial<Omit<ProposedPlan, 'moves'>> & { readonly id: string; readonly state: string };
+type Shown = PlanDetailsAnswer | ProposedPlan;
+const isProposed = (plan: Shown): plan is ProposedPlan => plan.state === 'proposed';
 
 export function PlanDetails({ id, reread }: { readonly id: string; readonly reread: () => void }) {
   const answer = useAnswer<Shown>(`/v1/plans/${encodeURIComponent(id)}`);
   const plan = answer?.value ?? null;
   if (plan === null) return <Missing answer={answer} what={`plan ${id}`} />;
-  const { why, progress, blocked = [], startedAtMs = null, endedAtMs = null, createdAtMs } = plan;
   return (
     <>
-      <p class="lead">{why === undefined ? 'A plan that nobody has applied yet' : whyText(why)}</p>
-      <Facts
-        facts={[
-          ['state', plan.state],
-          typeof plan.moves === 'number' ? ['moves', minimumText(plan.moves, plan.minimumMoves)] : null,
-          progress === undefined || plan.state === 'proposed' ? null : ['through', `${planPercent({ progress })} %`],
-          plan.documents === undefined ? null : ['documents', countText(plan.documents)],
-          plan.bytes === undefined ? null : ['size', `about ${bytesText(plan.bytes)}`],
-          plan.secondsLow == null || plan.secondsHigh == null
-            ? null
-            : ['takes', rangeText(plan.secondsLow, plan.secondsHigh)],
-          progress === undefined ? null : ['settled, old copy gone', `${progress.settled}, ${progress.cleaned}`],
-          progress === undefined ? null : ['failed, cancelled', `${progress.failed}, ${progress.cancelled}`],
-          progress === undefined ? null : ['windows found equal', countText(progress.windowsVerified)],
-          createdAtMs === undefined ? null : ['planned', clockText(createdAtMs)],
-          endedAtMs === null
-            ? null
-            : [
-                'ended',
-                `${clockText(endedAtMs)}, after ${durationText(endedAtMs - (startedAtMs ?? createdAtMs ?? endedAtMs))}`,
-              ],
-        ]}
-      />
-      <Nodes plan={plan} />
-      <Checks plan={plan} />
-      {blocked.length > 0 && (
+      <p class="lead">{whyText(plan.why)}</p>
+      {isProposed(plan) ? <Proposed plan={plan} reread={reread} /> : <Known plan={plan} />}
+      {plan.blocked.length > 0 && (
         <>
           <h3>Blocked shards</h3>
           <ul class="list">
-            {blocked.slice(0, 20).map(({ index, shard, reason }) => (
+            {plan.blocked.slice(0, 20).map(({ index, shard, reason }) => (
               <li key={`${index}/${shard}`}>
                 {index}/{shard}: {reason}
               </li>
@@ -56,17 +32,64 @@ export function PlanDetails({ id, reread }: { readonly id: string; readonly rere
           </ul>
         </>
       )}
-      {plan.state === 'proposed' && mayOperate.value && <Apply plan={plan} reread={reread} />}
-      {isOver({ state: plan.state }) && <Report id={id} />}
+      {!isProposed(plan) && isOver(plan) && <Report id={id} />}
     </>
   );
 }
 
-const minimumText = (moves: number, least: number | undefined): string =>
-  least === undefined ? countText(moves) : `${countText(moves)} (${countText(least)} at least)`;
+function Known({ plan }: { readonly plan: PlanDetailsAnswer }) {
+  const { state, held, cancelled, progress, createdAtMs, startedAtMs, endedAtMs } = plan;
+  return (
+    <Facts
+      facts={[
+        ['state', state],
+        held == null
+          ? null
+          : [
+              held.by === 'approval' ? 'waits for approval since' : `paused by ${held.actor} at`,
+              clockText(held.sinceMs),
+            ],
+        cancelled == null ? null : [`cancelled by ${cancelled.actor} at`, clockText(cancelled.sinceMs)],
+        ['moves', countText(progress.moves)],
+        ['through', `${planPercent(plan)} %`],
+        ['settled, old copy gone', `${progress.settled}, ${progress.cleaned}`],
+        ['failed, cancelled', `${progress.failed}, ${progress.cancelled}`],
+        ['windows found equal', countText(progress.windowsVerified)],
+        ['planned', clockText(createdAtMs)],
+        endedAtMs === null
+          ? null
+          : ['ended', `${clockText(endedAtMs)}, after ${durationText(endedAtMs - (startedAtMs ?? createdAtMs))}`],
+      ]}
+    />
+  );
+}
 
-function Nodes({ plan: { nodes = [] } }: { readonly plan: Shown }) {
-  if (nodes.length === 0) return null;
+function Proposed({ plan, reread }: { readonly plan: ProposedPlan; readonly reread: () => void }) {
+  const { moves, minimum, documents, bytes, secondsLow, secondsHigh, spreadBefore, spreadAfter, isStale } = plan;
+  return (
+    <>
+      <p class={isStale ? 'warn' : 'muted'}>
+        {isStale
+          ? '! The fleet has changed since: it cannot be carried out any more.'
+          : 'Nothing moves before it is carried out.'}
+      </p>
+      <Facts
+        facts={[
+          ['moves', `${countText(moves)} (${countText(minimum)} at least)`],
+          documents === null ? null : ['documents', countText(documents)],
+          bytes === null ? null : ['size', `about ${bytesText(bytes)}`],
+          secondsLow === null || secondsHigh === null ? null : ['takes', rangeText(secondsLow, secondsHigh)],
+          ['spread, most over mean', `${spreadBefore.toFixed(2)} → ${spreadAfter.toFixed(2)}`],
+        ]}
+      />
+      <Nodes plan={plan} />
+      <Checks plan={plan} />
+      {!isStale && mayOperate.value && <Apply plan={plan} reread={reread} />}
+    </>
+  );
+}
+
+function Nodes({ plan: { nodes } }: { readonly plan: ProposedPlan }) {
   return (
     <table>
       <thead>
@@ -89,23 +112,22 @@ function Nodes({ plan: { nodes = [] } }: { readonly plan: Shown }) {
   );
 }
 
-function changeText(before: number | undefined, after: number | undefined): string {
-  if (before === undefined || after === undefined) return '';
+function changeText(before: number | null, after: number | null): string {
+  if (before === null || after === null) return '';
   return before === after ? countText(before) : `${countText(before)} → ${countText(after)}`;
 }
 
 const CHECK_SIGNS: Readonly<Record<string, string>> = { ok: '✓', warn: '!', fail: '✗' };
 
-function Checks({ plan: { checks = [] } }: { readonly plan: Shown }) {
-  if (checks.length === 0) return null;
+function Checks({ plan: { checks } }: { readonly plan: ProposedPlan }) {
   return (
     <>
       <h3>Checks</h3>
       <ul class="list">
-        {checks.map(({ check, result, what, remedy }) => (
-          <li key={`${check} ${what}`} class={result === 'ok' ? '' : result === 'fail' ? 'bad' : 'warn'}>
-            <span aria-hidden="true">{CHECK_SIGNS[result] ?? '·'}</span> {check.replaceAll('_', ' ')}: {what}
-            {remedy != null && <span class="muted"> {remedy}</span>}
+        {checks.map(({ level, subject, found, remedy }) => (
+          <li key={`${subject} ${found}`} class={level === 'ok' ? '' : level === 'fail' ? 'bad' : 'warn'}>
+            <span aria-hidden="true">{CHECK_SIGNS[level] ?? '·'}</span> {subject}: {found}
+            {remedy !== null && <span class="muted"> {remedy}</span>}
           </li>
         ))}
       </ul>
@@ -113,7 +135,7 @@ function Checks({ plan: { checks = [] } }: { readonly plan: Shown }) {
   );
 }
 
-function Apply({ plan: { id }, reread }: { readonly plan: Shown; readonly reread: () => void }) {
+function Apply({ plan: { id }, reread }: { readonly plan: ProposedPlan; readonly reread: () => void }) {
   const isAsking = useSignal(false);
   const refusal = useSignal<string | null>(null);
   const apply = async (): Promise<void> => {

@@ -4,13 +4,12 @@ import { durationText, percentOf, rangeText, rateText } from './format.ts';
 
 /** What the bar shows: what runs or waits for somebody, else what ended a short while ago. */
 export function shownPlan(plans: readonly PlanAnswer[], nowMs: number): PlanAnswer | null {
-  const open = plans.find(({ state }) => state !== 'done' && state !== 'proposed' && !OVER.has(state));
-  const proposed = plans.find(({ state }) => state === 'proposed');
-  const [ended] = plans.filter(({ endedAtMs }) => endedAtMs !== null && nowMs - endedAtMs < ENDED_SHOWN_MS);
-  return open ?? proposed ?? ended ?? null;
+  const open = plans.filter((plan) => !isOver(plan));
+  const running = open.find((plan) => !awaitsApproval(plan));
+  const ended = plans.find(({ endedAtMs }) => endedAtMs !== null && nowMs - endedAtMs < ENDED_SHOWN_MS);
+  return running ?? open[0] ?? ended ?? null;
 }
 
-const OVER: ReadonlySet<string> = new Set(['cancelled', 'expired', 'refused', 'stale', 'superseded']);
 const ENDED_SHOWN_MS = 3_600_000;
 const STALLED_AFTER_MS = 30_000;
 
@@ -24,15 +23,18 @@ const WHYS: Readonly<Record<string, string>> = {
   GroupDraining: 'drain group',
   GroupRemoved: 'without group',
 };
-/** `NodeDraining n1` → drain n1 */
-export const whyText = (why: string): string => {
-  const [first = '', ...rest] = why.split(' ');
-  return [Object.hasOwn(WHYS, first) ? WHYS[first] : first, ...rest].join(' ');
-};
+/** `NodeAdded n4, NodeDraining n1` → add n4, drain n1 */
+export const whyText = (why: string): string =>
+  why
+    .split(', ')
+    .map((one) => one.replace(/\b(?:Node|Group)[A-Z]\w+/, (name) => WHYS[name] ?? name))
+    .join(', ');
 
-export const isOver = ({ state }: Pick<PlanAnswer, 'state'>): boolean => state === 'done' || OVER.has(state);
-export const isPaused = ({ state, held }: Pick<PlanAnswer, 'state' | 'held'>): boolean =>
-  state === 'paused' || held != null;
+export const isOver = ({ state }: Pick<PlanAnswer, 'state'>): boolean => state === 'done';
+export const isPaused = ({ held }: Pick<PlanAnswer, 'held'>): boolean => held?.by === 'operator';
+/** Somebody has to say that it may begin. */
+export const awaitsApproval = ({ state, held }: Pick<PlanAnswer, 'state' | 'held'>): boolean =>
+  state === 'proposed' || held?.by === 'approval';
 
 /**
  * Of the work: copying is nearly all of it, so a move that is copied halfway counts half, as far as documents tell; one
@@ -53,13 +55,17 @@ export interface Pace {
 }
 
 /** "800/s · 2–3 min left", "estimating…", or "stalled 2m10s: reason". */
-export function paceOf(plan: PlanDetailsAnswer, measuredPerSecond: number | null, reason: string | null): Pace {
+export function paceOf(plan: PlanDetailsAnswer, measuredPerSecond: number | null): Pace {
   const { progress } = plan;
   if (isOver(plan)) return { text: '', isStalled: false };
+  if (awaitsApproval(plan)) return { text: 'nothing moves before', isStalled: false };
   if (isPaused(plan)) return { text: 'paused', isStalled: false };
   const stalledMs = progress.stalledMs ?? 0;
   if (stalledMs >= STALLED_AFTER_MS) {
-    return { text: `stalled ${durationText(stalledMs)}${reason === null ? '' : `: ${reason}`}`, isStalled: true };
+    return {
+      text: `stalled ${durationText(stalledMs)}${progress.reason == null ? '' : `: ${progress.reason}`}`,
+      isStalled: true,
+    };
   }
   if (progress.settled + progress.cancelled + progress.failed >= progress.moves) {
     return { text: 'all shards are switched, old copies go', isStalled: false };
@@ -77,7 +83,7 @@ function etaText({ etaLowSeconds, etaHighSeconds }: Progress): string | null {
 
 /** Of the browser's tab. */
 export function titleOf(plan: PlanDetailsAnswer | null): string {
-  if (plan === null || isOver(plan) || plan.state === 'proposed') return 'Miroir';
+  if (plan === null || isOver(plan) || awaitsApproval(plan)) return 'Miroir';
   const { etaHighSeconds } = plan.progress;
   const left = etaHighSeconds == null ? '' : ` · ${durationText(etaHighSeconds * 1_000)}`;
   return `${planPercent(plan)}%${isPaused(plan) ? ' paused' : left} – Miroir`;

@@ -6,6 +6,7 @@ import type {
   IndexAnswer,
   MoveAnswer,
   PageOf,
+  PauseAnswer,
   PlanAnswer,
   PlanDetailsAnswer,
   RoutesAnswer,
@@ -15,7 +16,7 @@ import type {
 } from './answers.ts';
 import { ask, askIfThere, Refused } from './client.ts';
 import { type Place, placeOf } from './hash-route.ts';
-import { isOver, shownPlan } from './plan-progress.ts';
+import { awaitsApproval, isOver, shownPlan } from './plan-progress.ts';
 import { nextRates, NO_RATES, type Rates } from './rates.ts';
 
 export const nowMs = signal(Date.now());
@@ -79,7 +80,9 @@ export const connection = computed(
   },
 );
 
-export const isMoving = computed(() => plan.value !== null && !isOver(plan.value) && plan.value.state !== 'proposed');
+/** Who has paused all plans. */
+export const pause = signal<PauseAnswer | null>(null);
+export const isMoving = computed(() => plan.value !== null && !isOver(plan.value) && !awaitsApproval(plan.value));
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -98,7 +101,7 @@ async function askOptional<T>(path: string): Promise<T | null> {
 /** One reading of everything; what it fails with is kept for the header. */
 export async function readAll(): Promise<void> {
   try {
-    const [fleet, some, listed, open, ended, throttled, flow] = await Promise.all([
+    const [fleet, some, listed, open, ended, throttled, flow, paused] = await Promise.all([
       ask<TopologyAnswer>('/v1/topology'),
       ask<PageOf<IndexAnswer>>('/v1/indexes?limit=1000'),
       ask<PageOf<PlanAnswer>>('/v1/plans?limit=20'),
@@ -106,6 +109,7 @@ export async function readAll(): Promise<void> {
       ask<PageOf<MoveAnswer>>(`/v1/moves?state=ended&limit=${ENDED_MAX}`),
       askOptional<ThrottleAnswer>('/v1/throttle'),
       askOptional<ThroughputAnswer>('/v1/throughput'),
+      askOptional<PauseAnswer>('/v1/pause'),
     ]);
     topology.value = fleet;
     indexes.value = some.results;
@@ -113,6 +117,7 @@ export async function readAll(): Promise<void> {
     unfinished.value = open.total;
     throttle.value = throttled;
     throughput.value = flow;
+    pause.value = paused;
     const all = [...open.results, ...ended.results];
     rates.value = nextRates(rates.peek(), all, Date.now());
     moves.value = all;

@@ -8,14 +8,14 @@ import { throttle } from './store.ts';
 const numberOf = (text: string): number | null => (text.trim() === '' ? null : Number(text));
 
 export function ThrottleForm({ close, reread }: { readonly close: () => void; readonly reread: () => void }) {
-  const { documentsPerSecond = null, tasksInFlight = null } = throttle.peek() ?? {};
+  const { documentsPerSecond = null, tasksInFlight = null } = throttle.peek()?.throttle ?? {};
   const documents = useSignal(documentsPerSecond === null ? '' : String(documentsPerSecond));
   const tasks = useSignal(tasksInFlight === null ? '' : String(tasksInFlight));
   const refusal = useSignal<string | null>(null);
   const save = async (): Promise<void> => {
     try {
       await change('PUT', '/v1/throttle', {
-        ...throttle.peek(),
+        nodes: throttle.peek()?.throttle.nodes ?? {},
         documentsPerSecond: numberOf(documents.value),
         tasksInFlight: numberOf(tasks.value),
       });

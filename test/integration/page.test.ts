@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'bullmq';
 import fastify from 'fastify';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -22,6 +23,7 @@ const PAGE_MAX_BYTES = 60_000;
 let dir: string;
 let browser: Browser;
 let fleet: TestFleet;
+let events: Worker;
 let api: Running & { readonly apiUrl: string };
 const visits: Visit[] = [];
 
@@ -63,6 +65,20 @@ const glance = (page: Page): Promise<Glance> =>
     };
   })()`);
 
+/** As an operator does it: planned, looked at, and carried out by typing what it is called. */
+async function drainByPage(node: string): Promise<void> {
+  const page = await open(`/#/nodes/${node}`, operator.key);
+  await page.getByRole('button', { name: 'Plan to drain it…' }).click();
+  await page.locator('.details', { hasText: 'Nothing moves before it is carried out' }).waitFor();
+  expect(await page.locator('.details tbody tr').first().innerText()).toMatch(/n1\s+\d+ → 0\s+[\d,]+ → 0/);
+  await page.getByRole('button', { name: 'Apply…' }).click();
+  const apply = page.getByRole('button', { name: 'Apply it' });
+  expect(await apply.isDisabled()).toBe(true);
+  await page.getByRole('textbox').fill(new URL(page.url()).hash.replace('#/plans/', ''));
+  await apply.click();
+  await page.locator('.plan .state', { hasText: '▶ running' }).waitFor();
+}
+
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'miroir-page-'));
   const keysFile = join(dir, 'keys.json');
@@ -74,6 +90,10 @@ beforeAll(async () => {
   ]);
   await fleet.createIndex({ documents: someDocuments(1_500) });
   await fleet.startWorker();
+  events = new Worker('topology-events', ({ name, data }) => fleet.planner.handle(name, data), {
+    connection: { url: fleet.redis.url },
+    prefix: '{miroir}',
+  });
   api = await startApi(loadConfig({ ...fleet.env, MIROIR_API_PORT: '0', MIROIR_API_KEYS_FILE: keysFile }));
 });
 afterEach(async () => {
@@ -84,17 +104,18 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await browser.close();
+  await events.close();
   await api.close();
   await fleet.stop();
   await rm(dir, { recursive: true });
 });
 
-describe('the page', () => {
+describe('the page', { timeout: 90_000 }, () => {
   it('says how to begin, then shows a rebalance to its end', async () => {
     const page = await open('/', reader.key);
     expect(await textOf(page, '.plan')).toContain('miroir node drain n1 --wait');
     expect(await textOf(page, '.connection')).toContain('live');
-    await fleet.drainNode('n1');
+    await drainByPage('n1');
     const ended = fleet.untilQuiet();
     const seen: Glance[] = [];
     while (seen.at(-1)?.state !== '✓ done') seen.push(await glance(page));
@@ -102,15 +123,16 @@ describe('the page', () => {
     const percents = seen.flatMap(({ percent }) => (percent === null ? [] : [percent]));
     expect(percents).toEqual(percents.toSorted((a, b) => a - b));
     expect(new Set(percents).size).toBeGreaterThan(2);
-    expect(seen.some(({ state, name }) => state === '▶ running' && name === 'drain n1')).toBe(true);
+    const running = seen.filter(({ state }) => state === '▶ running');
+    expect([...new Set(running.map(({ name }) => name))]).toEqual([expect.stringContaining('drain n1')]);
     expect(seen.some(({ ribbons }) => ribbons > 0)).toBe(true);
     expect(seen.some(({ activities }) => activities.some((one) => /copying|verifying|switching/.test(one)))).toBe(true);
     expect(seen.some(({ title }) => /^\d+%.* – Miroir$/.test(title))).toBe(true);
     expect(await textOf(page, '.plan .next')).toContain('miroir node remove n1');
     await expect.poll(() => textOf(page, '.nodes tbody tr')).toMatch(/n1\s+◓ draining\s+0/);
-    const events = await page.locator('.events li').allInnerTexts();
-    expect(events.some((line) => /docs\/\d+ n1→n\d settled/.test(line))).toBe(true);
-    expect(events.some((line) => /plan \w+ done/.test(line))).toBe(true);
+    const told = await page.locator('.events li').allInnerTexts();
+    expect(told.some((line) => /docs\/\d+ n1→n\d settled/.test(line))).toBe(true);
+    expect(told.some((line) => /plan \w+ done/.test(line))).toBe(true);
     expect(await page.title()).toBe('Miroir');
   });
 
@@ -149,6 +171,7 @@ describe('the page', () => {
     const [plan] = await fleet.base.records.plans(1);
     await page.goto(`/#/plans/${plan?.id}`);
     await page.locator('.details', { hasText: 'drain n1' }).waitFor();
+    expect(await textOf(page, '.details footer')).toContain(`miroir plan show ${plan?.id}`);
   });
 
   it.each(['light', 'dark'] as const)('has nothing that axe finds fault with: %s', async (colorScheme) => {
@@ -163,6 +186,26 @@ describe('the page', () => {
     await page.keyboard.press('Control+k');
     await page.keyboard.type('n');
     expect(await faults("'dialog'")).toEqual([]);
+  });
+
+  it('offers nothing to a key that may only look, and what it may do to others', async () => {
+    const shown = async (key: string): Promise<number> => {
+      const page = await open('/#/nodes/n2', key);
+      await page.locator('.details button', { hasText: 'Show only' }).waitFor();
+      // What the key may do is known when everything else is there, too.
+      await page.waitForFunction(
+        'performance.getEntriesByName(new URL("/v1/capabilities", location.href).href).length > 0',
+      );
+      await page.waitForTimeout(300);
+      return page.getByRole('button', { name: 'Plan to drain it…' }).count();
+    };
+    expect([await shown(reader.key), await shown(operator.key)]).toEqual([0, 1]);
+    const refused = await fetch(`${api.apiUrl}/v1/plans`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${reader.key}`, 'content-type': 'application/json' },
+      body: '{"drain":["n2"]}',
+    });
+    expect(refused.status).toBe(403);
   });
 
   it('switches between light and dark, and remembers it', async () => {
@@ -205,7 +248,8 @@ describe('the page', () => {
     await page.goto('/');
     await page.locator('.connection.live').waitFor();
     await other.close();
-    await page.locator('.connection.lost', { hasText: /lost for \d+ (?:ms|s)/ }).waitFor();
+    await page.locator('.connection.lost').waitFor();
+    expect(await textOf(page, '.connection')).toMatch(/lost for \d+ (?:ms|s)/);
     await visit.context.close();
   });
 });
@@ -236,7 +280,7 @@ describe('what is loaded', () => {
 
   it('says what to run where it was not built', async () => {
     const app = fastify();
-    servePage(app as unknown as App, await readPage([join(dir, 'nothing/')]));
+    servePage(app as App, await readPage([join(dir, 'nothing/')]));
     const { statusCode, headers, body } = await app.inject('/');
     expect([statusCode, headers['content-type']]).toEqual([503, 'text/plain; charset=utf-8']);
     expect(body).toContain('node src/build-page.mjs');

@@ -35,6 +35,8 @@ describe('a move', () => {
       'done',
     ]);
     expect(activityOf(aMove({ note: 'target_unreachable: n2' }))).toBe('starting');
+    expect(activityOf(aMove({ waiting: null }))).toBe('starting');
+    expect(activityOf(aMove({ waiting: { reason: 'target_full' }, note: 'target_full: n2' }))).toBe('waiting');
     expect(activityOf(aMove({ phase: 'MigrationComplete', outcome: 'failed' }))).toBe('failed');
     expect(activityOf(aMove({ phase: 'of another version' }))).toBe('waiting');
   });
@@ -53,9 +55,11 @@ describe('a move', () => {
   it('has a problem when something but its turn holds it up', () => {
     expect(hasProblem(aMove())).toBe(false);
     expect(hasProblem(aMove({ note: 'target_unreachable: n2' }))).toBe(true);
-    const waiting = { reason: 'queued_behind_concurrency', text: 'behind others' };
-    expect(hasProblem(aMove({ waiting, note: 'behind others' }))).toBe(false);
-    expect(hasProblem(aMove({ waiting, phase: 'DualWriteStarted' }))).toBe(true);
+    expect(hasProblem(aMove({ waiting: { reason: 'target_full' }, note: 'target_full: n2' }))).toBe(false);
+    expect(hasProblem(aMove({ waiting: null, note: 'is being cancelled' }))).toBe(false);
+    expect(hasProblem(aMove({ waiting: { reason: 'miroir_node_unreachable' }, phase: 'DualWriteStarted' }))).toBe(true);
+    expect(hasProblem(aMove({ waiting: { reason: 'of another version' } }))).toBe(true);
+    expect(hasProblem(aMove({ lost: 2 }))).toBe(true);
     expect(hasProblem(aMove({ phase: 'DualWriteStopped', note: 'grace' }))).toBe(false);
     expect(hasProblem(aMove({ outcome: 'failed' }))).toBe(true);
   });

@@ -36,7 +36,7 @@ describe('numbers for people', () => {
 
 describe('the plan that is shown', () => {
   const running = aPlan({ id: 'runs' });
-  const proposed = aPlan({ id: 'proposed', state: 'proposed' });
+  const proposed = aPlan({ id: 'proposed', held: { by: 'approval', sinceMs: 1, actor: 'ci' } });
   const ended = aPlan({ id: 'ended', state: 'done', endedAtMs: 50_000 });
 
   it('is the one that runs, else one that waits for approval, else one that ended a while ago', () => {
@@ -47,7 +47,9 @@ describe('the plan that is shown', () => {
     expect(shownPlan([], 0)).toBeNull();
   });
   it('is told as people would', () => {
-    expect([whyText('NodeDraining n1'), whyText('rebalance')]).toEqual(['drain n1', 'rebalance']);
+    expect(whyText('NodeDraining n1')).toBe('drain n1');
+    expect(whyText('NodeAdded n4, NodeDraining n1')).toBe('add n4, drain n1');
+    expect(whyText('rebalance, NodeOfLater n1')).toBe('rebalance, NodeOfLater n1');
   });
 });
 
@@ -61,39 +63,44 @@ describe('how far a plan is', () => {
   });
 
   it('has no time left where the API tells none, estimates before it knows, then gives a range', () => {
-    expect(paceOf(aPlan(), 800, null).text).toBe('800/s documents');
-    expect(paceOf(aPlan({ progress: { etaLowSeconds: null, etaHighSeconds: null } }), null, null).text).toBe(
-      'estimating…',
-    );
+    expect(paceOf(aPlan(), 800).text).toBe('800/s documents');
+    expect(paceOf(aPlan({ progress: { etaLowSeconds: null, etaHighSeconds: null } }), null).text).toBe('estimating…');
     const known = aPlan({ progress: { ratePerSecond: 640, etaLowSeconds: 118, etaHighSeconds: 185 } });
-    expect(paceOf(known, 800, null).text).toBe('640/s documents · 2–3 min left');
+    expect(paceOf(known, 800).text).toBe('640/s documents · 2–3 min left');
     expect(titleOf(known)).toBe('0% · 3m05s – Miroir');
   });
 
   it('says that it is stalled and why, that it is paused, or that only old copies are left', () => {
-    const stalled = aPlan({ progress: { stalledMs: 130_000 } });
-    expect(paceOf(stalled, 0, 'target_unreachable: n2')).toEqual({
-      text: 'stalled 2m10s: target_unreachable: n2',
+    const stalled = aPlan({ progress: { stalledMs: 130_000, reason: 'miroir_node_unreachable: n2' } });
+    expect(paceOf(stalled, 0)).toEqual({
+      text: 'stalled 2m10s: miroir_node_unreachable: n2',
       isStalled: true,
     });
-    expect(paceOf({ ...stalled, held: { sinceMs: 1 } }, 0, null)).toEqual({ text: 'paused', isStalled: false });
-    expect(paceOf(aPlan({ progress: { settled: 10 } }), 0, null).text).toContain('old copies');
-    expect(paceOf(aPlan({ state: 'done' }), 0, null).text).toBe('');
-    expect([titleOf(null), titleOf(aPlan({ state: 'paused' }))]).toEqual(['Miroir', '0% paused – Miroir']);
+    expect(paceOf({ ...stalled, held: { by: 'operator', sinceMs: 1, actor: 'boss' } }, 0)).toEqual({
+      text: 'paused',
+      isStalled: false,
+    });
+    expect(paceOf(aPlan({ progress: { settled: 10 } }), 0).text).toContain('old copies');
+    expect(paceOf(aPlan({ state: 'done' }), 0).text).toBe('');
+    expect([titleOf(null), titleOf(aPlan({ held: { by: 'operator', sinceMs: 1, actor: 'boss' } }))]).toEqual([
+      'Miroir',
+      '0% paused – Miroir',
+    ]);
   });
 });
 
 describe('the charts', () => {
   it('draw what the API keeps, in documents a second, over a quarter of an hour', () => {
-    const stored = { bucketMs: 5_000, results: [{ atMs: 95_000, documents: 50, longestWriteWaitMs: 7 }] };
-    const chart = chartOf(stored, [], 100_000);
-    expect([chart.perSecond, chart.waitMs, chart.isStored, chart.hasWaits]).toEqual([
-      [null, 10, null],
-      [null, 7, null],
+    const stored = { bucketMs: 5_000, results: [{ atMs: 990_000, documents: 50, longestWriteWaitMs: 7 }] };
+    const chart = chartOf(stored, [], 1_003_000);
+    expect([chart.perSecond.slice(-3), chart.waitMs.slice(-3), chart.isStored, chart.hasWaits]).toEqual([
+      [10, 0, null],
+      [7, 0, null],
       true,
       true,
     ]);
-    expect(chart.seconds).toEqual([-800, 95, 100]);
+    expect([chart.seconds[0], ...chart.seconds.slice(-3)]).toEqual([103, 990, 995, 1_003]);
+    expect(chart.perSecond[1]).toBe(0);
   });
   it('draw what the page has seen where the API keeps nothing', () => {
     const chart = chartOf(
