@@ -1,15 +1,20 @@
 /** Replica groups as an operator sees them. */
-import { groupShards, type ShardSync } from '../core/group-progress.ts';
-import { comparedText, groupRecord, groupStateOf, ownersIn, type GroupState } from '../core/groups.ts';
-import { groupsOf, type Topology } from '../core/topology.ts';
+import { groupShards, SHARD_SYNCS, type ShardSync } from '../core/group-progress.ts';
+import { groupedBy } from '../core/grouped.ts';
+import { comparedText, groupRecord, groupStateOf, type GroupState, type TopologyGroup } from '../core/groups.ts';
+import type { ShardRoute } from '../core/routing.ts';
+import { groupsOf } from '../core/topology.ts';
 import { GroupUnknownError } from '../errors.ts';
 import type { GroupChecks, MoveState } from '../ports.ts';
-import { allIndexes } from './indexes.ts';
+import { type FleetRead, readFleet } from './fleet-read.ts';
+import { indexParts } from './index-part.ts';
 import type { ControlParts } from './parts.ts';
 
 export interface GroupParts extends ControlParts {
   readonly groupChecks: GroupChecks;
 }
+
+type Syncs = Readonly<Record<ShardSync, number>>;
 
 export interface GroupView {
   readonly group: number;
@@ -17,7 +22,7 @@ export interface GroupView {
   readonly nodes: readonly string[];
   /** Of its shards those that are complete, in percent. */
   readonly progressPercent: number;
-  readonly shards: Readonly<Record<ShardSync | 'total', number>>;
+  readonly shards: Syncs & { readonly total: number };
   /** Complete ones that were found equal to those that are read; all of a group that is read. */
   readonly compared: number;
   /** Shards of which it has a copy that is written. */
@@ -32,52 +37,79 @@ export interface GroupView {
 const PLANS_LOOKED_AT = 20;
 
 export async function listGroups(parts: GroupParts): Promise<GroupView[]> {
-  const topology = await parts.records.topology();
-  return viewGroups(parts, topology, groupsOf(topology));
+  const fleet = await readFleet(parts);
+  return viewGroups(parts, fleet, groupsOf(fleet.topology));
 }
 
 /** Throws `GroupUnknownError`. */
 export async function showGroup(parts: GroupParts, group: number): Promise<GroupView> {
-  const topology = await parts.records.topology();
-  const [view] = await viewGroups(parts, topology, [group]);
-  if (view !== undefined && (view.nodes.length > 0 || groupRecord(topology, group) !== undefined)) return view;
+  const fleet = await readFleet(parts);
+  const [view] = await viewGroups(parts, fleet, [group]);
+  if (view !== undefined && (view.nodes.length > 0 || groupRecord(fleet.topology, group) !== undefined)) return view;
   throw new GroupUnknownError(`there is no replica group ${group}`, {
     field: 'replica_group',
     remedy: 'see `miroir group list`',
   });
 }
 
-async function viewGroups(parts: GroupParts, topology: Topology, groups: readonly number[]): Promise<GroupView[]> {
-  const { records, groupChecks } = parts;
-  const indexes = await allIndexes(parts);
-  const moves = [...(await records.unfinishedMoves()), ...(await failedMoves(parts))];
+export async function viewGroups(parts: GroupParts, fleet: FleetRead, groups: readonly number[]): Promise<GroupView[]> {
+  const { topology } = fleet;
+  const all = indexParts(fleet);
   const views: GroupView[] = [];
+  let failed: readonly MoveState[] | null = null;
   for (const group of groups) {
     const record = groupRecord(topology, group);
     const phase = groupStateOf(topology, group);
-    const shards = groupShards({ topology, indexes, moves }, group);
-    const count = (sync: ShardSync): number => shards.filter((shard) => shard.sync === sync).length;
-    const [total, complete] = [shards.length, count('complete')];
-    const checks = await groupChecks.read(group);
-    const routes = indexes.flatMap(({ entry, table }) =>
-      table.shards.map(({ shard, owners }) => ({ name: `${entry.uid}/${shard}`, owners })),
-    );
-    const isCompared = ({ name, owners }: (typeof routes)[number]): boolean =>
-      record !== undefined && checks.get(name) === comparedText(record, owners);
+    const mine = all.map((part) => part.group(group));
+    let syncs = sumSyncs(mine.map((part) => part.syncs));
+    if (mine.some(({ isUnexplained }) => isUnexplained)) {
+      failed ??= await failedMoves(parts);
+      syncs = syncsWith(fleet, failed, group);
+    }
+    const total = syncs.pending + syncs.syncing + syncs.complete + syncs.failed;
     views.push({
       group,
       phase,
       nodes: topology.nodes.filter((node) => node.group === group && node.state !== 'removed').map(({ id }) => id),
-      progressPercent: total === 0 ? 100 : Math.floor((100 * complete) / total),
-      shards: { total, pending: count('pending'), syncing: count('syncing'), complete, failed: count('failed') },
-      compared: phase === 'active' ? complete : routes.filter(isCompared).length,
-      owned: routes.filter(({ owners }) => ownersIn(topology, owners, group).length > 0).length,
+      progressPercent: total === 0 ? 100 : Math.floor((100 * syncs.complete) / total),
+      shards: { total, ...syncs },
+      compared: phase === 'active' || record === undefined ? syncs.complete : await comparedIn(parts, fleet, record),
+      owned: mine.reduce((sum, { owned }) => sum + owned, 0),
       startedAtMs: record?.startedAtMs ?? null,
       sinceMs: record?.sinceMs ?? null,
       why: record?.why ?? null,
     });
   }
   return views;
+}
+
+function sumSyncs(all: readonly Syncs[]): Syncs {
+  const sums = { pending: 0, syncing: 0, complete: 0, failed: 0 };
+  for (const one of all) for (const sync of SHARD_SYNCS) sums[sync] += one[sync];
+  return sums;
+}
+
+/** With moves that failed, which are looked for only where something is missing that no other move explains. */
+function syncsWith({ topology, indexes, movesOf }: FleetRead, failed: readonly MoveState[], group: number): Syncs {
+  const moves = [...[...movesOf.values()].flat(), ...failed];
+  const syncs = groupedBy(groupShards({ topology, indexes, moves }, group), ({ sync }) => sync);
+  const count = (sync: ShardSync): number => syncs.get(sync)?.length ?? 0;
+  return {
+    pending: count('pending'),
+    syncing: count('syncing'),
+    complete: count('complete'),
+    failed: count('failed'),
+  };
+}
+
+async function comparedIn({ groupChecks }: GroupParts, { indexes }: FleetRead, record: TopologyGroup): Promise<number> {
+  const checks = await groupChecks.read(record.id);
+  const isCompared = (uid: string, { shard, owners }: ShardRoute): boolean =>
+    checks.get(`${uid}/${shard}`) === comparedText(record, owners);
+  return indexes.reduce(
+    (sum, { entry, table }) => sum + table.shards.filter((route) => isCompared(entry.uid, route)).length,
+    0,
+  );
 }
 
 async function failedMoves({ records }: ControlParts): Promise<readonly MoveState[]> {

@@ -224,13 +224,14 @@ async function assertEmpty(client: NodeClient, { uid, primaryKey }: NewIndex, th
 
 /** Every index with its table. */
 export async function allIndexes({ records }: Pick<ControlParts, 'records'>): Promise<PlannerIndex[]> {
-  const indexes: PlannerIndex[] = [];
-  for (const entry of await records.indexes()) {
-    const table = await records.table(entry.uid);
-    // One that is just being deleted has none.
-    if (table !== null) indexes.push({ entry, table });
-  }
-  return indexes;
+  const indexes = await Promise.all(
+    (await records.indexes()).map(async (entry): Promise<PlannerIndex | null> => {
+      const table = await records.table(entry.uid);
+      // One that is just being deleted has none.
+      return table === null ? null : { entry, table };
+    }),
+  );
+  return indexes.filter((index) => index !== null);
 }
 
 export interface IndexView extends IndexEntry {
@@ -242,8 +243,7 @@ export interface IndexView extends IndexEntry {
 }
 
 export async function listIndexes({ records }: ControlParts): Promise<IndexView[]> {
-  const views: IndexView[] = [];
-  for (const entry of await records.indexes()) views.push(await viewOf(records, entry));
+  const views = await Promise.all((await records.indexes()).map((entry) => viewOf(records, entry)));
   return views.sort((a, b) => (a.uid < b.uid ? -1 : 1));
 }
 

@@ -1,7 +1,7 @@
 /** Moves, page by page, and one of them. */
 import { MoveUnknownError } from '../errors.ts';
-import type { IdPage, MoveState, PageAsked } from '../ports.ts';
-import { idPageOf, type Page, pageWith } from './pages.ts';
+import type { MoveState, PageAsked } from '../ports.ts';
+import { notInList, type Page, pageWith } from './pages.ts';
 import type { ControlParts } from './parts.ts';
 import { type MoveView, type MoveViewParts, viewMoves } from './move-view.ts';
 
@@ -25,8 +25,8 @@ type Parts = Pick<ControlParts, 'records'> & MoveViewParts;
 export async function listMoves(parts: Parts, wish: MovesWish): Promise<Page<MoveView>> {
   const { records } = parts;
   const { plan, state, limit } = wish;
-  const page: IdPage =
-    plan === null ? await records.movePage(state, wish) : idPageOf(await records.planMoveIds(plan), wish);
+  const page = plan === null ? await records.movePage(state, wish) : await records.planMovePage(plan, wish);
+  if (page === null) throw notInList(wish.from);
   const moves = await records.moves(page.keys.slice(0, limit));
   return pageWith(await viewMoves(parts, moves), page, wish);
 }

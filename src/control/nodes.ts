@@ -1,10 +1,11 @@
 /** Nodes of a fleet: the first ones, what each holds, and taking one out. */
 import { nodeIdSchema, nodeUrlSchema } from '../core/events.ts';
 import { groupStateOf, type GroupState } from '../core/groups.ts';
-import { isSwitched } from '../core/move.ts';
 import type { NodeState, TopologyNode } from '../core/topology.ts';
 import { ConflictError, InvalidInputError, NodeConflictError } from '../errors.ts';
 import { audited } from './audited.ts';
+import { type FleetRead, readFleet } from './fleet-read.ts';
+import { indexParts, sumOf } from './index-part.ts';
 import type { ChangeParts, ControlParts } from './parts.ts';
 
 export type FirstNode = Pick<TopologyNode, 'id' | 'url' | 'apiKeyRef'> & { readonly group?: number };
@@ -76,18 +77,18 @@ function noteOf({ seen }: TopologyNode): string | null {
   return seen.flapping === true ? `${by}; flapping: at least ${times} failures, back after long good answers` : by;
 }
 
-export async function listNodes({ records }: Pick<ControlParts, 'records'>): Promise<NodeView[]> {
-  const topology = await records.topology();
-  const moves = await records.unfinishedMoves();
-  const shards = new Map<string, number>();
+export const listNodes = async (parts: Pick<ControlParts, 'records'>): Promise<NodeView[]> =>
+  viewNodes(parts, await readFleet(parts));
+
+export async function viewNodes({ records }: Pick<ControlParts, 'records'>, fleet: FleetRead): Promise<NodeView[]> {
+  const { topology, indexes } = fleet;
+  const seen = await Promise.all(indexes.map(({ entry }) => records.sightings(entry.uid)));
   const lost = new Map<string, string>();
-  for (const { uid } of await records.indexes()) {
-    for (const [id, { sighting }] of await records.sightings(uid))
-      if (sighting.lost !== undefined) lost.set(id, `index ${uid}: ${sighting.lost}`);
-    const table = await records.table(uid);
-    for (const { owners } of table?.shards ?? []) for (const id of owners) shards.set(id, (shards.get(id) ?? 0) + 1);
+  for (const [at, { entry }] of indexes.entries()) {
+    for (const [id, { sighting }] of seen[at] ?? [])
+      if (sighting.lost !== undefined) lost.set(id, `index ${entry.uid}: ${sighting.lost}`);
   }
-  const open = moves.filter(({ phase }) => !isSwitched(phase));
+  const parts = indexParts(fleet);
   return [...topology.nodes]
     .sort((a, b) => a.group - b.group || (a.id < b.id ? -1 : 1))
     .map((node) => ({ ...node, note: noteOf(node) }))
@@ -101,9 +102,9 @@ export async function listNodes({ records }: Pick<ControlParts, 'records'>): Pro
       lost: lost.get(id) ?? null,
       url,
       note,
-      shards: shards.get(id) ?? 0,
-      movesIn: open.filter((move) => move.target === id).length,
-      movesOut: open.filter((move) => (move.retires ?? move.source) === id).length,
-      inGrace: moves.filter((move) => isSwitched(move.phase) && move.retires === id).length,
+      shards: sumOf(parts, ({ copies }) => copies, id),
+      movesIn: sumOf(parts, ({ into }) => into, id),
+      movesOut: sumOf(parts, ({ out }) => out, id),
+      inGrace: sumOf(parts, ({ inGrace }) => inGrace, id),
     }));
 }

@@ -19,15 +19,16 @@ export const pageWith = <T>(results: readonly T[], { keys, total }: IdPage, { li
   next: keys[limit] ?? null,
 });
 
+export const notInList = (from: string | null): InvalidInputError =>
+  new InvalidInputError(`from: there is no ${from} in the list`, {
+    field: 'from',
+    remedy: 'give what `next` of the page before says, or begin without it',
+  });
+
 /** A page of keys that are all at hand. Throws `InvalidInputError` for a `from` that is not among them. */
 export function idPageOf(keys: readonly string[], { limit, from }: PageAsked): IdPage {
   const at = from === null ? 0 : keys.indexOf(from);
-  if (at < 0) {
-    throw new InvalidInputError(`from: there is no ${from} in the list`, {
-      field: 'from',
-      remedy: 'give what `next` of the page before says, or begin without it',
-    });
-  }
+  if (at < 0) throw notInList(from);
   return { keys: keys.slice(at, at + limit + 1), total: keys.length };
 }
 

@@ -22,21 +22,33 @@ export interface PlanProgress {
   readonly windowsVerified: number;
 }
 
+const NONE: PlanProgress = {
+  moves: 0,
+  settled: 0,
+  cleaned: 0,
+  cancelled: 0,
+  failed: 0,
+  running: 0,
+  docsMigrated: 0,
+  documents: 0,
+  differences: 0,
+  windowsVerified: 0,
+};
+
 export function progressOf(moves: readonly MoveState[]): PlanProgress {
-  const count = (which: (move: MoveState) => boolean): number => moves.filter(which).length;
-  const sum = (of: (move: MoveState) => number): number => moves.reduce((total, move) => total + of(move), 0);
-  return {
-    moves: moves.length,
-    settled: count((move) => isSwitched(move.phase)),
-    cleaned: count((move) => move.outcome === 'done'),
-    cancelled: count((move) => move.outcome === 'cancelled'),
-    failed: count((move) => move.outcome === 'failed'),
-    running: count((move) => move.outcome === undefined && move.phase !== 'Idle' && !isSwitched(move.phase)),
-    docsMigrated: sum((move) => move.docsMigrated),
-    documents: sum((move) => move.documents ?? 0),
-    differences: sum((move) => move.differences),
-    windowsVerified: sum((move) => move.windowsVerified),
-  };
+  const sums: { -readonly [K in keyof PlanProgress]: number } = { ...NONE, moves: moves.length };
+  for (const { phase, outcome, docsMigrated, documents, differences, windowsVerified } of moves) {
+    if (isSwitched(phase)) sums.settled += 1;
+    else if (outcome === undefined && phase !== 'Idle') sums.running += 1;
+    if (outcome === 'done') sums.cleaned += 1;
+    if (outcome === 'cancelled') sums.cancelled += 1;
+    if (outcome === 'failed') sums.failed += 1;
+    sums.docsMigrated += docsMigrated;
+    sums.documents += documents ?? 0;
+    sums.differences += differences;
+    sums.windowsVerified += windowsVerified;
+  }
+  return sums;
 }
 
 export interface FollowOptions {

@@ -1,12 +1,14 @@
 /** What goes on: nodes, plans, moves. */
+import { groupedBy } from '../core/grouped.ts';
 import { byOwnership } from '../core/missed.ts';
 import type { PlanHold } from '../core/plan-hold.ts';
-import { planMoves, type BlockedShard, type PlannerIndex } from '../core/planner.ts';
-import type { MoveState, Passes, PlanRecord, RepairListSize, RepairLists } from '../ports.ts';
+import type { BlockedShard, PlannerIndex } from '../core/planner.ts';
+import type { MoveState, Passes, PlanRecord, RepairLists } from '../ports.ts';
 import { type EtaParts, type EtaView, etaView } from './eta.ts';
-import { allIndexes } from './indexes.ts';
+import { readFleet } from './fleet-read.ts';
+import { indexParts } from './index-part.ts';
 import { type MoveView, viewMoves } from './move-view.ts';
-import { listNodes, type NodeView } from './nodes.ts';
+import { type NodeView, viewNodes } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
 import { progressOf, type PlanProgress } from './progress.ts';
 
@@ -72,8 +74,8 @@ const ENDED_PLANS = 5;
 
 export async function status(parts: StatusParts): Promise<Status> {
   const { records } = parts;
-  const topology = await records.topology();
-  const moves = await records.unfinishedMoves();
+  const fleet = await readFleet(parts);
+  const { topology, indexes, movesOf } = fleet;
   const plans: PlanStatus[] = [];
   for (const plan of await records.plans(ENDED_PLANS)) {
     const counts = progressOf(await records.moves(await records.planMoveIds(plan.id)));
@@ -85,14 +87,13 @@ export async function status(parts: StatusParts): Promise<Status> {
     Number(a.phase === 'Idle') - Number(b.phase === 'Idle') ||
     (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0) ||
     (a.index === b.index ? a.shard - b.shard : a.index < b.index ? -1 : 1);
-  const indexes = await allIndexes(parts);
   return {
     topologyVersion: topology.version,
-    nodes: await listNodes(parts),
+    nodes: await viewNodes(parts, fleet),
     paused: await parts.planHolds.all(),
     plans,
-    blocked: planMoves({ topology, indexes, pending: moves }).blocked,
-    moves: await viewMoves(parts, [...moves].sort(runningFirst)),
+    blocked: indexParts(fleet).flatMap((part) => part.blocked()),
+    moves: await viewMoves(parts, [...movesOf.values()].flat().sort(runningFirst)),
     ...(await listedOf(parts)),
     frozen: frozenOf(indexes),
   };
@@ -101,24 +102,21 @@ export async function status(parts: StatusParts): Promise<Status> {
 async function listedOf({ records, repairs }: StatusParts): Promise<Pick<Status, 'missed' | 'former'>> {
   const missed: MissedView[] = [];
   const former: FormerView[] = [];
-  for (const { uid } of await records.indexes()) {
-    const lists = await repairs.sizes(uid);
+  const found = await Promise.all(
+    (await records.indexes()).map(async ({ uid }) => ({ uid, lists: await repairs.sizes(uid) })),
+  );
+  for (const { uid, lists } of found) {
     if (lists.length === 0) continue;
     const listed = byOwnership(lists, (await records.table(uid))?.shards ?? []);
-    for (const [node, of] of byNode(listed.owners)) {
+    for (const [node, of] of groupedBy(listed.owners, ({ owner }) => owner)) {
       const entries = of.reduce((sum, { ids }) => sum + ids, 0);
       const wholeShards = of.filter(({ isWhole }) => isWhole).length;
       missed.push({ index: uid, node, shards: of.length, entries, wholeShards });
     }
-    for (const [node, { length }] of byNode(listed.former)) former.push({ index: uid, node, shards: length });
+    for (const [node, { length }] of groupedBy(listed.former, ({ owner }) => owner))
+      former.push({ index: uid, node, shards: length });
   }
   return { missed, former };
-}
-
-function byNode(lists: readonly RepairListSize[]): ReadonlyMap<string, readonly RepairListSize[]> {
-  const found = new Map<string, RepairListSize[]>();
-  for (const list of lists) found.set(list.owner, [...(found.get(list.owner) ?? []), list]);
-  return found;
 }
 
 function frozenOf(indexes: readonly PlannerIndex[]): readonly FrozenView[] {

@@ -1,8 +1,9 @@
 /** The fleet at one version: its nodes and replica groups. */
-import { isReadable } from '../core/topology.ts';
-import { type GroupParts, type GroupView, listGroups } from './groups.ts';
-import { allIndexes } from './indexes.ts';
-import { listNodes, type NodeView } from './nodes.ts';
+import { groupsOf } from '../core/topology.ts';
+import { readFleet } from './fleet-read.ts';
+import { type GroupParts, type GroupView, viewGroups } from './groups.ts';
+import { indexParts } from './index-part.ts';
+import { type NodeView, viewNodes } from './nodes.ts';
 
 export interface TopologyView {
   /** Raised by every change of nodes and groups. */
@@ -14,10 +15,9 @@ export interface TopologyView {
 }
 
 export async function showTopology(parts: GroupParts): Promise<TopologyView> {
-  const topology = await parts.records.topology();
-  const indexes = await allIndexes(parts);
-  const covered = indexes.every(({ table }) =>
-    table.shards.every(({ readers }) => readers.some((reader) => isReadable(topology, reader))),
-  );
-  return { version: topology.version, nodes: await listNodes(parts), groups: await listGroups(parts), covered };
+  const fleet = await readFleet(parts);
+  const { topology } = fleet;
+  const covered = indexParts(fleet).every(({ isCovered }) => isCovered);
+  const [nodes, groups] = await Promise.all([viewNodes(parts, fleet), viewGroups(parts, fleet, groupsOf(topology))]);
+  return { version: topology.version, nodes, groups, covered };
 }

@@ -6,6 +6,7 @@
  * moves may be under way. Cost: the ranking of placement.ts, then about 1 µs per shard.
  */
 import { InvariantError } from '../errors.ts';
+import { groupedBy } from './grouped.ts';
 import { groupStateOf, mayHoldShards } from './groups.ts';
 import { MOVE_REASONS, isSwitched, phaseIndex, type Move, type MoveReason, type PlannedMove } from './move.ts';
 import { desiredPlacement, type DesiredPlacement } from './placement.ts';
@@ -223,17 +224,13 @@ function planShard(planning: Planning, shard: ShardPlan): void {
   }
 }
 
-/** Pending moves by shard of one index. */
+/** Pending moves of one index by shard. */
 function byShard(pending: readonly Move[], { entry, table }: PlannerIndex): Map<number, Move[]> {
-  const found = new Map<number, Move[]>();
-  for (const move of pending) {
-    if (move.index !== entry.uid || move.outcome !== undefined) continue;
-    if (table.shards[move.shard] === undefined) {
-      throw new InvariantError(`move ${move.id} names shard ${move.shard}, index ${entry.uid} has ${entry.shards}`);
-    }
-    found.set(move.shard, [...(found.get(move.shard) ?? []), move]);
+  for (const { id, shard } of pending) {
+    if (table.shards[shard] !== undefined) continue;
+    throw new InvariantError(`move ${id} names shard ${shard}, index ${entry.uid} has ${entry.shards}`);
   }
-  return found;
+  return groupedBy(pending, ({ shard }) => shard);
 }
 
 const byUid = (a: PlannerIndex, b: PlannerIndex): number => (a.entry.uid < b.entry.uid ? -1 : 1);
@@ -261,12 +258,16 @@ export function planMoves(input: PlannerInput): Plan {
     cancel: [],
     finish: [],
   };
+  const pendingOf = groupedBy(
+    pending.filter(({ outcome }) => outcome === undefined),
+    (move) => move.index,
+  );
   for (const index of indexes) {
     const { entry, table } = index;
     if (table.shards.length !== entry.shards || table.index !== entry.uid) {
       throw new InvariantError(`table ${table.index} has ${table.shards.length} shards, ${entry.uid} ${entry.shards}`);
     }
-    const moving = byShard(pending, index);
+    const moving = byShard(pendingOf.get(entry.uid) ?? [], index);
     const sorted = { ...entry, groups: [...entry.groups].sort((a, b) => a - b) };
     for (const route of table.shards) {
       const shard: ShardPlan = { entry: sorted, route, owners: route.owners };

@@ -161,7 +161,11 @@ export function rankNodes(nodes: readonly string[], shards: number, copies: numb
     }
   }
   return {
-    best: (shard, count) =>
-      Array.from(owners.subarray(shard * depth, shard * depth + Math.min(count, depth)), (node) => ids[node]!),
+    best(shard, count) {
+      const first = shard * depth;
+      const found: string[] = [];
+      for (let at = first; at < first + Math.min(count, depth); at += 1) found.push(ids[owners[at]!]!);
+      return found;
+    },
   };
 }

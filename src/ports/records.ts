@@ -143,6 +143,8 @@ export interface Records {
   move(id: string): Promise<MoveState | null>;
   moves(ids: readonly string[]): Promise<readonly MoveState[]>;
   unfinishedMoves(): Promise<readonly MoveState[]>;
+  /** The same by index. */
+  unfinishedByIndex(): Promise<ReadonlyMap<string, readonly MoveState[]>>;
   /** Places that both nodes of a move have for moves like it; one at least for a move that has its own, needs none or is gone. */
   freePlaces(moveId: string, movesPerNode: number): Promise<number>;
   plan(id: string): Promise<PlanRecord | null>;
@@ -151,6 +153,8 @@ export interface Records {
   planPage(wish: PageAsked): Promise<IdPage>;
   /** Ids of moves, and the next one: unfinished ones by id, ended ones newest first. */
   movePage(state: 'unfinished' | 'ended', wish: PageAsked): Promise<IdPage>;
+  /** Ids of a plan's moves as planned, and the next one; null when `from` is none of them. */
+  planMovePage(plan: string, wish: PageAsked): Promise<IdPage | null>;
   /** Newest first: running ones, then at most `ended` ended ones. */
   plans(ended: number): Promise<readonly PlanRecord[]>;
   /** Whether every live router has acknowledged the epoch for the shard, or why not and when to look again. */

@@ -53,6 +53,9 @@ export const keys = {
   moves: `${PREFIX}:moves`,
   /** Ended moves by time. */
   movesEnded: `${PREFIX}:moves:ended`,
+  /** How often a move's record has changed, and each move by the number of its last change. */
+  moveChanges: `${PREFIX}:moves:changes`,
+  movesChanged: `${PREFIX}:moves:changed`,
   /** Moves running into or out of a node. */
   nodeMoves: (node: string, way: 'in' | 'out'): string => `${PREFIX}:node:${node}:${way}`,
   plan: (id: string): string => `${PREFIX}:plan:${id}`,

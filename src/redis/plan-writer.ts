@@ -109,7 +109,7 @@ export function createPlanWriter(options: {
   const leaseKey = keys.lease(lease.scope);
   const forget = async (planId: string): Promise<void> => {
     const trim = (ended: string, part: readonly string[], records: readonly string[]): Promise<unknown> =>
-      scripts.run('history-trim', [leaseKey, ended, ...records], [lease.fence, ...part]);
+      scripts.run('history-trim', [leaseKey, ended, keys.movesChanged, ...records], [lease.fence, ...part]);
     const moves = await reading('moves of a plan', () => redis.lrange(keys.planMoves(planId), 0, -1));
     for (let at = 0; at < moves.length; at += MOVES_PER_SCRIPT) {
       const part = moves.slice(at, at + MOVES_PER_SCRIPT);

@@ -1,9 +1,15 @@
 /** Ids of plans and moves, page by page, without reading the records of other pages. */
 import type { Redis } from 'ioredis';
-import type { Records } from '../ports.ts';
+import type { IdPage, PageAsked, Records } from '../ports.ts';
 import { keys } from './keys.ts';
 
-export function recordPages(redis: Redis): Pick<Records, 'planPage' | 'movePage'> {
+/** Of ids in order. The one that was next may have ended since: what came behind it is next then. */
+export function pageAt(ids: readonly string[], { from, limit }: PageAsked): IdPage {
+  const at = from === null ? 0 : ids.findIndex((id) => id >= from);
+  return { keys: at < 0 ? [] : ids.slice(at, at + limit + 1), total: ids.length };
+}
+
+export function recordPages(redis: Redis): Pick<Records, 'planPage' | 'movePage' | 'planMovePage'> {
   /** Ids of ended records, newest first; none behind one that is forgotten by now. */
   const endedPage = async (key: string, from: string | null, count: number): Promise<string[]> => {
     const rank = from === null ? 0 : await redis.zrevrank(key, from);
@@ -17,14 +23,20 @@ export function recordPages(redis: Redis): Pick<Records, 'planPage' | 'movePage'
       const ended = await endedPage(keys.plansEnded, at < 0 ? from : null, limit + 1 - first.length);
       return { keys: [...first, ...ended], total: running.length + (await redis.zcard(keys.plansEnded)) };
     },
+    async planMovePage(plan, { from, limit }) {
+      const at = from === null ? 0 : await redis.lpos(keys.planMoves(plan), from);
+      if (at === null) return null;
+      const [ids, total] = await Promise.all([
+        redis.lrange(keys.planMoves(plan), at, at + limit),
+        redis.llen(keys.planMoves(plan)),
+      ]);
+      return { keys: ids, total };
+    },
     async movePage(state, { from, limit }) {
       if (state === 'ended') {
         return { keys: await endedPage(keys.movesEnded, from, limit + 1), total: await redis.zcard(keys.movesEnded) };
       }
-      const ids = (await redis.smembers(keys.moves)).sort();
-      // The one that was next may have ended since: what came behind it is next then.
-      const at = from === null ? 0 : ids.findIndex((id) => id >= from);
-      return { keys: at < 0 ? [] : ids.slice(at, at + limit + 1), total: ids.length };
+      return pageAt((await redis.smembers(keys.moves)).sort(), { from, limit });
     },
   };
 }

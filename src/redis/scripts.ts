@@ -41,6 +41,8 @@ const READS = new Set([
   'turns-held',
   'passes-list',
   'tombstones-known',
+  'changes-read',
+  'epochs-read',
 ]);
 
 /** A script's refusal: nothing was changed. `reason` is the script's word. */

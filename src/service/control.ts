@@ -19,6 +19,7 @@ import { createAudit } from '../redis/audit.ts';
 import { accessOf, driverOptions } from '../redis/access.ts';
 import { connect } from '../redis/connection.ts';
 import { createRedisHealth } from '../redis/health.ts';
+import { keepRecords } from '../redis/kept-records.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
 import { createProposals } from '../redis/proposals.ts';
@@ -63,7 +64,8 @@ function userName(): string {
 
 /** In a process that has its base already; `close` leaves the base open. */
 export function controlOf(base: Base, actor: string): Control {
-  const { config, redis, records, repairs, passes, scripts, nodes, clock, failpoint, logger } = base;
+  const { config, redis, repairs, passes, scripts, nodes, clock, failpoint, logger } = base;
+  const records = keepRecords(base);
   const producer = createProducer({
     redis: driverOptions(accessOf(config)),
     capacity: config.eventChannelCapacity,

@@ -1,5 +1,5 @@
 // npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory|
-//   anti-entropy|repair|rest|eta] [--pairs N] [--docs N]
+//   anti-entropy|repair|rest|eta|api] [--pairs N] [--docs N] [--rounds N]
 //   [--rate N] [--seconds N] [--set key=value …] [--nodes URL,URL,URL,URL [--api-key-env NAME]] (real nodes, for move)
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
@@ -14,6 +14,8 @@ const { values, positionals } = parseArgs({
     /** Requests a second, and how long each load lasts. */
     rate: { type: 'string' },
     seconds: { type: 'string' },
+    /** Requests for each path, for api. */
+    rounds: { type: 'string', default: '300' },
     set: { type: 'string', multiple: true },
     nodes: { type: 'string' },
     'api-key-env': { type: 'string' },
@@ -29,6 +31,13 @@ const refuse = (why: string): never => {
   process.stderr.write(`${why}\n`);
   process.exit(64);
 };
+
+function wholeOf(name: string, text: string): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value > 0
+    ? value
+    : refuse(`--${name}: give a whole number above 0, not ${text}`);
+}
 
 function readGiven(): ReturnType<typeof givenNodes> {
   try {
@@ -73,6 +82,7 @@ const BENCHES = {
   'anti-entropy': async () => (await import('./anti-entropy.ts')).benchAntiEntropy(docs(1_000_000), config),
   repair: async () => (await import('./repair.ts')).benchRepair(docs(1_000_000), config),
   rest: async () => (await import('./rest.ts')).benchRest({ documents: docs(20_000), seconds: seconds(600), config }),
+  api: async () => (await import('./api.ts')).benchApi({ rounds: wholeOf('rounds', values.rounds), config }),
   'gateway-memory': async () =>
     (await import('./gateway-memory.ts')).benchGatewayMemory({ perS: perS(200), seconds: seconds(600), config }),
 } as const;

@@ -4,6 +4,7 @@
 -- ARGV[1] fence, ARGV[2] ids, JSON array, ARGV[3] ids that the record names at most
 -- Returns {'ok', ids dropped} or {'refused', 'wish' | ..., detail}
 -- @include fence
+-- @include changed
 if redis.call('HGET', KEYS[3], 'wish') ~= 'accept-loss' then
   return refused('wish', '')
 end
@@ -18,6 +19,7 @@ for _, id in ipairs(cjson.decode(ARGV[2])) do
   end
 end
 if lost > 0 then
+  note_change(KEYS[3])
   redis.call('HINCRBY', KEYS[3], 'lost', lost)
   redis.call('HSET', KEYS[3], 'lostIds', cjson.encode(named))
 end

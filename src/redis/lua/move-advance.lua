@@ -15,6 +15,7 @@
 -- Returns {'ok', epoch, time of the move's start, time, route as written}
 --      or {'refused', 'phase' | 'wish' | 'held' | 'hold_over' | 'counted' | 'journal' | 'conflict', detail}
 -- @include fence
+-- @include changed
 -- @include run
 -- @include route
 -- @include chunks
@@ -74,6 +75,7 @@ for i = 17, #ARGV, 2 do
 end
 if #fields > 0 then
   redis.call('HSET', KEYS[2], unpack(fields))
+  note_change(KEYS[2])
 end
 if ARGV[5] == 'DualWriteStopped' and redis.call('HEXISTS', KEYS[12], 'state') == 1 then
   redis.call('HINCRBY', KEYS[12], 'settledMoves', 1)

@@ -7,6 +7,7 @@
 -- Returns {'ok'} or {'refused', 'token' | 'backward', detail}
 -- @include fence
 -- @include progress
+-- @include changed
 if redis.call('GET', KEYS[4]) ~= ARGV[2] then
   return refused('token', '')
 end
@@ -20,6 +21,7 @@ for i = 6, #ARGV, 2 do
 end
 redis.call('HSET', KEYS[3], 'data', ARGV[3])
 redis.call('HSET', KEYS[2], 'docsMigrated', ARGV[4], 'lastOffset', ARGV[5])
+note_change(KEYS[2])
 if #ARGV > 5 then
   redis.call('HSET', KEYS[2], unpack(ARGV, 6))
 end

@@ -10,6 +10,7 @@
 -- ARGV[11] name of the repair list in KEYS[15] ('' = none ends)
 -- Returns {'ok', epoch, '', time, ''} or {'refused', 'phase' | 'conflict', detail}
 -- @include fence
+-- @include changed
 -- @include run
 -- @include route
 -- @include progress
@@ -46,6 +47,7 @@ end
 if ARGV[4] ~= 'DualWriteStopped' then
   progressed(KEYS[9], KEYS[16], KEYS[17], 0, 1)
 end
+note_change(KEYS[2])
 redis.call('DEL', KEYS[10], KEYS[11], KEYS[12], KEYS[13])
 redis.call('HDEL', KEYS[2], 'gate')
 if ARGV[11] ~= '' then

@@ -3,6 +3,7 @@
 -- ARGV[1] fence, ARGV[2] reason to wait ('' = none, '-' = not touched), ARGV[3..] field, value, ...
 -- Returns {'ok'} or {'refused', ...}
 -- @include fence
+-- @include changed
 if redis.call('HEXISTS', KEYS[2], 'move') == 0 then
   return refused('missing', '')
 end
@@ -15,4 +16,5 @@ end
 if #ARGV > 2 then
   redis.call('HSET', KEYS[2], unpack(ARGV, 3))
 end
+note_change(KEYS[2])
 return { 'ok' }

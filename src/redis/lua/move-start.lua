@@ -7,6 +7,7 @@
 -- ARGV[6] moves per node, ARGV[7] audit length
 -- Returns {'ok', epoch, time of the move's start, time, route as written} or {'refused', 'phase' | 'wish' | 'held' | 'settings' | 'conflict' | 'source_full' | 'target_full', detail}
 -- @include fence
+-- @include changed
 -- @include run
 -- @include route
 -- @include plan-held
@@ -55,6 +56,7 @@ if not epoch then
   return refused('conflict', '')
 end
 redis.call('HSET', KEYS[2], 'startedAt', now)
+note_change(KEYS[2])
 if move[4] then
   redis.call('HDEL', KEYS[2], 'waiting', 'waitingSince')
 end

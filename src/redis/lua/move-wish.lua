@@ -3,6 +3,7 @@
 -- KEYS[1] move hash
 -- ARGV[1] wish
 -- Returns {'ok'} or {'refused', 'missing' | 'phase', detail}
+-- @include changed
 local move = redis.call('HMGET', KEYS[1], 'phase', 'outcome', 'switchedAt', 'wish', 'deletingAt')
 if not move[1] then
   return { 'refused', 'missing', '' }
@@ -22,5 +23,6 @@ end
 -- Who is in a hurry would end the very copy that somebody wants back.
 if not (ARGV[1] == 'now' and move[4] == 'revert') then
   redis.call('HSET', KEYS[1], 'wish', ARGV[1])
+  note_change(KEYS[1])
 end
 return { 'ok' }

@@ -5,6 +5,7 @@
 -- ARGV[1] fence, ARGV[2..] move id, shard, move JSON, ... (three per move)
 -- Returns {'ok', number added} or {'refused', ...}
 -- @include fence
+-- @include changed
 if redis.call('HGET', KEYS[2], 'state') ~= 'opening' then
   return refused('conflict', 'plan is not opening')
 end
@@ -20,6 +21,7 @@ for i = 5, #KEYS, 2 do
     redis.call('HSET', KEYS[i], 'phase', 'Idle', 'createdAt', now)
     redis.call('RPUSH', KEYS[3], ARGV[at])
     redis.call('SADD', KEYS[4], ARGV[at])
+    note_change(KEYS[i])
     added = added + 1
   end
 end

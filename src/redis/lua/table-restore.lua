@@ -12,6 +12,7 @@
 -- @include fence
 -- @include attempt
 -- @include reverify
+-- @include changed
 -- @include end-lost
 -- @include chunks
 -- @include tombstones

@@ -60,6 +60,13 @@ describe('scripts', () => {
     },
   );
 
+  it.each(names.filter((name) => /^moves?-/.test(name)))(
+    '%s notes that a move has changed, for whoever keeps what it has read',
+    (name) => {
+      expect(luaSource(name)).toMatch(/^ *note_change\(/m);
+    },
+  );
+
   it('no script turns a fence into a number, except to make a larger one', () => {
     for (const name of [
       ...names.map((each) => luaSource(each)),

@@ -18,6 +18,7 @@ local function end_lost(prefix, id, move, error)
   end
   redis.call('HSET', key, 'phase', 'Idle', 'outcome', 'failed', 'endedAt', now, 'error', error)
   redis.call('HDEL', key, 'waiting', 'waitingSince', 'gate')
+  note_change(key)
   redis.call('SREM', prefix .. ':node:' .. move.source .. ':out', id)
   redis.call('SREM', prefix .. ':node:' .. move.target .. ':in', id)
   redis.call('SREM', KEYS[4], id)

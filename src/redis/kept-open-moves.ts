@@ -1,0 +1,87 @@
+/**
+ * Moves that have not ended, by index, kept between two questions: the list of an index stays the same one as long as none
+ * of its moves has changed, so that what was worked out of it still holds.
+ */
+import { groupedBy } from '../core/grouped.ts';
+import type { Clock, MoveState } from '../ports.ts';
+
+interface OpenMovesOptions {
+  readonly clock: Clock;
+  /** How long (ms) it is gone by notes of changes alone. */
+  readonly readAgainMs: number;
+  /** Of all that have not ended. */
+  readonly ids: () => Promise<string[]>;
+  readonly read: (ids: readonly string[]) => Promise<readonly MoveState[]>;
+  /** Since it was asked last; null: anything may have changed. */
+  readonly changed: () => Promise<readonly string[] | null>;
+}
+
+type ByIndex = ReadonlyMap<string, readonly MoveState[]>;
+
+export interface OpenMoves {
+  readonly byIndex: ByIndex;
+  /** Of all, in order. */
+  readonly ids: readonly string[];
+}
+
+const byId = (a: MoveState, b: MoveState): number => (a.id < b.id ? -1 : 1);
+const isSame = (one: readonly MoveState[], other: readonly MoveState[] | undefined): boolean =>
+  one.length === other?.length && one.every((move, at) => move === other[at]);
+const isSameIds = (one: readonly MoveState[], other: readonly MoveState[] | undefined): boolean =>
+  one.length === other?.length && one.every(({ id }, at) => id === other[at]?.id);
+
+/** What it returns is not to be called again before its answer is there. */
+export function keepOpenMoves({ clock, readAgainMs, ids, read, changed }: OpenMovesOptions): () => Promise<OpenMoves> {
+  let known: ByIndex = new Map();
+  let sorted: readonly string[] = [];
+  let readAtMs: number | null = null;
+
+  function isDue(): boolean {
+    return readAtMs === null || clock.monotonic() - readAtMs > readAgainMs;
+  }
+
+  async function readAll(): Promise<ByIndex> {
+    const atMs = clock.monotonic();
+    sorted = (await ids()).sort();
+    const all = groupedBy(await read(sorted), ({ index }) => index);
+    readAtMs = atMs;
+    return new Map(
+      [...all].map(([index, moves]) => {
+        const before = known.get(index);
+        return [index, before !== undefined && isSame(moves, before) ? before : moves];
+      }),
+    );
+  }
+
+  async function readChanged(which: readonly string[]): Promise<ByIndex> {
+    const news = await read(which);
+    if (news.length === 0) return known;
+    const next = new Map(known);
+    let isSameSet = true;
+    for (const [index, moves] of groupedBy(news, (move) => move.index)) {
+      const replaced = new Set(moves.map(({ id }) => id));
+      const stays = (known.get(index) ?? []).filter(({ id }) => !replaced.has(id));
+      const open = [...stays, ...moves.filter(({ outcome }) => outcome === undefined)].sort(byId);
+      isSameSet &&= isSameIds(open, known.get(index));
+      if (open.length === 0) next.delete(index);
+      else next.set(index, open);
+    }
+    if (!isSameSet) sorted = [...next.values()].flatMap((moves) => moves.map(({ id }) => id)).sort();
+    return next;
+  }
+
+  return async () => {
+    const which = await changed();
+    const isWhole = which === null || isDue();
+    // Should the reading fail, what has changed meanwhile is not told a second time.
+    readAtMs = isWhole ? null : readAtMs;
+    try {
+      if (isWhole) known = await readAll();
+      else known = await readChanged(which);
+    } catch (error) {
+      readAtMs = null;
+      throw error;
+    }
+    return { byIndex: known, ids: sorted };
+  };
+}
