@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { ExplainParts } from '../control/explain.ts';
 import type { GroupParts } from '../control/groups.ts';
+import type { DeletionParts } from '../control/index-delete.ts';
 import type { ChangeParts } from '../control/parts.ts';
 import type { ProposalParts } from '../control/proposal/make.ts';
 import type { ThrottleParts } from '../control/throttle.ts';
@@ -11,6 +12,7 @@ export type ApiParts = ExplainParts &
   ProposalParts &
   GroupParts &
   ThrottleParts &
+  DeletionParts &
   ChangeParts & { readonly audit: AuditTrail };
 
 /** The parts with whoever sent the request as the one who asks. */

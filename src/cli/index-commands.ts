@@ -1,5 +1,6 @@
 /** `miroir index …` */
 import type { Command } from 'commander';
+import { deleteIndex, showDeletion } from '../control/index-delete.ts';
 import { addIndex, listIndexes, showIndex, type IndexView } from '../control/indexes.ts';
 import { thawShards } from '../control/shard-thaw.ts';
 import { addAdoptCommand } from './adopt-command.ts';
@@ -22,7 +23,7 @@ const copiesText = ({ copies }: IndexView): string =>
     .join(' ');
 
 export function addIndexCommands(program: Command): void {
-  const index = program.command('index').description('create, take over, list and show indexes');
+  const index = program.command('index').description('create, take over, list, show and delete indexes');
   addAdoptCommand(index);
 
   index
@@ -98,6 +99,22 @@ export function addIndexCommands(program: Command): void {
             epoch,
           ]),
         ),
+      );
+    });
+
+  index
+    .command('delete <uid>')
+    .description('delete an index with all its documents; without --yes it only shows what would go')
+    .option('--yes', 'nobody needs it any more')
+    .addHelpText('after', '\nExample:\n  miroir index delete cities --yes')
+    .action(async (uid: string, flags: { yes?: true }, command: Command) => {
+      const isSure = flags.yes === true;
+      const view = await withControl(command, (control) =>
+        isSure ? deleteIndex(control, uid) : showDeletion(control, uid),
+      );
+      if (!isSure) say('nothing is changed without --yes');
+      print(globalsOf(command).output, view, () =>
+        tableText(['index', 'state', 'shards', 'nodes'], [[view.index, view.state, view.shards, view.nodes.join(',')]]),
       );
     });
 

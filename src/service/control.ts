@@ -5,6 +5,7 @@ import type { AdoptParts, HeldAdoption } from '../control/adopt.ts';
 import type { Asker } from '../control/audited.ts';
 import type { ExplainParts } from '../control/explain.ts';
 import type { GroupParts } from '../control/groups.ts';
+import type { DeletionParts } from '../control/index-delete.ts';
 import type { ProposalParts } from '../control/proposal/make.ts';
 import type { ThrottleParts } from '../control/throttle.ts';
 import type { VerifyParts } from '../control/verify.ts';
@@ -29,7 +30,7 @@ import { openReplicaChecks } from './anti-entropy.ts';
 import { type Base, closeBase, openBase, openLeases, openRegistry } from './base.ts';
 
 export interface Control
-  extends ExplainParts, ProposalParts, AdoptParts, GroupParts, ThrottleParts, VerifyParts, Asker {
+  extends ExplainParts, ProposalParts, AdoptParts, GroupParts, ThrottleParts, DeletionParts, VerifyParts, Asker {
   readonly audit: AuditTrail;
   readonly config: Config;
   readonly producer: Producer;
@@ -135,6 +136,7 @@ export function controlOf(base: Base, actor: string): Control {
     nodeMaxBytes: config.nodeMaxBytes,
     movesPerNode: config.movesPerNode,
     proposals: createProposals(base),
+    routerEntryMs: base.timings.routerEntryMs,
     close: () => producer.close(),
   };
 }

@@ -125,6 +125,23 @@ describe('other changes', () => {
     expect(json(thawed)).toEqual({ thawed: false });
   });
 
+  it('an index is deleted: out of the registry at once, off its nodes by and by', async () => {
+    await send(operator.key, ['POST', '/v1/indexes'], { uid: 'gone', shards: 2 });
+    const seen = await send(planner.key, ['GET', '/v1/indexes/gone/deletion']);
+    expect(json(seen)).toMatchObject({ state: 'registered', shards: 2 });
+    expect(apiCode(await send(operator.key, ['DELETE', '/v1/indexes/gone']))).toBe('miroir_key_scope');
+    const deleted = await send(admin.key, ['DELETE', '/v1/indexes/gone']);
+    expect([deleted.status, deleted.headers.location]).toEqual([202, '/v1/indexes/gone/deletion']);
+    expect(json(deleted)).toMatchObject({ index: 'gone', state: 'deleting' });
+    expect(apiCode(await send(admin.key, ['GET', '/v1/indexes/gone']))).toBe('miroir_index_unknown');
+    expect(json(await send(planner.key, ['GET', '/v1/indexes/gone/deletion']))).toEqual(json(deleted));
+    // Nobody creates one of that name before its nodes have been told.
+    expect((await send(admin.key, ['DELETE', '/v1/indexes/gone'])).status).toBe(202);
+    expect(apiCode(await send(admin.key, ['DELETE', '/v1/indexes/never']))).toBe('miroir_index_unknown');
+    const entries = (await control.audit.after('0-0', 100)).map(({ fields }) => fields);
+    expect(entries).toContainEqual({ what: 'verb', verb: 'index delete', actor: 'key:root', index: 'gone' });
+  });
+
   it('a pass of anti-entropy is wished for', async () => {
     expect((await send(operator.key, ['POST', '/v1/anti-entropy'])).status).toBe(202);
     expect(json(await send(planner.key, ['GET', '/v1/anti-entropy']))).toEqual({ results: [] });

@@ -286,6 +286,19 @@ describe('miroir', () => {
   });
 });
 
+describe('miroir index delete', () => {
+  it('shows what would go, and lets it go when it is sure', async () => {
+    await miroir('index', 'create', 'gone', '--shards', '1');
+    const shown = await miroir('index', 'delete', 'gone');
+    expect(shown).toMatchObject({ code: 0, talk: 'nothing is changed without --yes\n' });
+    expect(shown.out).toMatch(/^gone +registered +1 +n\d/m);
+    expect((await miroir('index', 'list')).out).toMatch(/^gone /m);
+    const deleted = await miroir('index', 'delete', 'gone', '--yes', '-o', 'json');
+    expect(JSON.parse(deleted.out)).toMatchObject({ index: 'gone', state: 'deleting' });
+    expect((await miroir('index', 'show', 'gone')).talk).toContain('miroir_index_unknown');
+  });
+});
+
 describe('miroir settings', () => {
   it('shows how far the settings of an index are, and lets writes go on that were frozen', async () => {
     await miroir('index', 'create', 'iced', '--shards', '1');

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { listPasses, wishPass } from '../../control/anti-entropy.ts';
 import { removeNode } from '../../control/events.ts';
+import { deleteIndex, showDeletion } from '../../control/index-delete.ts';
 import { addIndex } from '../../control/indexes.ts';
 import { acceptLoss, lossOf, revertMove, revertOf } from '../../control/moves.ts';
 import { thawSettings } from '../../control/settings.ts';
@@ -10,7 +11,18 @@ import type { App } from '../app.ts';
 import { conditionOf, IF_MATCH_HEADER } from '../conditions.ts';
 import { deadlineOf } from '../deadline.ts';
 import { type ApiParts, askedBy } from '../parts.ts';
-import { EMPTY, LOSS, NEW_INDEX, OUTCOME, PASSES, REVERSAL, THAW, THAWED, WISHED } from '../schemas/changes.ts';
+import {
+  DELETION,
+  EMPTY,
+  LOSS,
+  NEW_INDEX,
+  OUTCOME,
+  PASSES,
+  REVERSAL,
+  THAW,
+  THAWED,
+  WISHED,
+} from '../schemas/changes.ts';
 import { INDEX_ENTRY } from '../schemas/reads.ts';
 import { ANSWER_MS } from './answered.ts';
 
@@ -64,6 +76,40 @@ export function addChanges(app: App, control: ApiParts): void {
       );
       void reply.code(201).header('location', `/v1/indexes/${entry.uid}`);
       return entry;
+    },
+  );
+
+  app.get(
+    '/v1/indexes/:uid/deletion',
+    {
+      config: PLAN,
+      schema: {
+        tags: ['indexes'],
+        summary: 'What a deletion of the index would take away, or has still to',
+        params: UID,
+        response: { 200: DELETION },
+      },
+    },
+    async ({ params }) => showDeletion(control, params.uid),
+  );
+
+  app.delete(
+    '/v1/indexes/:uid',
+    {
+      config: ADMIN,
+      schema: {
+        tags: ['indexes'],
+        summary: 'Delete an index with all its documents',
+        description: 'It is not read or written any more at once; reconcilers delete it on the nodes.',
+        params: UID,
+        response: { 202: DELETION },
+      },
+    },
+    async (request, reply) => {
+      const { uid } = request.params;
+      const view = await deleteIndex(askedBy(control, request), uid);
+      void reply.code(202).header('location', `/v1/indexes/${uid}/deletion`);
+      return view;
     },
   );
 

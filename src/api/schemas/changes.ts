@@ -106,6 +106,16 @@ export const REVERSAL = shown(
   { ...LOST_EXAMPLE, owner: 'n1', since: '2027-01-15T08:00:00.000Z' },
 );
 
+export const DELETION = shown(
+  z.object({
+    index: z.string(),
+    state: z.enum(['registered', 'deleting']),
+    shards: z.number().nullable().describe('null once it is out of the registry'),
+    nodes: many(z.string()).describe('that own shards of it; while it is being deleted those that may have it still'),
+  }),
+  { index: 'cities', state: 'deleting', shards: null, nodes: ['n1', 'n2'] },
+);
+
 export const WISHED = shown(z.object({ state: z.literal('waiting') }), { state: 'waiting' });
 const PASS = z.object({
   started_at: timeMs,
