@@ -46,6 +46,8 @@ export interface ApiOptions {
   readonly requestsPerMinute: number;
   /** The queues that exist now; asked again every few seconds. */
   readonly queues: () => Promise<readonly BoardQueue[]>;
+  /** What the fleet is called; empty: nothing is shown. */
+  readonly environment: string;
   readonly control: ApiParts;
   readonly probes: ProbeOptions;
   readonly logger: Logger;

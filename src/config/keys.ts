@@ -157,6 +157,12 @@ export const CONFIG_KEYS = {
     'file',
     'keys of the control API, hashed, each with a scope; without it everybody on loopback may do everything',
   ),
+  api_environment: key(
+    z.string().max(40, 'must have at most 40 characters'),
+    '',
+    'text',
+    'what the fleet is called: a badge on the board, so that nobody takes one fleet for another',
+  ),
   api_requests_per_minute: key(
     whole(60, 1_000_000),
     3_000,

@@ -26,6 +26,7 @@ export async function openApi(base: Base): Promise<Api> {
       port: config.apiPort,
       keysFile: config.apiKeysFile,
       requestsPerMinute: config.apiRequestsPerMinute,
+      environment: config.apiEnvironment,
       queues: async () => queues.open((await records.indexes()).map(({ uid }) => uid)),
       control,
       probes: probesOf(base),

@@ -1,7 +1,10 @@
 // The board over real queues: it shows everything, changes nothing but by a retry, and needs nothing from elsewhere.
+import { readdir, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HIDDEN } from '../../src/api/board.ts';
 import { redacted } from '../../src/api/redact.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Control, type Running, openControl, startApi } from '../../src/service.ts';
@@ -17,15 +20,19 @@ let events: Queue;
 
 interface BoardQueue {
   readonly name: string;
+  readonly readOnlyMode: boolean;
+  readonly allowRetries: boolean;
   readonly jobs: readonly {
     readonly name: string;
+    readonly externalUrl?: unknown;
     readonly data: Record<string, unknown>;
     readonly progress: unknown;
   }[];
 }
 
-const boardQueues = async (active = ''): Promise<readonly BoardQueue[]> => {
-  const response = await fetch(`${api.boardUrl}/api/queues?activeQueue=${active}&status=latest&page=1&jobsPerPage=20`);
+const boardQueues = async (active = '', status = 'latest'): Promise<readonly BoardQueue[]> => {
+  const query = `activeQueue=${active}&status=${status}&page=1&jobsPerPage=20`;
+  const response = await fetch(`${api.boardUrl}/api/queues?${query}`);
   expect(response.status).toBe(200);
   return ((await response.json()) as { queues: BoardQueue[] }).queues;
 };
@@ -36,7 +43,7 @@ const registerIndex = (uid: string): Promise<void> =>
   ]);
 
 beforeAll(async () => {
-  const config = loadConfig(apiSettings(redis.url));
+  const config = loadConfig({ ...apiSettings(redis.url), MIROIR_API_ENVIRONMENT: 'staging' });
   control = await openControl(config);
   await control.fleet.initTopology([{ id: 'n1', url: 'http://127.0.0.1:1', group: 0, state: 'active' }]);
   await registerIndex('cities');
@@ -48,7 +55,12 @@ beforeAll(async () => {
   });
   await job.updateProgress({ done: 3, token: 'hidden' });
   const moves = new Queue('rebalance.cities', { connection: { url: redis.url }, prefix: PREFIX });
-  await moves.add('cities/17 n1→n4 MigrationInProgress', { v: 1, move: 'm', docs_migrated: 5_000, last_offset: 77 });
+  await moves.add('cities/17 n1→n4 MigrationInProgress', {
+    v: 1,
+    move: 'm',
+    docs_migrated: 5_000,
+    last_offset: 32_768,
+  });
   await moves.close();
   api = await startApi(config);
 });
@@ -83,8 +95,37 @@ describe('the board', () => {
       'rebalance.cities',
     ]);
     const [job] = queues.find(({ name }) => name === 'rebalance.cities')?.jobs ?? [];
-    expect(job?.name).toBe('cities/17 n1→n4 MigrationInProgress');
-    expect(job?.data).toMatchObject({ docs_migrated: 5_000, last_offset: 77 });
+    expect(job?.name).toBe('cities/17 n1→n4 copy');
+    expect(job?.data).toMatchObject({ docs_migrated: 5_000, last_offset: 32_768 });
+    expect(job?.progress).toBe(50);
+    expect(job?.externalUrl).toEqual({ href: '/#/moves/m', displayText: 'move' });
+  });
+
+  it('offers a retry where failed jobs are listed, and nothing else anywhere', async () => {
+    await untilTrue(async () => (await boardQueues()).length >= 5);
+    const may = async (active: string, status: string) =>
+      (await boardQueues(active, status))
+        .filter(({ readOnlyMode }) => !readOnlyMode)
+        .map(({ name, allowRetries }) => [name, allowRetries]);
+    expect(await may('topology-events', 'failed')).toEqual([['topology-events', true]]);
+    for (const status of ['latest', 'delayed', 'completed']) expect(await may('topology-events', status)).toEqual([]);
+    expect(await may('', 'failed')).toEqual([]);
+    // The page has its own buttons beside a retry; by these classes, or it shows what we refuse.
+    const page = await (await fetch(api.boardUrl)).text();
+    const dist = join(import.meta.dirname, '../../node_modules/@bull-board/ui/dist/static/js/async');
+    const scripts = (await readdir(dist)).filter((name) => name.endsWith('.js'));
+    const sources = (await Promise.all(scripts.map((name) => readFile(join(dist, name), 'utf8')))).join('\n');
+    for (const selector of HIDDEN) {
+      expect(page).toContain(selector);
+      expect(sources).toContain(`"${/^\.([\w-]+)/.exec(selector)?.[1]}"`);
+    }
+    expect(sources).toMatch(/failed\]:\[\w+\.retry,/);
+  });
+
+  it('says which fleet it shows, and leads back', async () => {
+    const page = await (await fetch(api.boardUrl)).text();
+    expect(page).toContain('staging');
+    expect(page).toMatch(/"miscLinks":\s*\[\{"text":"Miroir","url":"\/"\}\]/);
   });
 
   it('shows the queue of a new index within a few seconds', async () => {
