@@ -31,11 +31,10 @@ const service = z.strictObject({
   cap_drop: z.array(z.literal('ALL')).default([]),
   security_opt: z.array(z.literal('no-new-privileges:true')).default([]),
   stop_grace_period: duration.optional(),
-  network_mode: z.string().optional(),
   depends_on: z
     .union([names, z.record(z.string(), z.strictObject({ condition: z.enum(['service_healthy', 'service_started']) }))])
     .default([]),
-  healthcheck: z.union([probe, z.strictObject({ disable: z.literal(true) })]).optional(),
+  healthcheck: probe.optional(),
   volumes: z.array(mount).default([]),
   ports: z.array(port).default([]),
   deploy: z.strictObject({ replicas: z.int().positive() }).optional(),

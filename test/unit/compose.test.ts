@@ -56,6 +56,17 @@ describe('docker-compose.yml', () => {
     },
   );
 
+  it.each([
+    ['gateway', 'MIROIR_GATEWAY', '127.0.0.1:7700-7709:7700'],
+    ['api', 'MIROIR_API', '127.0.0.1:7800:7800'],
+  ])('%s is reached at its own port, and asks for keys', (name, variable, port) => {
+    const { environment, volumes, ports } = services[name]!;
+    const file = environment[`${variable}_KEYS_FILE`];
+    expect(environment[`${variable}_HOST`]).toBe('0.0.0.0');
+    expect(volumes).toEqual([`./${name}-keys.json:${file}:ro`]);
+    expect(ports).toEqual([port]);
+  });
+
   it.each(['n1', 'n2', 'n3'])('%s plans its batches for a part of the memory', (name) => {
     expect(services[name]?.environment['MEILI_MAX_INDEXING_MEMORY']).toBe('1GiB');
   });
@@ -72,26 +83,23 @@ describe('docker-compose.yml', () => {
         metricsHost: '0.0.0.0',
       });
     }
-    expect(services['gateway']?.environment['MIROIR_GATEWAY_HOST']).toBe('0.0.0.0');
   });
 
-  it('mounts what is there, and the file of keys where the gateway looks for it', () => {
+  it('mounts what is there', () => {
     const mounts = all.flatMap(([, one]) => one.volumes.map((mount) => mount.split(':')[0] ?? ''));
-    const made = './gateway-keys.json'; // by hand, as its head says
+    const made = ['./gateway-keys.json', './api-keys.json']; // by hand, as its head says
     const missing = mounts.filter((from) =>
-      from.startsWith('./') ? from !== made && !existsSync(join(ROOT, from)) : !(from in volumes),
+      from.startsWith('./') ? !made.includes(from) && !existsSync(join(ROOT, from)) : !(from in volumes),
     );
     expect(missing).toEqual([]);
     expect(Object.keys(volumes).filter((name) => !mounts.includes(name))).toEqual([]);
-    const { environment, volumes: ofGateway } = services['gateway']!;
-    expect(ofGateway).toEqual([`${made}:${environment['MIROIR_GATEWAY_KEYS_FILE']}:ro`]);
   });
 
   it('waits for services that there are, and for the health of those that tell it', () => {
     const wrong = all.flatMap(([, one]) =>
       dependenciesOf(one).filter(([other, condition]) => {
         const found = services[other];
-        const tellsHealth = found?.healthcheck !== undefined && 'test' in found.healthcheck;
+        const tellsHealth = found?.healthcheck !== undefined;
         // What is started only with a profile must not hold up what is always started.
         const isThere = found?.profiles === undefined || found.profiles.join() === one.profiles?.join();
         return found === undefined || !isThere || (condition === 'service_healthy' && !tellsHealth);
