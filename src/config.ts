@@ -9,6 +9,7 @@ import { shownRedisUrl } from './config/redis-url.ts';
 import { ConfigError, messageOf } from './errors.ts';
 
 export { CONFIG_KEYS } from './config/keys.ts';
+export { programVersion } from './config/version.ts';
 
 export type ConfigKey = keyof typeof CONFIG_KEYS;
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;

@@ -8,6 +8,7 @@ import rateLimit from '@fastify/rate-limit';
 import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { assertGuarded, openKeyFile } from '../access/key-file.ts';
+import { programVersion } from '../config.ts';
 import {
   ApiDefectError,
   ApiPortError,
@@ -124,8 +125,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const methods = methodsByPath(app);
   serveProbes(app, options.probes);
   servePage(app, await readPage());
-  addCapabilities(app);
   addReads(app, options.control);
+  addCapabilities(app, programVersion());
   const feed = createFeed({ audit: options.control.audit, logger });
   addEvents(app, options.control, feed);
   addChanges(app, options.control);

@@ -1,6 +1,6 @@
 /** The parser, and what becomes of errors: one place for exit codes and words. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { programVersion } from '../config.ts';
 import { addAntiEntropyCommands } from './anti-entropy-commands.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
@@ -43,24 +43,11 @@ with a flag of its own only (--yes, --accept-loss, --force, --now). NO_COLOR is 
 Exit codes:
 ${EXIT_LINES}`;
 
-/** Sources lie two folders below the manifest, built code three. */
-function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const parsed = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version?: string };
-      if (parsed.version !== undefined) return parsed.version;
-    } catch {
-      continue; // not here: the other place
-    }
-  }
-  return 'unknown';
-}
-
 /** Without running anything: also what the reference is made from. */
 export function buildProgram(): Command {
   const program = new Command('miroir')
     .description('Moves index shards between Meilisearch nodes, safely, driven by topology events on a queue')
-    .version(version())
+    .version(programVersion())
     .addOption(new Option('-o, --output <format>', 'what stdout gets').choices(OUTPUT_FORMATS).default('table'))
     .option('--redis <url>', 'Redis; default: MIROIR_REDIS_URL')
     .option('--config <file>', 'JSON file with configuration; default: MIROIR_CONFIG')

@@ -1,5 +1,5 @@
 // Keys of the control API: who is let in, what each scope may do, on the board as well, and where there have to be some.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Queue, Worker } from 'bullmq';
@@ -79,6 +79,18 @@ describe('who is let in', () => {
     const other = key.slice(0, -1) + (key.endsWith('A') ? 'B' : 'A');
     expect(() => keys.authenticate(other)).toThrow('none of ours');
     expect(JSON.stringify(entry)).not.toContain(key.slice(20));
+  });
+});
+
+describe('capabilities', () => {
+  it('say what the key that asks may', async () => {
+    const of = async (key: string) => JSON.parse((await as(key, { path: '/v1/capabilities' })).text) as unknown;
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect(await of(made.plan.key)).toMatchObject({ version, scope: 'plan', read_only: true });
+    expect(await of(made.admin.key)).toMatchObject({ actor: 'key:adminer', scope: 'admin', read_only: false });
+    expect(await of(made.admin.key)).toHaveProperty('features', expect.arrayContaining(['indexes.delete']));
   });
 });
 

@@ -1,28 +1,25 @@
-/** What whoever asks may do here: a page offers nothing else. */
-import { z } from 'zod';
+/** What this server can do, and what of it whoever asks may: a page hides the rest. */
 import type { App } from '../app.ts';
-import { SCOPES } from '../keys.ts';
-import { shown } from '../schemas/base.ts';
+import { mayDo } from '../keys.ts';
+import { CAPABILITIES, FEATURES } from '../schemas/capabilities.ts';
 
-const CAPABILITIES = shown(
-  z.object({
-    actor: z.string().describe('as the audit stream names whoever asks'),
-    scope: z.enum(SCOPES).describe('of the key'),
-    read_only: z.boolean().describe('whether the key may change nothing'),
-  }),
-  { actor: 'key:ci-bot', scope: 'operate', read_only: false },
-);
-
-export function addCapabilities(app: App): void {
+export function addCapabilities(app: App, version: string): void {
   app.get(
     '/v1/capabilities',
     {
       config: { scope: 'read' },
-      schema: { tags: ['capabilities'], summary: 'What the key may do', response: { 200: CAPABILITIES } },
+      schema: {
+        tags: ['capabilities'],
+        summary: 'What the server can do, and what the key that asks may',
+        response: { 200: CAPABILITIES },
+      },
     },
-    async ({ principal }) => {
-      const { actor, scope } = principal ?? { actor: 'nobody', scope: 'read' as const };
-      return { actor, scope, read_only: scope === 'read' };
-    },
+    async ({ principal }) => ({
+      version,
+      actor: principal?.actor ?? null,
+      scope: principal?.scope ?? null,
+      read_only: principal === null || !mayDo(principal, 'operate'),
+      features: FEATURES,
+    }),
   );
 }
