@@ -26,7 +26,7 @@ export const notInList = (from: string | null): InvalidInputError =>
   });
 
 /** A page of keys that are all at hand. Throws `InvalidInputError` for a `from` that is not among them. */
-export function idPageOf(keys: readonly string[], { limit, from }: PageAsked): IdPage {
+function idPageOf(keys: readonly string[], { limit, from }: PageAsked): IdPage {
   const at = from === null ? 0 : keys.indexOf(from);
   if (at < 0) throw notInList(from);
   return { keys: keys.slice(at, at + limit + 1), total: keys.length };

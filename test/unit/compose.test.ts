@@ -60,10 +60,10 @@ describe('docker-compose.yml', () => {
     ['gateway', 'MIROIR_GATEWAY', '127.0.0.1:7700-7709:7700'],
     ['api', 'MIROIR_API', '127.0.0.1:7800:7800'],
   ])('%s is reached at its own port, and asks for keys', (name, variable, port) => {
-    const { environment, volumes, ports } = services[name]!;
+    const { environment, volumes: mounted, ports } = services[name]!;
     const file = environment[`${variable}_KEYS_FILE`];
     expect(environment[`${variable}_HOST`]).toBe('0.0.0.0');
-    expect(volumes).toEqual([`./${name}-keys.json:${file}:ro`]);
+    expect(mounted).toEqual([`./${name}-keys.json:${file}:ro`]);
     expect(ports).toEqual([port]);
   });
 
