@@ -4,7 +4,7 @@ import type { EtaView } from '../control/eta.ts';
 
 const lengthText = (ms: number): string => prettyMs(ms, { secondsDecimalDigits: 0, unitCount: 2 }).replaceAll(' ', '');
 
-/** `812 documents/s, 31s to 49s left`, `estimating…`, `stalled 2m10s: barrier: router 7f3a is behind`. */
+/** `812 documents/s, 31s to 48s left`, `estimating…`, `stalled 2m10s: barrier: router 7f3a is behind`. */
 export function etaText(eta: EtaView): string {
   const { ratePerSecond, etaLowSeconds, etaHighSeconds, etaNote, stalledMs, reason } = eta;
   if (stalledMs !== null) return `stalled ${lengthText(stalledMs)}: ${reason ?? 'no move says why'}`;

@@ -61,6 +61,8 @@ export interface Eta {
 
 const WINDOW_MS = 60_000;
 const SAMPLES_MIN = 3;
+/** So many settled moves tell what the others will cost. */
+const TELLING = 3;
 const STALLED_MS = 30_000;
 /** What follows the copy of a move, where none has settled yet: at least this, and what came before the copy once more. */
 const ENDING_MS = 400;
@@ -117,10 +119,12 @@ const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : s
 function costOf({ nowMs, settled, running }: PlanHistory): Cost | null {
   const counted = running.flatMap(({ documents }) => documents ?? []);
   if (settled.moves + counted.length === 0) return null;
-  const copying = running.flatMap(({ copyAtMs, copiedAtMs }) =>
+  // What windows under way carry is not counted as copied yet: those that are settled tell better, once there are some.
+  const tells = settled.moves >= TELLING && settled.documents > 0 ? [] : running;
+  const copied = settled.documents + sum(tells.map((move) => move.copied));
+  const copying = tells.flatMap(({ copyAtMs, copiedAtMs }) =>
     copyAtMs === null ? [] : Math.max(0, (copiedAtMs ?? nowMs) - copyAtMs),
   );
-  const copied = settled.documents + sum(running.map((move) => move.copied));
   const beforeMs = mean(
     running.flatMap(({ copyAtMs, startedAtMs }) => (copyAtMs === null ? [] : copyAtMs - startedAtMs)),
   );
@@ -140,7 +144,11 @@ function leftOf(
   nowMs: number,
 ): number {
   if (copiedAtMs !== null) return Math.max(0, cost.afterMs - (nowMs - copiedAtMs));
-  const copyMs = Math.max(0, (documents ?? cost.documents) - copied) * cost.msPerDocument;
+  const size = documents ?? cost.documents;
+  const byDocuments = Math.max(0, size - copied) * cost.msPerDocument;
+  // Windows under way are on neither side of what was copied, but time has gone by for them.
+  const byTime = copyAtMs === null ? byDocuments : Math.max(0, size * cost.msPerDocument - (nowMs - copyAtMs));
+  const copyMs = (byDocuments + Math.min(byDocuments, byTime)) / 2;
   const beforeMs = copyAtMs === null ? Math.max(0, cost.beforeMs - (nowMs - startedAtMs)) : 0;
   return beforeMs + copyMs + cost.afterMs;
 }

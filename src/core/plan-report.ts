@@ -170,9 +170,7 @@ function unknownOf(moves: readonly ReportedMove[], planned: number, isUnpredicte
   return [
     ...(moves.length < planned ? [`${planned - moves.length} of ${planned} moves: their records are not there`] : []),
     ...(untimed === 0 ? [] : [`the times of the phases of ${untimed} moves: they ran under an older version`]),
-    ...(isUnpredicted
-      ? ['what was predicted: it was over before there was something to predict by, or ran before']
-      : []),
+    ...(isUnpredicted ? ['what was predicted: it was over too soon, or ran under an older version'] : []),
   ];
 }
 

@@ -167,6 +167,19 @@ describe('miroir', () => {
     expect((await miroir('node', 'list')).out).toMatch(/^n1 +0 +removed +0 /m);
   });
 
+  it('reports what became of a plan, and of each of its moves', async () => {
+    const { records } = fleet.base;
+    const [plan] = (await records.plans(9)).filter(({ why }) => why.startsWith('NodeDraining'));
+    const [move = ''] = await records.planMoveIds(plan?.id ?? '');
+    const report = await miroir('report', plan?.id ?? '');
+    expect(report.out).toMatch(/^plan p\w+ \(NodeDraining n1\), done: settled after /);
+    expect(report.out).toMatch(/^moves: (\d+) \(\1 to drain\), \1 settled, 0 cancelled, 0 failed$/m);
+    expect(report.out).toMatch(/^books\/\d +n1 +n\d +drain +done +0 +[\d.]+m?s /m);
+    const explained = await miroir('move', 'explain', move);
+    expect(explained.out).toMatch(/^ended done\n/m);
+    for (const phase of PHASES) expect(explained.out).toMatch(new RegExp(`^${phase} +20\\d\\d-`, 'm'));
+  });
+
   it('shows nodes, plans and moves', async () => {
     const { out } = await miroir('status');
     expect(out).toContain('topology version');
@@ -184,17 +197,9 @@ describe('miroir', () => {
     expect(plans.talk).toMatch(/^more: --from p\w+\n$/);
     const plan = await miroir('plan', 'show', id);
     expect(plan.talk).toMatch(/^(\d+) of \1 moves settled, 0 failed/);
-    const report = await miroir('report', id);
-    expect(report.out).toMatch(/^plan p\w+ \(NodeDraining n1\), done: settled after /);
-    expect(report.out).toMatch(/^moves: (\d+) \(\1 to drain\), \1 settled, 0 cancelled, 0 failed$/m);
-    expect(report.out).toMatch(/^books\/\d +n1 +n\d +drain +done +0 +\d+ms /m);
-    if (process.env['SHOW']) process.stdout.write(report.out);
     const listed = await miroir('move', 'list', '--plan', id, '--limit', '1', '-o', 'json');
     const [move] = (JSON.parse(listed.out) as { results: { id: string }[] }).results;
     expect(JSON.parse((await miroir('move', 'show', move?.id ?? '', '-o', 'json')).out)).toMatchObject(move ?? {});
-    const explained = await miroir('move', 'explain', move?.id ?? '');
-    expect(explained.out).toMatch(/^ended done\n/m);
-    for (const phase of PHASES) expect(explained.out).toMatch(new RegExp(`^${phase} +20\\d\\d-`, 'm'));
     const unknown = await miroir('plan', 'show', 'p0');
     expect([unknown.code, unknown.talk]).toEqual([64, expect.stringContaining('miroir_plan_unknown')]);
     const watching = start(['status', '-w', '-o', 'json']);
