@@ -45,10 +45,12 @@ export async function inspectMoves(
 ): Promise<void> {
   const sources = new Map<string, Source>();
   const known = new Map(indexes.map((index) => [index.entry.uid, index]));
-  for (const { index, source } of moves) {
+  for (const { index, shard, source } of moves) {
     const of = known.get(index);
     const node = findNode(after, source);
-    if (of !== undefined && node !== undefined) sources.set(`${index} ${source}`, { ...of, node });
+    // One that a move before brings the shard to has nothing of it yet: what it will have is on the node that has it now.
+    const isThere = of?.table.shards[shard]?.owners.includes(source) === true;
+    if (of !== undefined && node !== undefined && isThere) sources.set(`${index} ${source}`, { ...of, node });
   }
   await inspectSources(parts, [...sources.values()]);
 }
