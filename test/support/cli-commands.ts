@@ -30,3 +30,20 @@ export function helpOf(command: Command): { readonly text: string; readonly exam
       .filter((line) => line !== ''),
   };
 }
+
+/** The command that these words begin with, the longest name that fits; undefined where there is none. */
+export const leafIn = (leaves: readonly Leaf[], words: readonly string[]): Leaf | undefined =>
+  leaves
+    .filter(({ name }) => `${words.join(' ')} `.startsWith(`${name} `))
+    .sort((a, b) => b.name.length - a.name.length)[0];
+
+/** What is wrong with a line `miroir …` as the parser would see it, but for the values; null: nothing. */
+export function problemOf(program: Command, line: string): string | null {
+  const words = line.split(' ').slice(1);
+  const leaf = leafIn(leavesOf(program), words);
+  if (leaf === undefined) return `${line}: there is no such command`;
+  const known = [...program.options, ...leaf.command.options].flatMap(({ short, long }) => [short, long]);
+  const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.replace(/=.*/, ''));
+  const unknown = flags.filter((flag) => !['-h', '--help', ...known].includes(flag));
+  return unknown.length === 0 ? null : `${line}: ${leaf.name} has no ${unknown.join(', ')}`;
+}

@@ -10,6 +10,7 @@ export const SLOW = [
   'model/model',
   'integration/node-health',
   'integration/cli',
+  'integration/transcripts',
   'integration/workers',
   'integration/phases-crash',
   'integration/crash',

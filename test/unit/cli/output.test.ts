@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { colorsOf, print, printStarted, type OutputFormat } from '../../../src/cli/output.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
-import { helpOf, leavesOf } from '../../support/cli-commands.ts';
+import { helpOf, leavesOf, problemOf } from '../../support/cli-commands.ts';
+import { commandsIn } from '../../support/transcript.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -53,7 +54,8 @@ describe('what commands print', () => {
 });
 
 describe('the help of every command', () => {
-  const leaves = leavesOf(buildProgram());
+  const program = buildProgram();
+  const leaves = leavesOf(program);
 
   it.each(leaves.map((command): [string, Command] => [command.name, command.command]))(
     '%s says what it does, and shows an example',
@@ -68,6 +70,8 @@ describe('the help of every command', () => {
         examples.some((line) => line.includes(`miroir ${name}`)),
         examples.join('\n'),
       ).toBe(true);
+      const problems = examples.flatMap(commandsIn).map((line) => problemOf(program, line));
+      expect(problems.filter((problem) => problem !== null)).toEqual([]);
     },
   );
 });
