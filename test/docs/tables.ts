@@ -3,12 +3,17 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { STATUS_OF } from '../../src/api/answers.ts';
 import { EXIT, EXIT_BY_CODE, EXIT_MEANING } from '../../src/cli/exit-codes.ts';
+import { buildProgram } from '../../src/cli/program.ts';
 import { CONFIG_KEYS, environmentName, type ConfigKey } from '../../src/config.ts';
 import { REASONS } from '../../src/core/reasons.ts';
 import { leaseTimings, type Timings } from '../../src/core/timing.ts';
 import * as errors from '../../src/errors.ts';
 import { METRICS, type MetricDefinition, type MetricKey } from '../../src/telemetry/metric-table.ts';
 import { RULES } from '../support/architecture.ts';
+import { apiReference } from './api-reference.ts';
+import { cliReference } from './cli-reference.ts';
+import { tableOf } from './markdown.ts';
+import { openApi } from './openapi.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 export const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -192,6 +197,12 @@ export const GENERATED: Readonly<Record<string, () => GeneratedTable>> = {
   }),
 };
 
+/** Documents that come from code as a whole. */
+export const REFERENCES: Readonly<Record<string, () => Promise<string>>> = {
+  'docs/cli.md': () => Promise.resolve(cliReference(buildProgram())),
+  'docs/api-reference.md': async () => apiReference(await openApi()),
+};
+
 const unescaped = (cell: string): string => cell.replace(/\\([\\|*_<>`~[\]])/g, '$1').trim();
 
 /** The cells of a Markdown table, its line of dashes left out. */
@@ -207,11 +218,8 @@ export const cellsOf = (markdown: string): string[][] =>
         .map(unescaped),
     );
 
-const escaped = (cell: string): string => cell.replaceAll('|', String.raw`\|`);
-const line = (cells: readonly string[]): string => `| ${cells.map(escaped).join(' | ')} |`;
-
 export const markdownOf = ({ head, rows }: GeneratedTable): string =>
-  rows.length === 0 ? 'None.' : [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  rows.length === 0 ? 'None.' : tableOf(head, rows);
 
 const blockOf = (name: string): RegExp => new RegExp(`(<!-- generated: ${name} -->)([\\s\\S]*?)(<!-- end -->)`);
 
