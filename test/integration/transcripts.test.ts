@@ -1,4 +1,4 @@
-// Every command of the command line is run once against one small fleet, and what it prints is compared with
+// Every command of the command line, and of the documents, is run once against a small fleet. What it prints is compared with
 // transcripts/<command>.txt. To write these anew:
 //   TRANSCRIPTS=write npx vitest run --config test/vitest.config.ts transcripts
 // A command that no line of the story runs is run as the first example of its help shows it.
@@ -6,10 +6,14 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildProgram } from '../../src/cli/program.ts';
+import { loadConfig } from '../../src/config.ts';
 import { type DevNodeProcess, startDevNodes } from '../../src/fleet/nodes.ts';
 import { type RedisProcess, startRedis } from '../../src/fleet/redis.ts';
+import { startPlanner, startRebalancer, startReconciler } from '../../src/service.ts';
 import { type CliProcess, startCli } from '../support/cli-process.ts';
-import { helpOf, type Leaf, leafIn, leavesOf } from '../support/cli-commands.ts';
+import { filesUnder, REFERENCES, textOf } from '../docs/tables.ts';
+import { helpOf, type Leaf, leafIn, leavesOf, problemOf } from '../support/cli-commands.ts';
+import { type Block, blocksOf, oursIn } from '../support/doc-commands.ts';
 import { commandsIn, goesOn, masked, runHere, type Said, wordsOf } from '../support/transcript.ts';
 import { untilTrue } from '../support/until.ts';
 
@@ -60,23 +64,28 @@ const processes = new Map<string, CliProcess>();
 const transcripts = new Map<string, string>();
 let redis: RedisProcess;
 let nodes: DevNodeProcess[] = [];
+let env: Record<string, string> = {};
 
 const gateway = (): string => (JSON.parse(processes.get('gateway')?.line ?? '{}') as { gateway: string }).gateway;
 
 /** Puts this fleet's nodes, plans and moves in the place of those that examples name. */
 async function filledIn(line: string): Promise<string> {
-  if (!/p3f9c1a7d2e40|http:/.test(line)) return line;
+  if (!/p3f9c1a7d2e40|http:|--shards 64/.test(line)) return line;
   const plan = /"id": "(p[0-9a-f]{12})"/.exec((await runHere('miroir plan list --limit 1 -o json', false)).out)?.[1];
   const moves =
     plan === undefined ? '' : (await runHere(`miroir move list --plan ${plan} --limit 1 -o json`, false)).out;
   const move = /"id": "(p[0-9a-f]{12}-[^"]+)"/.exec(moves)?.[1];
-  return line
-    .replace(/p3f9c1a7d2e40-12-0-1f00ab3c/g, move ?? '$&')
-    .replace(/p3f9c1a7d2e40/g, plan ?? '$&')
-    .replace(/\bn(\d)( --url |=)http:[^\s,]+/g, (all, number: string, between: string) => {
-      const node = nodes[Number(number) - 1];
-      return node === undefined ? all : `n${number}${between}${node.url}`;
-    });
+  return (
+    line
+      // Of 64 shards each is moved as one of 4 is.
+      .replace('--shards 64', '--shards 4')
+      .replace(/p3f9c1a7d2e40-12-0-1f00ab3c/g, move ?? '$&')
+      .replace(/p3f9c1a7d2e40/g, plan ?? '$&')
+      .replace(/\bn(\d)( --url |=)http:[^\s,]*/g, (all, number: string, between: string) => {
+        const node = nodes[Number(number) - 1];
+        return node === undefined ? all : `n${number}${between}${node.url}`;
+      })
+  );
 }
 
 function leafOf(line: string): Leaf {
@@ -106,27 +115,35 @@ async function record(line: string): Promise<void> {
   await untilQuiet();
 }
 
-/** Twenty documents through the gateway, and five on a node that nobody has told us of. */
+/** Sends it to a node or the gateway, and waits for the task. */
+async function sent(method: string, url: string, documents: readonly object[] = []): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const body = method === 'POST' ? { body: JSON.stringify(documents) } : {};
+  const { taskUid } = (await (await fetch(url, { method, headers, ...body })).json()) as { taskUid: number };
+  await untilTrue(async () => {
+    const task = (await (await fetch(new URL(`/tasks/${taskUid}`, url))).json()) as { finishedAt: string | null };
+    return task.finishedAt !== null;
+  });
+}
+
+const CITIES = Array.from({ length: 20 }, (_, at) => ({ cityId: 3_040_132 + at, name: `city ${at}` }));
+/** On a node that nobody has told us of. */
+const putMovies = (node: DevNodeProcess | undefined): Promise<void> =>
+  sent(
+    'POST',
+    `${node?.url}/indexes/movies/documents?primaryKey=id`,
+    CITIES.slice(0, 5).map(({ name }, id) => ({ id, name })),
+  );
+
 async function load(): Promise<void> {
-  const send = async (url: string, documents: readonly object[]): Promise<void> => {
-    const headers = { 'content-type': 'application/json' };
-    const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(documents) });
-    const { taskUid } = (await answer.json()) as { taskUid: number };
-    await untilTrue(async () => {
-      const task = (await (await fetch(new URL(`/tasks/${taskUid}`, url))).json()) as { status: string };
-      return task.status === 'succeeded';
-    });
-  };
-  const cities = Array.from({ length: 20 }, (_, at) => ({ cityId: 3_040_132 + at, name: `city ${at}` }));
   await untilTrue(async () => (await fetch(`${gateway()}/health`)).status === 200, 20_000);
-  await send(`${gateway()}/indexes/cities/documents`, cities);
-  const movies = cities.slice(0, 5).map(({ name }, id) => ({ id, name }));
-  await send(`${nodes[2]?.url}/indexes/movies/documents?primaryKey=id`, movies);
+  await sent('POST', `${gateway()}/indexes/cities/documents`, CITIES);
+  await putMovies(nodes[2]);
 }
 
 beforeAll(async () => {
   [redis, nodes] = await Promise.all([startRedis({ aof: 'off' }), startDevNodes(5, { batchMs: 0, docsPerS: 0 })]);
-  const env = {
+  env = {
     MIROIR_REDIS_URL: redis.url,
     MIROIR_ALLOW_VOLATILE_REDIS: '1',
     MIROIR_NODE_KEY_FLEET: 'any',
@@ -177,4 +194,59 @@ describe('what a command prints', () => {
     const names = LEAVES.map(({ name }) => `${name.replaceAll(' ', '-')}.txt`);
     expect(readdirSync(FOLDER).filter((file) => !names.includes(file))).toEqual([]);
   });
+});
+
+/** What is there before the commands of a section; nothing else, and nodes are empty. */
+const BEFORE: Readonly<Record<string, readonly string[]>> = {
+  'Getting started': ['node add n1 --url http:', 'node add n2 --url http:', 'node add n3 --url http:'],
+  'Taking over an index': ['MOVIES'],
+  'Adding a node': ['node add n1 --url http:', 'index create cities --shards 4'],
+  'Draining and removing': ['node add n1 --url http:', 'node add n2 --url http:', 'index create cities --shards 4'],
+  'Adding and removing a replica group': ['node add n1 --url http:', 'index create cities --shards 4'],
+};
+/** Ended by a signal, or long: how they are typed is looked at. */
+const ONLY_READ = [...PROCESSES, 'up', 'demo'];
+
+const DOCUMENTS = ['README.md', ...filesUnder('docs').filter((path) => path.endsWith('.md') && !(path in REFERENCES))];
+const BLOCKS = DOCUMENTS.flatMap((file) => blocksOf(file, textOf(file)));
+
+describe('what documents show', () => {
+  let database = 0;
+
+  /** A fleet of this block alone: a planner, a worker and a reconciler over a database of its own. */
+  async function withFleet(before: readonly string[], act: () => Promise<void>): Promise<void> {
+    const url = `${redis.url}/${(database += 1)}`;
+    Object.assign(process.env, { MIROIR_REDIS_URL: url });
+    const uids = ['cities', 'movies'];
+    await Promise.all(nodes.flatMap((node) => uids.map((uid) => sent('DELETE', `${node.url}/indexes/${uid}`))));
+    const config = loadConfig({ ...env, MIROIR_REDIS_URL: url });
+    const running = await Promise.all([startPlanner(config), startRebalancer(config), startReconciler(config)]);
+    try {
+      for (const line of before) {
+        if (line === 'MOVIES') await putMovies(nodes[0]);
+        else await typed(`miroir ${line}`);
+      }
+      await act();
+    } finally {
+      await Promise.all(running.map((each) => each.close()));
+    }
+  }
+
+  it.each(BLOCKS.map((block): [string, Block] => [`${block.file}, ${block.heading}: ${block.lines[0]}`, block]))(
+    '%s',
+    async (_, block) => {
+      const commands = block.lines.flatMap((line) => oursIn(block, line) ?? []);
+      const problems = commands.map((line) => problemOf(buildProgram(), line));
+      expect(problems.filter((problem) => problem !== null)).toEqual([]);
+      const run = commands.filter((line) => !ONLY_READ.includes(leafOf(line).name));
+      if (run.length === 0) return;
+      await withFleet(BEFORE[block.heading] ?? [], async () => {
+        for (const line of run) {
+          const { code, text } = await typed(line);
+          expect(code, `${line}\n${text}`).toBe(0);
+        }
+      });
+    },
+    60_000,
+  );
 });

@@ -105,6 +105,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\bin (?:\d+m )?[\d.]+m?s\b/g, 'in <duration>'],
   [/\b[\d.]+ ?ms\b/g, '<duration>'],
   [/\b\d+ ok, \d+ to look at/g, '<some> ok, <some> to look at'],
+  [/(topology version |^ {2}"version": )\d+/gm, '$1<number>'],
   [/\b(epoch|fence)=\d+/g, '$1=<number>'],
   [/\b[A-Za-z0-9_-]{40,}\b/g, '<secret>'],
   [/"(id|salt|hash)":"[0-9A-Za-z_+/=-]{16,}"/g, '"$1":"<secret>"'],

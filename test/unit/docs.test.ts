@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { STATUS_OF } from '../../src/api/answers.ts';
 import { EXIT_BY_CODE } from '../../src/cli/exit-codes.ts';
+import { buildProgram } from '../../src/cli/program.ts';
 import { JOB_PHASES, TRANSITIONS } from '../../src/core/move.ts';
 import { SHARD_STATES } from '../../src/core/routing.ts';
 import { assertOriginAllowed } from '../../src/nodes/origins.ts';
 import { keys } from '../../src/redis/keys.ts';
 import { plainOf } from '../docs/markdown.ts';
+import { openApi } from '../docs/openapi.ts';
 import {
   GENERATED,
   REFERENCES,
@@ -19,6 +22,7 @@ import {
   generatedText,
   textOf,
 } from '../docs/tables.ts';
+import { leavesOf, problemOf } from '../support/cli-commands.ts';
 
 const DOCS = ['README.md', ...filesUnder('docs').filter((path) => path.endsWith('.md'))];
 
@@ -168,7 +172,40 @@ function brokenLinks(path: string, markdown: string): string[] {
 /** Paths of a machine, not of the project: whoever reads has another one. */
 const MACHINE_PATH = /(?<![\w.}<>/-])\/(?:work|tmp|home|root|Users|mnt)\/\w/g;
 
+/** A group of commands is no command, and may be spoken of. */
+function isGroup(program: Command, line: string): boolean {
+  const names = leavesOf(program).map(({ name }) => name);
+  return names.some((name) => name.startsWith(`${line.replace(/^miroir /, '').replace(/ [|…].*/, '')} `));
+}
+
 describe('every document', () => {
+  it('names only commands that there are, with options that they have', () => {
+    const program = buildProgram();
+    const wrong = DOCS.flatMap((path) =>
+      [...textOf(path).matchAll(/`(miroir [a-z][^`]*)`/g)].flatMap(([, line = '']) => {
+        const problem = isGroup(program, line) ? null : problemOf(program, line);
+        return problem === null ? [] : [`${path}: ${problem}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+    expect(problemOf(program, 'miroir node sink n1')).toBe('miroir node sink n1: there is no such command');
+    expect(problemOf(program, 'miroir node add n1 --ulr x')).toBe('miroir node add n1 --ulr x: node add has no --ulr');
+  });
+
+  it('names only routes of the control API that there are', async () => {
+    const routes = Object.keys((await openApi()).paths).map(
+      (path) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`),
+    );
+    expect(routes.length).toBeGreaterThan(30);
+    const named = DOCS.flatMap((path) =>
+      [...textOf(path).matchAll(/\/(?:v1|_miroir)\/[\w{}/-]+/g)].map(([route]) => route),
+    );
+    const known = [...routes, /^\/_miroir\/(?:ready|metrics)$/];
+    // What docs/api.md shows an error of.
+    expect(named.filter((route) => !known.some((pattern) => pattern.test(route)))).toEqual(['/v1/nothing']);
+    expect(named.length).toBeGreaterThan(50);
+  });
+
   it('README has fewer than 150 lines', () => {
     expect(textOf('README.md').trimEnd().split('\n').length).toBeLessThan(150);
   });
