@@ -103,7 +103,9 @@ async function untilQuiet(): Promise<void> {
   await untilTrue(async () => {
     const { out } = await runHere('miroir status -o json', false);
     const { moves, plans, nodes: all } = JSON.parse(out) as Record<'moves' | 'plans' | 'nodes', { state: string }[]>;
-    const isOver = plans.every(({ state }) => state === 'done') && all.every(({ state }) => state !== 'joining');
+    const isOver =
+      plans.every(({ state }) => !['opening', 'running'].includes(state)) &&
+      all.every(({ state }) => state !== 'joining');
     return moves.length === 0 && isOver;
   }, 60_000);
 }
@@ -196,8 +198,16 @@ describe('what a command prints', () => {
   });
 });
 
-/** What is there before the commands of a section; nothing else, and nodes are empty. */
+/** Before commands that name nodes, an index or a plan: three of them, one with moves behind it. */
+const USUAL = [
+  'node add n1 --url http:',
+  'node add n2 --url http:',
+  'index create cities --shards 4',
+  'node add n3 --url http: --wait',
+];
+/** What is there before the commands of a section where that is not the usual; nothing else, and nodes are empty. */
 const BEFORE: Readonly<Record<string, readonly string[]>> = {
+  'On your own nodes': [],
   'Getting started': ['node add n1 --url http:', 'node add n2 --url http:', 'node add n3 --url http:'],
   'Taking over an index': ['MOVIES'],
   'Adding a node': ['node add n1 --url http:', 'index create cities --shards 4'],
@@ -240,7 +250,8 @@ describe('what documents show', () => {
       expect(problems.filter((problem) => problem !== null)).toEqual([]);
       const run = commands.filter((line) => !ONLY_READ.includes(leafOf(line).name));
       if (run.length === 0) return;
-      await withFleet(BEFORE[block.heading] ?? [], async () => {
+      const usual = run.some((line) => /\bn\d\b|cities|p3f9c1a7d2e40/.test(line)) ? USUAL : [];
+      await withFleet(BEFORE[block.heading] ?? usual, async () => {
         for (const line of run) {
           const { code, text } = await typed(line);
           expect(code, `${line}\n${text}`).toBe(0);
