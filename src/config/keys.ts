@@ -52,6 +52,20 @@ export const CONFIG_KEYS = {
   target_tasks: key(whole(1, 1_000), 16, 'tasks', 'windows waiting in one target at most; they share its batches'),
   target_bytes: key(whole(1_024, 1_000_000_000), 64_000_000, 'bytes', 'bytes waiting in one target at most'),
   target_batch_ms: key(whole(50, 60_000), 1_000, 'ms', 'aim for the length of a batch while clients are about'),
+  pace_client_task_ms: key(
+    whole(100, 600_000),
+    3_000,
+    'ms',
+    'a client’s task at the source or the target of a copy that waits longer, or a page that takes longer, halves the pace; ' +
+      'two batches of target_batch_ms and what the clients’ own takes. A node with slow batches has two of these at least',
+  ),
+  pace_batch_ms: key(
+    whole(100, 600_000),
+    5_000,
+    'ms',
+    'a batch of either end that takes longer halves the pace: far above target_batch_ms, so that loads of clients count, ' +
+      'not ours',
+  ),
   verify_window_docs: key(whole(1, 100_000), 5_000, 'documents', 'digests read best in windows of 5,000'),
   delete_step_docs: key(whole(1, 100_000), 1_000, 'documents', 'ids in one delete; a step lasts about one batch'),
   grace_ms: key(

@@ -44,7 +44,8 @@ const CLIENT_CONNECTIONS_PER_NODE = 32;
 const CLIENTS_WAITING_PER_NODE = 512;
 
 export function createNodes(options: NodesOptions): Nodes {
-  const parts = requestParts(options, CONNECTIONS_PER_NODE);
+  const refusals = new Map<string, number>();
+  const parts = { ...requestParts(options, CONNECTIONS_PER_NODE), refusals };
   return {
     assertAllowed(node) {
       parts.keyring.access(node);
@@ -54,6 +55,7 @@ export function createNodes(options: NodesOptions): Nodes {
       setMaxListeners(0, permit.signal, permit.writeSignal ?? permit.signal);
       return new MeilisearchClient(parts, node, permit);
     },
+    refusals: (id) => refusals.get(id) ?? 0,
     close: () => parts.dispatcher.close(),
   };
 }

@@ -46,6 +46,8 @@ export interface RequestParts {
   readonly failpoint: Failpoint;
   readonly logger?: NodeLog;
   readonly metrics?: NodeMeters;
+  /** By node: requests of this process that it refused for now, or did not answer. */
+  readonly refusals?: Map<string, number>;
 }
 
 const ATTEMPTS_MAX = 3;
@@ -119,7 +121,8 @@ export async function attemptOnce(
   return { result, context: { nodeId: node.id, origin, operation, isWrite, maxBytes, isPage, apiKey } };
 }
 
-export function report({ metrics }: RequestParts, node: TopologyNode, fault: Fault): void {
+export function report({ metrics, refusals }: RequestParts, node: TopologyNode, fault: Fault): void {
+  if (fault.type === 'busy' || fault.type === 'unreachable') refusals?.set(node.id, (refusals.get(node.id) ?? 0) + 1);
   // A page that does not fit and a lost lease are no errors of the node.
   if (metrics === undefined || fault.type === 'lease') return;
   if (fault.type !== 'too_large') metrics.nodeErrors.inc({ node_id: node.id, error_type: fault.type });

@@ -60,6 +60,8 @@ export interface PhaseContext {
   keyOf(this: void, reference: string): string;
   /** A node's client under this lease. Throws `NodeUnknownError` when the topology has no such node. */
   node(id: string): NodeClient;
+  /** Requests that the node refused for now or did not answer, so far. */
+  refusals(this: void, id: string): number;
   /** Waits for tasks of a node; one poll for all moves of the index. */
   tasks(node: NodeClient): TaskWatch;
   readonly loads: TargetLoads;

@@ -7,6 +7,7 @@ import { Progress, SLOTS, type Window, adaptWidth, cut, firstWidth, nextWindow }
 import type { DocumentPage, NodeClient, NodeTask } from '../ports.ts';
 import { takeUp } from './audit.ts';
 import type { PhaseContext } from './context.ts';
+import { lookAtEnds } from './end-looks.ts';
 import { assertNotHeld } from './held.ts';
 import { type SentWindow, findSent } from './in-flight.ts';
 import { sendWrite } from './late-writes.ts';
@@ -125,12 +126,15 @@ class Copy {
       const docs = Math.min(settings.migrationBatchSize, this.#load.windowDocs);
       const room = await this.#context.loads.page(settings.windowBytes, this.#signal);
       let handedOn = false;
+      this.#beside(lookAtEnds(this.#context, this.#source, this.#target));
+      const readAtMs = clock.monotonic();
       try {
         const page = await readWindow(this.#context, this.#source, window, {
           docs,
           bytes: settings.windowBytes,
           vectors: this.#vectors,
         });
+        this.#context.loads.end(move.source).learnRead(clock.monotonic() - readAtMs);
         if (page === null) {
           cuts = [...(cut(window) ?? []), ...cuts];
           width = Math.max(1, Math.floor(width / 2));

@@ -2,14 +2,30 @@
  * What this process has waiting in each target: windows of all its moves share one bounded queue per node, and one pace
  * that follows how long the node's batches take. Also bounds the pages that the process holds in memory.
  */
-import { type Pace, allowance, createPace, onBatch, onRefused, setClients } from '../core/pace.ts';
+import type { EndLimits } from '../core/ends.ts';
+import {
+  type Pace,
+  allowance,
+  allowedBatchMs,
+  createPace,
+  onBatch,
+  onComplaint,
+  onContent,
+  onRefused,
+  setClients,
+} from '../core/pace.ts';
 import { NO_LIMITS, NO_THROTTLE, type CopyLimits, type Throttle } from '../core/throttle.ts';
 import type { NodeTask, Observer } from '../ports.ts';
+import { LoadGate } from './load-gate.ts';
+import { NodeEnd } from './node-end.ts';
 
 export interface LoadLimits {
   readonly targetTasks: number;
   readonly targetBytes: number;
   readonly targetBatchMs: number;
+  /** From when on clients of either end are kept waiting. */
+  readonly paceClientTaskMs: number;
+  readonly paceBatchMs: number;
   readonly windowDocs: number;
   /** Bytes of pages between their reading and the node's 202, all moves of the process together. */
   readonly readAheadBytes: number;
@@ -20,70 +36,14 @@ const MIN_DOCS = 500;
 /** A node's price changes with its size and its machine, not from move to move. */
 const SMALL_BATCH_KEPT_MS = 10_000;
 
-/** A counting gate: `enter` waits until there is room. One caller that is larger than all room enters alone. */
-class Gate {
-  #used = 0;
-  #waiting: { size: number; enter: () => void }[] = [];
-  readonly #room: () => number;
-
-  constructor(room: () => number) {
-    this.#room = room;
-  }
-
-  get used(): number {
-    return this.#used;
-  }
-
-  async enter(size: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#waiting.length === 0 && this.#fits(size)) {
-      this.#used += size;
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const waiter = {
-        size,
-        enter: (): void => {
-          signal.removeEventListener('abort', abort);
-          resolve();
-        },
-      };
-      const abort = (): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== waiter);
-        reject(signal.reason as Error);
-        this.wake();
-      };
-      signal.addEventListener('abort', abort, { once: true });
-      this.#waiting.push(waiter);
-    });
-  }
-
-  leave(size: number): void {
-    this.#used -= size;
-    this.wake();
-  }
-
-  wake(): void {
-    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.size); next = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#used += next.size;
-      next.enter();
-    }
-  }
-
-  #fits(size: number): boolean {
-    return this.#used === 0 || this.#used + size <= this.#room();
-  }
-}
-
 export class TargetLoad {
   readonly #node: string;
   readonly #observer: Observer;
   /** Tasks in all nodes together. */
-  readonly #all: Gate;
-  readonly #tasks: Gate;
-  readonly #bytes: Gate;
-  readonly #docs: Gate;
+  readonly #all: LoadGate;
+  readonly #tasks: LoadGate;
+  readonly #bytes: LoadGate;
+  readonly #docs: LoadGate;
   #pace: Pace;
   #smallBatchMs: number | null = null;
   #smallBatchAtMs = -Infinity;
@@ -92,10 +52,12 @@ export class TargetLoad {
   /** Documents of ours by the start of the batch that took them: a batch is fed to the pace once it is left behind. */
   #batch: { startedAt: string; docs: number; durationMs: number } | null = null;
 
+  /** Ends of copies into it, by the look that it has heeded last. */
+  readonly #heard = new Map<NodeEnd, number>();
   /** An operator's. */
   #limits: CopyLimits = NO_LIMITS;
 
-  constructor(node: string, limits: LoadLimits, observer: Observer, all: Gate) {
+  constructor(node: string, limits: LoadLimits, observer: Observer, all: LoadGate) {
     this.#node = node;
     this.#all = all;
     this.#observer = observer;
@@ -106,11 +68,11 @@ export class TargetLoad {
       windowDocs: limits.windowDocs,
       targetBatchMs: limits.targetBatchMs,
     });
-    this.#tasks = new Gate(() =>
+    this.#tasks = new LoadGate(() =>
       Math.min(allowance(this.#pace).tasksInFlight, this.#limits.tasksInFlight ?? Number.POSITIVE_INFINITY),
     );
-    this.#bytes = new Gate(() => allowance(this.#pace).bytesInFlight);
-    this.#docs = new Gate(() => allowance(this.#pace).docsInFlight);
+    this.#bytes = new LoadGate(() => allowance(this.#pace).bytesInFlight);
+    this.#docs = new LoadGate(() => allowance(this.#pace).docsInFlight);
   }
 
   /** Largest window that may be read for this target now, documents. */
@@ -120,13 +82,13 @@ export class TargetLoad {
 
   /** Takes a place in the target's queue; the returned function gives it back when the task has ended. */
   async enter(docs: number, bytes: number, signal: AbortSignal): Promise<() => void> {
-    const places: [Gate, number][] = [
+    const places: [LoadGate, number][] = [
       [this.#tasks, 1],
       [this.#docs, docs],
       [this.#bytes, bytes],
       [this.#all, 1],
     ];
-    const entered: [Gate, number][] = [];
+    const entered: [LoadGate, number][] = [];
     const leave = (): void => {
       for (const [gate, size] of entered.splice(0).reverse()) gate.leave(size);
     };
@@ -206,6 +168,20 @@ export class TargetLoad {
     this.#wake();
   }
 
+  /** A new complaint halves the pace, once; it grows again when no end complains any more. */
+  heed(ends: readonly NodeEnd[], nowMs: number): void {
+    const fresh = ends.filter((end) => this.#heard.get(end) !== end.looks);
+    for (const end of fresh) this.#heard.set(end, end.looks);
+    if (fresh.some((end) => end.complaint(nowMs) !== null)) this.#pace = onComplaint(this.#pace);
+    else if ([...this.#heard.keys()].every((end) => end.complaint(nowMs) === null)) this.#pace = onContent(this.#pace);
+    this.#wake();
+  }
+
+  /** How long a batch of ours may last there. */
+  get allowedBatchMs(): number {
+    return allowedBatchMs(this.#pace.limits, this.#smallBatchMs ?? 0);
+  }
+
   learnRefusal(): void {
     this.#pace = onRefused(this.#pace);
   }
@@ -227,16 +203,17 @@ export class TargetLoads {
   readonly #limits: LoadLimits;
   readonly #observer: Observer;
   readonly #targets = new Map<string, TargetLoad>();
-  readonly #pages: Gate;
+  readonly #ends = new Map<string, NodeEnd>();
+  readonly #pages: LoadGate;
   /** Tasks in all targets, as an operator allows. */
-  readonly #tasks: Gate;
+  readonly #tasks: LoadGate;
   #throttle: Throttle = NO_THROTTLE;
 
   constructor(limits: LoadLimits, observer: Observer) {
     this.#limits = limits;
     this.#observer = observer;
-    this.#pages = new Gate(() => limits.readAheadBytes);
-    this.#tasks = new Gate(() => this.#throttle.tasksInFlight ?? Number.POSITIVE_INFINITY);
+    this.#pages = new LoadGate(() => limits.readAheadBytes);
+    this.#tasks = new LoadGate(() => this.#throttle.tasksInFlight ?? Number.POSITIVE_INFINITY);
   }
 
   of(node: string): TargetLoad {
@@ -245,6 +222,21 @@ export class TargetLoads {
     const load = new TargetLoad(node, this.#limits, this.#observer, this.#tasks);
     this.#targets.set(node, load);
     return load;
+  }
+
+  /** The node as an end of copies. */
+  end(node: string): NodeEnd {
+    const known = this.#ends.get(node);
+    if (known !== undefined) return known;
+    const end = new NodeEnd();
+    this.#ends.set(node, end);
+    return end;
+  }
+
+  /** From when on its clients are kept waiting. */
+  endLimits(node: string): EndLimits {
+    const { paceClientTaskMs: clientTaskMs, paceBatchMs: batchMs } = this.#limits;
+    return { clientTaskMs, batchMs, ownBatchMs: this.of(node).allowedBatchMs };
   }
 
   /** What an operator allows copies of this process now. */

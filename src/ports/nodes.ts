@@ -118,5 +118,7 @@ export interface Nodes {
   assertAllowed(node: Pick<TopologyNode, 'id' | 'url' | 'apiKeyRef'>): void;
   /** The node's client, acting under the permit. */
   client(node: TopologyNode, permit: Permit): NodeClient;
+  /** Requests of this process that the node refused for now or did not answer, also those that were repeated with success. */
+  refusals(id: string): number;
   close(): Promise<void>;
 }

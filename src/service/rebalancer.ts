@@ -77,6 +77,7 @@ function phaseWork(
         clients.set(id, client);
         return client;
       },
+      refusals: (id) => nodes.refusals(id),
       tasks(client) {
         // By what the client was made of: a node that has another key or URL since is asked there, with that.
         const { id, url, apiKeyRef = '' } = client.node;

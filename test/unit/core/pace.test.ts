@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { allowance, createPace, onBatch, onRefused, setClients, type Pace } from '../../../src/core/pace.ts';
+import {
+  allowance,
+  createPace,
+  onBatch,
+  onComplaint,
+  onContent,
+  onRefused,
+  setClients,
+  type Pace,
+} from '../../../src/core/pace.ts';
 
 const LIMITS = { maxTasks: 16, maxBytes: 64e6, minDocs: 500, windowDocs: 1000, targetBatchMs: 1000 };
 
@@ -85,5 +94,30 @@ describe('with clients', () => {
 
   it('when the last router goes, clients count no more', () => {
     expect(allowance(setClients(start, 0)).docsInFlight).toBe(16_000);
+  });
+});
+
+describe('when clients of an end are kept waiting', () => {
+  const full = { docs: 8_000, durationMs: 100, smallBatchMs: 50 };
+
+  it('half is left at once with every complaint, with clients of routers or without, down to the smallest', () => {
+    for (const routers of [0, 1]) {
+      let pace = simulate(setClients(createPace(LIMITS), routers), 50, 15_000, 40).pace;
+      const { docsInFlight } = allowance(pace);
+      pace = onComplaint(pace);
+      expect(allowance(pace).docsInFlight).toBe(Math.floor(docsInFlight / 2));
+      for (let i = 0; i < 10; i += 1) pace = onComplaint(pace);
+      expect(allowance(pace)).toMatchObject({ docsInFlight: 500, tasksInFlight: 1 });
+    }
+  });
+
+  it('no batch adds a step until they are not, and then each adds one', () => {
+    const pressed = onComplaint(createPace(LIMITS));
+    const { docsInFlight } = allowance(pressed);
+    expect(allowance(onBatch(onBatch(pressed, full), full)).docsInFlight).toBe(docsInFlight);
+    const content = onContent(pressed);
+    expect(allowance(content).docsInFlight).toBe(docsInFlight);
+    expect(allowance(onBatch(content, full)).docsInFlight).toBe(docsInFlight + 500);
+    expect(onContent(content)).toBe(content);
   });
 });
