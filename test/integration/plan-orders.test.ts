@@ -117,6 +117,23 @@ describe('a plan', () => {
     expect(again.moves).toBe(moves.length);
   });
 
+  it('that is cancelled stays so where another of its moves was out of date: only that one is planned again', async () => {
+    const { redis } = fleet.base;
+    const id = await plan();
+    await cancelPlan(control, id);
+    await untilTrue(async () => (await control.records.unfinishedMoves()).every(({ cancelWished }) => cancelWished));
+    const [first] = await control.records.unfinishedMoves();
+    const outdated = first?.id ?? '';
+    // What a worker writes that finds the shard's owners changed.
+    await redis.hset(keys.move(outdated), { outcome: 'cancelled', wish: '' });
+    await redis.srem(keys.moves, outdated);
+    await redis.hincrby(keys.plan(id), 'left', -1);
+    await fleet.finishMoves();
+    await untilTrue(async () => (await control.records.unfinishedMoves()).length > 0);
+    const { index, shard, target } = first ?? {};
+    expect(await control.records.unfinishedMoves()).toMatchObject([{ index, shard, target }]);
+  });
+
   it('that drained a node offers to take it back', async () => {
     const { plan: id } = await fleet.send('NodeDraining', { node_id: 'n1' });
     expect((await cancelOf(control, id ?? '')).reverse).toEqual([`miroir node add n1 --url ${fleet.url('n1')}`]);
