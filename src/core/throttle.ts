@@ -23,7 +23,7 @@ const NODES_MAX = 10_000;
 
 const limit = z.number().int().min(1).max(LIMIT_MAX).nullable();
 const limits = { documentsPerSecond: limit, tasksInFlight: limit };
-export const throttleSchema = z.strictObject({
+const throttleSchema = z.strictObject({
   ...limits,
   nodes: z.record(z.string().max(200), z.strictObject(limits)),
 });

@@ -24,8 +24,10 @@ interface Said {
 }
 
 /** What was said, as text to compare: plans of which nothing is said are left out. */
-const textOf = ({ plans, all }: Said): string =>
-  JSON.stringify([all, plans.map(({ id, held, cancelled }) => (held ?? cancelled) && [id, held, cancelled])]);
+const textOf = ({ plans, all }: Said): string => {
+  const said = plans.filter(({ held, cancelled }) => held !== null || cancelled !== null);
+  return JSON.stringify([all, said.map(({ id, held, cancelled }) => [id, held, cancelled])]);
+};
 
 export class Orders {
   readonly #parts: PlanningParts;

@@ -10,7 +10,12 @@ const PLANNER = 'planner';
 const JOBS_REMEDY = 'the planner gives them jobs within sweep_interval_ms; if it does not, look at its log';
 
 export async function workChecks(parts: DoctorParts, moves: readonly MoveState[]): Promise<Finding[]> {
-  return [await plannerOf(parts), ...(await jobsOf(parts, moves)), ...(await routersOf(parts))];
+  return [
+    await plannerOf(parts),
+    ...(await pauseOf(parts)),
+    ...(await jobsOf(parts, moves)),
+    ...(await routersOf(parts)),
+  ];
 }
 
 async function plannerOf({ scopeHolder }: DoctorParts): Promise<Finding> {
@@ -18,6 +23,13 @@ async function plannerOf({ scopeHolder }: DoctorParts): Promise<Finding> {
   return holder === null
     ? fail('planner', 'no process plans: events wait', 'start one: `miroir planner`')
     : ok('planner', `${holder} plans`);
+}
+
+async function pauseOf({ planHolds }: DoctorParts): Promise<Finding[]> {
+  const paused = await planHolds.all();
+  if (paused === null) return [];
+  const since = new Date(paused.sinceMs).toISOString();
+  return [warn('plans', `all are paused since ${since} by ${paused.actor}`, '`miroir plan resume --all`')];
 }
 
 /** Nobody works on it, and none is to: it has no job before it has begun. */
