@@ -1,4 +1,4 @@
-/** "Copy as miroir command": what a panel shows, for a terminal. */
+/** What a panel shows, as a command for a terminal: a click copies it. */
 import { useSignal } from '@preact/signals';
 
 const SHOWN_MS = 1_500;

@@ -57,7 +57,7 @@ export interface FlowPicture {
 
 export const BOX = { width: 150, height: 46, gap: 12 } as const;
 const SIDE_MAX = 10;
-const RIBBON = { min: 2, max: 16, room: 30 } as const;
+const RIBBON = { min: 4, max: 14, room: 30 } as const;
 
 export function drawFlows(nodes: readonly NodeAnswer[], flows: readonly Flow[], width: number): FlowPicture {
   const givers = sideOf(nodes, flows, 'source');
@@ -111,12 +111,13 @@ function ribbonsOf(flows: readonly Flow[], left: readonly Box[], right: readonly
     const out = flows.filter(({ source }) => source === flow.source);
     const into = flows.filter(({ target }) => target === flow.target);
     const [x1, y1] = [from.x + from.width, ends(from, out, flow)];
-    const [x2, y2] = [to.x - 8, ends(to, into, flow)];
-    const bend = (x2 - x1) * 0.45;
     const width = Math.max(
       RIBBON.min,
       (RIBBON.max * flow.moves) / most / Math.max(1, Math.max(out.length, into.length) / 3),
     );
+    // Its head is as long as it is wide.
+    const [x2, y2] = [to.x - width - 2, ends(to, into, flow)];
+    const bend = (x2 - x1) * 0.45;
     const path = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
     // Nearer to the end with more room: where many begin at one box, texts beside it would lie over each other.
     const at = out.length > into.length ? 0.72 : out.length < into.length ? 0.28 : 0.5;

@@ -5,6 +5,7 @@ import { useSize } from './element-size.ts';
 import { countText, durationText, rateText } from './format.ts';
 import { hashOf } from './hash-route.ts';
 import {
+  type Activity,
   activityOf,
   copiedPercent,
   countMoves,
@@ -92,6 +93,9 @@ function MoveRows({ moves: rows }: { readonly moves: readonly MoveAnswer[] }) {
   );
 }
 
+/** A reason to wait says more than what they do. */
+const ACTIVE: ReadonlySet<Activity> = new Set(['copying', 'verifying', 'switching']);
+
 function MoveRow({ move, at }: { readonly move: MoveAnswer; readonly at: number }) {
   const activity = activityOf(move);
   const isProblem = hasProblem(move);
@@ -119,10 +123,8 @@ function MoveRow({ move, at }: { readonly move: MoveAnswer; readonly at: number 
       </span>
       <span role="cell" class="doing">
         {isProblem ? <Trouble move={move} /> : progressText(move)}
-        <Rate id={move.id} />
-        {!isProblem && move.outcome === null && move.waiting != null && (
-          <span class="muted"> · {reasonText(move)}</span>
-        )}
+        {activity === 'copying' && <Rate id={move.id} />}
+        {!isProblem && ACTIVE.has(activity) && move.waiting != null && <span class="muted"> · {reasonText(move)}</span>}
       </span>
     </div>
   );

@@ -42,7 +42,11 @@ export function nextRates(before: Rates, moves: readonly MoveAnswer[], nowMs: nu
 export const rateOf = ({ moves }: Rates, ids: readonly string[]): number =>
   ids.reduce((sum, id) => sum + (moves.get(id)?.perSecond ?? 0), 0);
 
+/** How many readings the rate of all together is the mean of. */
+const TOGETHER = 4;
+
 /** Of all together; null before two readings. */
-export function totalRate({ moves, samples }: Rates): number | null {
-  return samples.length === 0 ? null : [...moves.values()].reduce((sum, { perSecond }) => sum + perSecond, 0);
+export function totalRate({ samples }: Rates): number | null {
+  const last = samples.slice(-TOGETHER);
+  return last.length === 0 ? null : last.reduce((sum, { documents }) => sum + documents, 0) / last.length;
 }

@@ -30,7 +30,7 @@ export const unfinished = signal(0);
 export const routes = signal<RoutesAnswer | null>(null);
 export const rates = signal<Rates>(NO_RATES);
 export const events = signal<readonly AuditEvent[]>([]);
-export const capabilities = signal<Capabilities | null>(null);
+const capabilities = signal<Capabilities | null>(null);
 export const throttle = signal<ThrottleAnswer | null>(null);
 export const throughput = signal<ThroughputAnswer | null>(null);
 

@@ -55,7 +55,9 @@ export function ThrottleForm({ close, reread }: { readonly close: () => void; re
             onInput={({ currentTarget }) => (tasks.value = currentTarget.value)}
           />
         </label>
-        {documents.value !== '' && <CopyCommand command={`miroir throttle set --docs-per-sec ${documents.value}`} />}
+        {documents.value !== '' && (
+          <CopyCommand command={`miroir throttle set --documents-per-second ${documents.value}`} />
+        )}
         {refusal.value !== null && (
           <p class="refusal" role="alert">
             {refusal.value}

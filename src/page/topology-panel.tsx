@@ -35,17 +35,8 @@ export function TopologyPanel() {
             aria-label="Flows of shards"
           >
             <defs>
-              <marker
-                id="head"
-                viewBox="0 0 8 8"
-                refX="2"
-                refY="4"
-                markerUnits="userSpaceOnUse"
-                markerWidth="11"
-                markerHeight="11"
-                orient="auto"
-              >
-                <path d="M0 0L8 4L0 8z" />
+              <marker id="head" viewBox="0 0 8 10" refX="0.2" refY="5" markerWidth="1" markerHeight="1.5" orient="auto">
+                <path d="M0 0L8 5L0 10z" />
               </marker>
             </defs>
             {ribbons.map((ribbon) => (

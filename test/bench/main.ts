@@ -81,6 +81,7 @@ const BENCHES = {
     }),
   'anti-entropy': async () => (await import('./anti-entropy.ts')).benchAntiEntropy(docs(1_000_000), config),
   repair: async () => (await import('./repair.ts')).benchRepair(docs(1_000_000), config),
+  page: async () => (await import('./page.ts')).benchPage(),
   rest: async () => (await import('./rest.ts')).benchRest({ documents: docs(20_000), seconds: seconds(600), config }),
   api: async () => (await import('./api.ts')).benchApi({ rounds: wholeOf('rounds', values.rounds), config }),
   'gateway-memory': async () =>
