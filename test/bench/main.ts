@@ -1,5 +1,5 @@
 // npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory|
-//   anti-entropy|repair|rest|eta|api] [--pairs N] [--docs N] [--rounds N]
+//   anti-entropy|repair|rest|eta|api|page] [--pairs N] [--docs N] [--rounds N]
 //   [--rate N] [--seconds N] [--set key=value …] [--nodes URL,URL,URL,URL [--api-key-env NAME]] (real nodes, for move)
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/errors.ts';

@@ -56,6 +56,7 @@ export async function openApi(): Promise<OpenApi> {
     port: 0,
     keysFile: '',
     requestsPerMinute: 1_000,
+    environment: '',
     queues: () => Promise.resolve([]),
     control: {} as ApiParts,
     probes: { metrics, logger },
