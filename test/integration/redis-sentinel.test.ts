@@ -30,8 +30,7 @@ describe('Redis under sentinels', () => {
         (await records.unfinishedMoves()).some(({ phase }) => phase === 'MigrationInProgress'),
       );
 
-      const acceptedRun = () => fleet.base.redis.hget('{miroir}:run', 'accepted');
-      const run = await acceptedRun();
+      const run = await fleet.acceptedRun();
       const dead = await redis.master();
       dead.kill('SIGKILL');
       await untilTrue(async () => (await ready(fleet)) === 503);
@@ -44,7 +43,7 @@ describe('Redis under sentinels', () => {
         expect((await records.unfinishedMoves()).length).toBeGreaterThan(0);
         return false;
       });
-      expect(await acceptedRun()).not.toBe(run);
+      expect(await fleet.acceptedRun()).not.toBe(run);
       await fleet.untilQuiet(40_000);
       const afterMs = fleet.recorder.now();
       await untilTrue(() => applied(afterMs) > 0);

@@ -3,8 +3,11 @@
 import { loadConfig } from '../../src/config.ts';
 import type { Config } from '../../src/config.ts';
 import { shardForKey } from '../../src/core/hashing.ts';
+import type { RoutingTable } from '../../src/core/routing.ts';
 import { type DevNodeProcess, startDevNode } from '../../src/fleet/nodes.ts';
 import type { EventOutcome } from '../../src/ports.ts';
+import { reading } from '../../src/redis/fault.ts';
+import { keys } from '../../src/redis/keys.ts';
 import { createFleetWriter } from '../../src/redis/plan-writer.ts';
 import {
   type Control,
@@ -144,6 +147,16 @@ export class WholeFleet {
     return producer.result(jobId);
   }
 
+  /** The run of Redis that the planner has taken up. */
+  async acceptedRun(): Promise<string | null> {
+    let run: string | null = null;
+    await untilTrue(async () => {
+      run = await reading('the run', () => this.base.redis.hget(keys.run, 'accepted'));
+      return true;
+    });
+    return run;
+  }
+
   /** Until every move and plan has ended by itself. */
   async untilQuiet(deadlineMs: number): Promise<void> {
     const { records } = this.base;
@@ -157,7 +170,9 @@ export class WholeFleet {
   /** What is wrong with what clients were told; '' is nothing. No client may call any more. */
   async judged(): Promise<{ readonly faults: string; readonly verdict: Verdict }> {
     await untilIdle(this.nodes, START_MS);
-    const shards = (await this.base.records.table(INDEX))?.shards ?? [];
+    let table: RoutingTable | null = null;
+    await untilTrue(async () => (table = await this.base.records.table(INDEX)) !== null);
+    const { shards } = table as unknown as RoutingTable;
     const holders = this.nodes.filter(({ id }) => shards.some(({ owners }) => owners.includes(id)));
     const judge = new Judge(this.recorder.history, { readsInOrder: false, sentAgainAfterMs: SENT_AGAIN_MS });
     const verdict = judge.end({
