@@ -20,6 +20,7 @@ export function addThrottleCommands(program: Command): void {
   throttle
     .command('show')
     .description('the limits that an operator has set; the configuration’s stand above')
+    .addHelpText('after', '\nExample:\n  miroir throttle show -o json')
     .action(async (_flags: object, command: Command) => {
       print(globalsOf(command).output, ...textOf(await withControl(command, showThrottle)));
     });
@@ -54,6 +55,7 @@ export function addThrottleCommands(program: Command): void {
     .command('clear')
     .description('take the limits away; with --node those into this node')
     .option('--node <id>', 'into this node only')
+    .addHelpText('after', '\nExample:\n  miroir throttle clear --node n4')
     .action(async ({ node }: Pick<SetFlags, 'node'>, command: Command) => {
       const record = await withControl(command, (control) =>
         node === undefined ? clearThrottle(control) : changeThrottle(control, node, NO_LIMITS),

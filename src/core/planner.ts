@@ -279,10 +279,9 @@ export function planMoves(input: PlannerInput): Plan {
   planning.moves.sort((a, b) => urgency(a.reason) - urgency(b.reason));
   const { blocked, keep, cancel, finish } = planning;
   const id = planId(input, planning.moves);
-  const tags = new Map(indexes.map(({ entry: { uid } }) => [uid, indexTag(uid)]));
   const moves = planning.moves.map((move): PlanMove => {
     const { index, shard, step } = move;
-    return { ...move, id: `${id}-${shard}-${step}-${tags.get(index)}` };
+    return { ...move, id: `${id}-${shard}-${step}-${indexTag(index)}` };
   });
   return { id, topologyVersion: topology.version, moves, blocked, keep, cancel, finish };
 }

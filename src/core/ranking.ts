@@ -163,8 +163,9 @@ export function rankNodes(nodes: readonly string[], shards: number, copies: numb
   return {
     best(shard, count) {
       const first = shard * depth;
+      const end = Math.min(owners.length, first + Math.min(count, depth));
       const found: string[] = [];
-      for (let at = first; at < first + Math.min(count, depth); at += 1) found.push(ids[owners[at]!]!);
+      for (let at = first; at < end; at += 1) found.push(ids[owners[at]!]!);
       return found;
     },
   };

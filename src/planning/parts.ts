@@ -80,3 +80,20 @@ export function createSerial(): Serial {
     return turn;
   };
 }
+
+/** Takes every step, since one that keeps failing must not keep the others from their work. Throws the first error. */
+export async function takeEach(
+  { permit }: Pick<PlanningParts, 'permit'>,
+  steps: readonly (() => Promise<void>)[],
+): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      errors.push(error);
+      if (permit.signal.aborted) break;
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}

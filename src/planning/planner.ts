@@ -13,7 +13,7 @@ import { decide } from './decide.ts';
 import { Failures } from './failures.ts';
 import { Groups } from './groups.ts';
 import { Health } from './health.ts';
-import { createSerial, EVERY_INDEX, type PlanningParts } from './parts.ts';
+import { createSerial, EVERY_INDEX, type PlanningParts, takeEach } from './parts.ts';
 import { keepPredictions } from './predictions.ts';
 import { forgetRemoved } from './removed.ts';
 import { takeUpRun } from './new-run.ts';
@@ -73,7 +73,7 @@ class LeadingPlanner implements Planner {
   resume(): Promise<void> {
     const { records, writer } = this.#parts;
     return this.#serial(() =>
-      this.#each([
+      takeEach(this.#parts, [
         () => takeUpRun(this.#parts),
         () => this.#catchUp(),
         () => this.#groups.keep(true),
@@ -92,7 +92,7 @@ class LeadingPlanner implements Planner {
   tick(): Promise<void> {
     const { records } = this.#parts;
     return this.#serial(() =>
-      this.#each([
+      takeEach(this.#parts, [
         () => takeUpRun(this.#parts),
         () => this.#heedObservers(),
         () => this.#beginRepairs(),
@@ -112,20 +112,6 @@ class LeadingPlanner implements Planner {
     return this.#orders.carryOut(async () => {
       this.#behind = await giveJobs(this.#parts);
     });
-  }
-
-  /** Takes every step, since one that keeps failing must not keep the others from their work. Throws the first error. */
-  async #each(steps: readonly (() => Promise<void>)[]): Promise<void> {
-    const errors: unknown[] = [];
-    for (const step of steps) {
-      try {
-        await step();
-      } catch (error) {
-        errors.push(error);
-        if (this.#parts.permit.signal.aborted) break;
-      }
-    }
-    if (errors.length > 0) throw errors[0];
   }
 
   /** What observers see of a node for long enough is an event of our own. */
