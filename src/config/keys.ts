@@ -29,6 +29,12 @@ export const CONFIG_KEYS = {
   ),
   max_concurrent_migrations: key(whole(1, 64), 4, 'moves', 'the original value: moves one process runs at a time'),
   indexes_per_process: key(whole(1, 64), 4, 'indexes', 'spreads indexes over processes; a process serves this many'),
+  plan_approval: key(
+    flag,
+    false,
+    'boolean',
+    'on: what events ask for waits for `miroir plan apply`; lost copies are restored at once all the same',
+  ),
   moves_per_node: key(whole(1, 64), 4, 'moves', 'in and out each: more only lengthens the batches of that node'),
   migration_batch_size: key(
     whole(1, 100_000),

@@ -21,7 +21,7 @@ type Told = Pick<PlanHold, 'by' | 'actor'>;
 export const holdText = ({ by, actor }: Told): string =>
   by === 'operator'
     ? `${actor} has paused it; go on with \`miroir plan resume\``
-    : `the plan of ${actor} is to be approved first`;
+    : 'the plan is to be approved first: `miroir plan show`, then `miroir plan apply`';
 
 /** What people read of a move that waits for it. */
 export const holdReason = (hold: Told): string => `${REASON[hold.by]}: ${holdText(hold)}`;

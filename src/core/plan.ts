@@ -17,6 +17,8 @@ export interface PlannerInput {
   readonly pending?: readonly Move[];
   /** The plan with all the same input that has run already: this one is another. */
   readonly after?: string;
+  /** Moves that it lets pass are in the plan; the others are left for another. */
+  readonly wanted?: (move: PlannedMove) => boolean;
 }
 
 /** A move as a plan orders it. */

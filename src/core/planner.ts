@@ -275,11 +275,12 @@ export function planMoves(input: PlannerInput): Plan {
       planShard(planning, shard);
     }
   }
-  // Stable, so index, shard and step stay in order within a reason.
-  planning.moves.sort((a, b) => urgency(a.reason) - urgency(b.reason));
   const { blocked, keep, cancel, finish } = planning;
-  const id = planId(input, planning.moves);
-  const moves = planning.moves.map((move): PlanMove => {
+  const wanted = planning.moves.filter((move) => input.wanted?.(move) !== false);
+  // Stable, so index, shard and step stay in order within a reason.
+  wanted.sort((a, b) => urgency(a.reason) - urgency(b.reason));
+  const id = planId(input, wanted);
+  const moves = wanted.map((move): PlanMove => {
     const { index, shard, step } = move;
     return { ...move, id: `${id}-${shard}-${step}-${indexTag(index)}` };
   });

@@ -19,6 +19,8 @@ export async function decidePlan(parts: PlanningParts, data: unknown): Promise<D
   const known = await parts.records.plan(id);
   // Sent twice, or this process died behind its first writes: then what is left of it is finished.
   if (known !== null && known.state !== 'opening') {
+    // Cut off and finished by a planner that did not know who had approved it.
+    if (known.held?.by === 'approval') await parts.planHolds.release(id, 'approval');
     return { ...about, version, changed: [], outcome: repeated(known) };
   }
   const fleet = await readFleet(parts);
@@ -39,7 +41,7 @@ export async function decidePlan(parts: PlanningParts, data: unknown): Promise<D
     .filter((node) => node.state === 'draining' && findNode(topology, node.id)?.state === 'restoring')
     .map((node) => node.id);
   if (wereRestoring.length > 0) await forgetBefore(parts, wereRestoring);
-  return { ...about, version, changed };
+  return { ...about, version, changed, isApproved: true };
 }
 
 const whyOf = (events: readonly { readonly type: string; readonly nodeId: string }[]): string =>

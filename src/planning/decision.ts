@@ -13,6 +13,8 @@ export interface Decision {
   readonly why: string;
   /** What has to be planned because of it; null: nothing. */
   readonly plan: string | null;
+  /** Somebody has looked at the plan: it begins at once. */
+  readonly isApproved?: boolean;
   /** What is told of a plan that runs already. */
   readonly outcome?: EventOutcome;
   /** Looks at what can wait until the change is made, or what was left half done is finished. */

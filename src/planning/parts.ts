@@ -26,7 +26,7 @@ export interface PlanningParts {
   readonly records: Records;
   readonly writer: PlanWriter;
   readonly queue: MoveQueue;
-  readonly planHolds: Pick<PlanHolds, 'all'>;
+  readonly planHolds: Pick<PlanHolds, 'all' | 'release'>;
   readonly nodes: Nodes;
   readonly observations: Pick<Observations, 'read'>;
   readonly runs: Runs;
@@ -37,7 +37,13 @@ export interface PlanningParts {
   readonly clock: Clock;
   readonly config: Pick<
     Config,
-    'graceMs' | 'groupAutoActivate' | 'healthEnabled' | 'nodeFailedAfterMs' | 'nodeFlapQuietMs' | 'repairDelayMs'
+    | 'graceMs'
+    | 'groupAutoActivate'
+    | 'healthEnabled'
+    | 'nodeFailedAfterMs'
+    | 'nodeFlapQuietMs'
+    | 'planApproval'
+    | 'repairDelayMs'
   >;
   readonly logger: Logger;
   readonly observer: Pick<Observer, 'event'>;

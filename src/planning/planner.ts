@@ -1,7 +1,8 @@
 /** The planner: one process at a time turns events into plans, and keeps what was planned going. */
 import type { TopologyEventType } from '../core/events.ts';
 import { isGroupEvent } from '../core/group-events.ts';
-import type { Plan, PlanMove } from '../core/planner.ts';
+import type { PlannedMove } from '../core/move.ts';
+import type { Plan } from '../core/planner.ts';
 import { isAwaited, repairBegun } from '../core/repair.ts';
 import { failedBySight } from '../core/seen.ts';
 import type { Topology } from '../core/topology.ts';
@@ -18,7 +19,7 @@ import { keepPredictions } from './predictions.ts';
 import { forgetRemoved } from './removed.ts';
 import { takeUpRun } from './new-run.ts';
 import { Orders, wayOf } from './orders.ts';
-import { finishPlanning, planUnderWay, replan } from './replan.ts';
+import { finishPlanning, planUnderWay, replan, type ReplanWish } from './replan.ts';
 import { answering, lostAndFree, shardOnLost, sightNodes } from './sightings.ts';
 import { claimIndexes, endDeadTurns, endHolds, giveJobs, isOutdated } from './sweep.ts';
 
@@ -193,12 +194,13 @@ class LeadingPlanner implements Planner {
   async #handle(name: string, data: unknown, word: Word | null = null): Promise<EventOutcome> {
     const { writer } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
-      const { changed: nodes, nodeId, version, why, plan, outcome, afterwards } = await decide(this.#parts, name, data);
+      const decision = await decide(this.#parts, name, data);
+      const { changed: nodes, nodeId, version, why, plan, outcome, afterwards, isApproved } = decision;
       // Also what an earlier try of this very event left between two writes.
       if (nodes.length === 0) {
         await this.#catchUp();
         await afterwards?.();
-        return outcome ?? this.#repeated(nodeId, plan, why);
+        return outcome ?? this.#repeated(nodeId, plan, why, isApproved);
       }
       const stored = nodes.map((node) =>
         word !== null && node.state === 'failed' ? failedBySight(node, word.why, word.nowMs) : node,
@@ -222,14 +224,14 @@ class LeadingPlanner implements Planner {
       await afterwards?.();
       return plan === null
         ? { change: 'changed', plan: null, moves: 0, blocked: 0 }
-        : this.#plan([plan, ...changed], why);
+        : this.#plan([plan, ...changed], why, isApproved);
     }
   }
 
-  async #plan(names: readonly string[], why: string): Promise<EventOutcome> {
+  async #plan(names: readonly string[], why: string, isApproved = false): Promise<EventOutcome> {
     // What else was asked for and never planned goes into the same plan.
     const asked = (await this.#parts.writer.unplanned()).map(({ index }) => index);
-    const { id, moves, blocked } = await this.#replan([...new Set([...names, ...asked])], why);
+    const { id, moves, blocked } = await this.#replan([...new Set([...names, ...asked])], why, { isApproved });
     return { change: 'changed', plan: moves.length > 0 ? id : null, moves: moves.length, blocked: blocked.length };
   }
 
@@ -237,24 +239,24 @@ class LeadingPlanner implements Planner {
    * The node is as the event asks for, its shards need not be: an earlier one may have named another index, and a move
    * that failed is planned again when an event asks.
    */
-  async #repeated(nodeId: string, plan: string | null, why: string): Promise<EventOutcome> {
+  async #repeated(nodeId: string, plan: string | null, why: string, isApproved?: boolean): Promise<EventOutcome> {
     if (plan !== null) {
-      const { change, ...outcome } = await this.#plan([plan], why);
+      const { change, ...outcome } = await this.#plan([plan], why, isApproved);
       if (outcome.plan !== null) return { change, ...outcome };
     }
     return planUnderWay(this.#parts, nodeId);
   }
 
-  async #replan(names: readonly string[], why: string, wanted?: (move: PlanMove) => boolean): Promise<Plan> {
-    const plan = await replan(this.#parts, names, why, wanted);
+  async #replan(names: readonly string[], why: string, more: Omit<ReplanWish, 'names' | 'why'> = {}): Promise<Plan> {
+    const plan = await replan(this.#parts, { names, why, ...more });
     this.#behind = new Set([...this.#behind, ...plan.moves.map(({ id }) => id), ...plan.cancel]);
     return plan;
   }
 
   /** Without an event that asks: what an operator has cancelled is not planned again. */
-  async #replanAgain(names: readonly string[], why: string, wanted?: (move: PlanMove) => boolean): Promise<Plan> {
+  async #replanAgain(names: readonly string[], why: string, may?: (move: PlannedMove) => boolean): Promise<Plan> {
     const mayAgain = await this.#orders.notCancelled();
-    return this.#replan(names, why, (move) => mayAgain(move) && wanted?.(move) !== false);
+    return this.#replan(names, why, { wanted: (move) => mayAgain(move) && may?.(move) !== false });
   }
 
   /** Closes plans whose moves have all ended. What a plan gave up because it was out of date is planned anew. */

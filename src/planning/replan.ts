@@ -10,8 +10,9 @@
  * has, and a second one is made for what is missing: no move is ever withdrawn by a crash. After 4: sweeps find moves
  * without a job.
  */
-import { holdsOf } from '../core/plan-hold.ts';
-import { planMoves, type Plan, type PlanMove, type PlannerInput } from '../core/planner.ts';
+import { hasBegun, holdsOf } from '../core/plan-hold.ts';
+import type { PlannedMove } from '../core/move.ts';
+import { planMoves, type Plan, type PlannerInput } from '../core/planner.ts';
 import { ConflictError, isMiroirError } from '../errors.ts';
 import type { EventOutcome, MoveState } from '../ports.ts';
 import { dispatch } from './dispatch.ts';
@@ -20,45 +21,110 @@ import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.
 /** Somebody may register an index meanwhile; more often than this nobody does. */
 const TRIES = 5;
 
-/** Plans the named indexes (`*` for every), as far as `wanted` lets moves pass, and gives the plan's first moves their jobs. */
-export async function replan(
-  parts: PlanningParts,
-  names: readonly string[],
-  why: string,
-  wanted: (move: PlanMove) => boolean = () => true,
-): Promise<Plan> {
+export interface ReplanWish {
+  /** Indexes; `*` for every. */
+  readonly names: readonly string[];
+  readonly why: string;
+  /** Moves that may be planned; every one where it is left out. */
+  readonly wanted?: (move: PlannedMove) => boolean;
+  /** Somebody has looked at it: it begins at once, whatever `plan_approval` says. */
+  readonly isApproved?: boolean;
+}
+
+/** Copies that are lost are restored whoever approves what: nobody has to be asked whether data is to be kept. */
+const isUrgent = ({ reason }: PlannedMove): boolean => reason === 'restore';
+
+/**
+ * How a plan comes about. `at once`: nobody approves plans. With `plan_approval` one of what is `urgent` begins, and one of
+ * the rest is `held`; `approved`: somebody has looked at this very plan.
+ */
+type Way = 'at once' | 'urgent' | 'held' | 'approved';
+
+const IS_PART: Readonly<Record<Way, (move: PlannedMove) => boolean>> = {
+  'at once': () => true,
+  urgent: isUrgent,
+  held: (move) => !isUrgent(move),
+  approved: () => true,
+};
+
+/** Plans, and gives the plan's first moves their jobs, unless it has to be approved first. */
+export async function replan(parts: PlanningParts, wish: ReplanWish): Promise<Plan> {
+  if (!parts.config.planApproval) return planAndWrite(parts, wish, 'at once');
+  if (wish.isApproved === true) return planAndWrite(parts, wish, 'approved');
+  // What was asked for is planned with the second only.
+  const urgent = await planAndWrite(parts, wish, 'urgent', []);
+  const rest = await planAndWrite(parts, wish, 'held');
+  const { id } = rest.moves.length > 0 ? rest : urgent;
+  return { ...rest, id, moves: [...urgent.moves, ...rest.moves], cancel: [...urgent.cancel, ...rest.cancel] };
+}
+
+async function planAndWrite(parts: PlanningParts, wish: ReplanWish, way: Way, planned = wish.names): Promise<Plan> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await replanOnce(parts, names, why, wanted);
+      return await planOnce(parts, wish, way, planned);
     } catch (error) {
       if (!(error instanceof ConflictError) || attempt === TRIES) throw error;
-      parts.logger.info({ why, attempt }, 'records changed while planning, planning again');
+      parts.logger.info({ why: wish.why, attempt }, 'records changed while planning, planning again');
     }
   }
 }
 
-async function replanOnce(
+async function planOnce(
   parts: PlanningParts,
-  names: readonly string[],
-  why: string,
-  wanted: (move: PlanMove) => boolean,
+  { names, why, wanted }: ReplanWish,
+  way: Way,
+  planned: readonly string[],
 ): Promise<Plan> {
   const fleet = await readFleet(parts, names.includes(EVERY_INDEX) ? null : names);
-  const { topology, indexes, unfinished } = fleet;
-  const whole = await planNew(parts, { topology, indexes, pending: unfinished });
-  const plan = { ...whole, moves: whole.moves.filter(wanted) };
-  await cancelMoves(parts, plan, unfinished);
-  if (plan.moves.length === 0) {
-    await parts.writer.runPlan(null, topology.version, names);
-  } else {
-    await writePlan(parts, plan, why, names);
-  }
+  const { topology, unfinished } = fleet;
+  const { input, replaced } = await inputOf(parts, fleet, way, wanted);
+  const same = planMoves(input);
+  const waits = same.moves.length > 0 && replaced.some(({ planId }) => planId === same.id);
+  // One that waits already, and would be the same: who has looked at it may approve it.
+  const plan = way === 'held' && waits ? { ...same, moves: [] } : await planNew(parts, input);
+  const cancel = waits && way === 'held' ? plan.cancel : [...plan.cancel, ...replaced.map(({ id }) => id)];
+  await cancelMoves(parts, cancel, unfinished);
+  if (plan.moves.length === 0) await parts.writer.runPlan(null, topology.version, planned);
+  else await writePlan(parts, plan, { why, planned, isHeld: way === 'held' });
   const { logger } = parts;
-  const counts = { moves: plan.moves.length, blocked: plan.blocked.length, cancelled: plan.cancel.length };
-  logger.info({ plan: plan.id, why, version: topology.version, ...counts }, 'planned');
+  const counts = { moves: plan.moves.length, blocked: plan.blocked.length, cancelled: cancel.length };
+  logger.info({ plan: plan.id, why, version: topology.version, way, ...counts }, 'planned');
   for (const { index, shard, reason } of plan.blocked.slice(0, 5))
     logger.warn({ index, shard, reason }, 'shard blocked');
   return plan;
+}
+
+/** What a plan is made from, and moves of plans that nobody has approved yet, which it replaces: one such plan at a time. */
+async function inputOf(
+  parts: PlanningParts,
+  { topology, indexes, unfinished }: Fleet,
+  way: Way,
+  wanted: (move: PlannedMove) => boolean = () => true,
+): Promise<{ readonly input: PlannerInput; readonly replaced: readonly MoveState[] }> {
+  const { waiting, others } = await unapproved(parts, unfinished, new Set(indexes.map(({ entry }) => entry.uid)));
+  const isPart = IS_PART[way];
+  return {
+    input: {
+      topology,
+      indexes,
+      // One that was looked at counted what waits as well.
+      pending: way === 'approved' ? unfinished : others,
+      wanted: (move) => isPart(move) && wanted(move),
+    },
+    replaced: way === 'held' || way === 'at once' ? waiting : [],
+  };
+}
+
+/** Moves of plans that wait for their approval and have not begun, of these indexes, and all others. */
+async function unapproved(
+  { records }: PlanningParts,
+  unfinished: readonly MoveState[],
+  indexes: ReadonlySet<string>,
+): Promise<{ readonly waiting: readonly MoveState[]; readonly others: readonly MoveState[] }> {
+  const held = new Set((await records.plans(0)).filter((plan) => plan.held?.by === 'approval').map(({ id }) => id));
+  const waits = (move: MoveState): boolean =>
+    held.has(move.planId) && indexes.has(move.index) && !hasBegun(move) && !move.cancelWished;
+  return { waiting: unfinished.filter(waits), others: unfinished.filter((move) => !waits(move)) };
 }
 
 /**
@@ -75,11 +141,18 @@ async function planNew({ records }: PlanningParts, input: PlannerInput): Promise
   return plan;
 }
 
-async function writePlan(parts: PlanningParts, plan: Plan, why: string, names: readonly string[]): Promise<void> {
+interface Written {
+  readonly why: string;
+  /** What was asked for and is planned with it. */
+  readonly planned: readonly string[];
+  readonly isHeld: boolean;
+}
+
+async function writePlan(parts: PlanningParts, plan: Plan, { why, planned, isHeld }: Written): Promise<void> {
   const { writer, records, queue } = parts;
-  await writer.openPlan(plan, why);
+  await writer.openPlan(plan, why, isHeld);
   await writer.addMoves(plan.id, plan.moves);
-  await writer.runPlan(plan.id, plan.topologyVersion, names);
+  await writer.runPlan(plan.id, plan.topologyVersion, planned);
   const mine = new Set(plan.moves.map(({ id }) => id));
   const { due } = dispatch(await runnable(parts, await records.unfinishedMoves()));
   await queue.enqueue(due.filter((move) => mine.has(move.id)));
@@ -88,10 +161,10 @@ async function writePlan(parts: PlanningParts, plan: Plan, why: string, names: r
 /** Leaves the wish, and wakes what waits, so that it is carried out soon. */
 async function cancelMoves(
   { records, queue }: PlanningParts,
-  plan: Plan,
+  cancel: readonly string[],
   unfinished: readonly MoveState[],
 ): Promise<void> {
-  const unwanted = new Set(plan.cancel);
+  const unwanted = new Set(cancel);
   for (const move of unfinished) {
     if (!unwanted.has(move.id) || move.cancelWished) continue;
     try {
@@ -127,20 +200,16 @@ export async function finishPlanning(parts: PlanningParts): Promise<void> {
   const left = await writer.unplanned();
   if (left.length === 0) return;
   const why = [...new Set(left.map((one) => one.why))].join(', ');
-  await replan(
-    parts,
-    left.map(({ index }) => index),
-    why,
-  );
+  await replan(parts, { names: left.map(({ index }) => index), why });
 }
 
 async function finishOpening(parts: PlanningParts, id: string, why: string, names: readonly string[]): Promise<void> {
   const fleet = await readFleet(parts, names.includes(EVERY_INDEX) ? null : names);
   const same = await planAgain(parts, fleet, id);
   if (same !== null) {
-    parts.logger.info({ plan: id, moves: same.moves.length }, 'finishing a plan that was cut off in writing');
-    await cancelMoves(parts, same, fleet.unfinished);
-    return writePlan(parts, same, why, names);
+    parts.logger.info({ plan: id, moves: same.plan.moves.length }, 'finishing a plan that was cut off in writing');
+    await cancelMoves(parts, same.plan.cancel, fleet.unfinished);
+    return writePlan(parts, same.plan, { why, planned: names, isHeld: same.way === 'held' });
   }
   parts.logger.info({ plan: id }, 'a plan that was cut off in writing runs with the moves it has');
   await parts.writer.runPlan(id, fleet.topology.version, []);
@@ -149,13 +218,18 @@ async function finishOpening(parts: PlanningParts, id: string, why: string, name
 /** The very plan when nothing that it depends on has changed: its own moves are taken out of what it was made from. */
 async function planAgain(
   parts: PlanningParts,
-  { topology, indexes, unfinished }: Fleet,
+  fleet: Fleet,
   id: string,
-): Promise<Plan | null> {
-  const pending = unfinished.filter(({ planId }) => planId !== id);
+): Promise<{ readonly plan: Plan; readonly way: Way } | null> {
+  const unfinished = fleet.unfinished.filter(({ planId }) => planId !== id);
+  const ways: readonly Way[] = parts.config.planApproval ? ['approved', 'urgent', 'held'] : ['at once'];
   try {
-    const plan = await planNew(parts, { topology, indexes, pending });
-    return plan.id === id ? plan : null;
+    for (const way of ways) {
+      const { input } = await inputOf(parts, { ...fleet, unfinished }, way);
+      const plan = await planNew(parts, input);
+      if (plan.id === id) return { plan, way };
+    }
+    return null;
   } catch (error) {
     // A table that does not fit is `replan`'s to report; here it only means that this is not the same plan.
     if (isMiroirError(error)) return null;

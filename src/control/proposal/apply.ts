@@ -1,7 +1,8 @@
 /** Carrying out a plan that was looked at: exactly that, or nothing and what has changed since. */
+import { hasBegun } from '../../core/plan-hold.ts';
 import { differenceSince, propose } from '../../core/proposal.ts';
 import { PlanUnknownError, PreflightError, StalePlanError, isMiroirError } from '../../errors.ts';
-import type { EventOutcome, Proposed } from '../../ports.ts';
+import type { EventOutcome, PlanRecord, Proposed } from '../../ports.ts';
 import { audited, type Asker } from '../audited.ts';
 import type { WaitOptions } from '../events.ts';
 import { allIndexes } from '../indexes.ts';
@@ -19,15 +20,13 @@ const DIFFERENCES_TOLD = 10;
 
 /**
  * Throws `PlanUnknownError`; `PreflightError` while a check of it fails; `StalePlanError` where it would be another plan
- * by now. With `wait` it also throws what the planner refuses it with. A plan that runs already is answered as such.
+ * by now. With `wait` it also throws what the planner refuses it with. A plan that waits for its approval gets it; one that
+ * runs already is answered as such.
  */
 export function applyPlan(parts: ProposalParts & Asker, id: string, wait: WaitOptions | null): Promise<AppliedPlan> {
   return audited(parts, 'plan apply', { plan: id }, async () => {
     const running = await parts.records.plan(id);
-    if (running !== null) {
-      const { moves, blocked } = running;
-      return { jobId: null, outcome: { change: 'repeated', plan: id, moves, blocked: blocked.length } };
-    }
+    if (running !== null) return { jobId: null, outcome: await approve(parts, running) };
     const proposed = await parts.proposals.read(id);
     if (proposed === null) {
       throw new PlanUnknownError(`there is no plan ${id}`, {
@@ -46,6 +45,22 @@ export function applyPlan(parts: ProposalParts & Asker, id: string, wait: WaitOp
       throw error instanceof StalePlanError ? await staleOf(parts, proposed) : error;
     }
   });
+}
+
+/** Lets a plan begin that waits for it; one that runs already is told as such. */
+async function approve(parts: ProposalParts, { id, held, blocked, moves }: PlanRecord): Promise<EventOutcome> {
+  const outcome = { plan: id, moves, blocked: blocked.length };
+  const planned = await parts.records.moves(await parts.records.planMoveIds(id));
+  // The planner replaces what waits when the fleet changes: then nothing of it has begun, and nothing will.
+  if (planned.length > 0 && planned.every((move) => move.cancelWished && !hasBegun(move))) {
+    throw new StalePlanError(`plan ${id} was replaced or cancelled before anything of it began`, {
+      field: 'plan',
+      remedy: 'see `miroir plan list` for the one that waits now',
+      details: { plan: id },
+    });
+  }
+  if (held?.by !== 'approval') return { change: 'repeated', ...outcome };
+  return { change: (await parts.planHolds.release(id, 'approval')) ? 'changed' : 'repeated', ...outcome };
 }
 
 function assertChecked({ id, checks }: Proposed): void {

@@ -4,7 +4,7 @@ import { hasBegun, holdReason, isHoldReason, isKept, withHolds } from '../../../
 describe('what a held move says', () => {
   it.each([
     ['operator', 'paused_by_operator: key:ci has paused it; go on with `miroir plan resume`'],
-    ['approval', 'awaiting_approval: the plan of key:ci is to be approved first'],
+    ['approval', 'awaiting_approval: the plan is to be approved first: `miroir plan show`, then `miroir plan apply`'],
   ] as const)('by %s', (by, text) => {
     expect(holdReason({ by, actor: 'key:ci' })).toBe(text);
     expect(isHoldReason(text)).toBe(true);
