@@ -1,4 +1,4 @@
-/** One more answer of the API, for what is looked at closely; read again with every reading of the page. */
+/** One more answer of the API, for what is looked at closely. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { askIfThere } from './client.ts';
@@ -11,10 +11,13 @@ export interface Answer<T> {
   readonly problem: string | null;
 }
 
-/** Null until it is there; what another path answered is not shown for this one. */
-export function useAnswer<T>(path: string): Answer<T> | null {
+/**
+ * Null until it is there; what another path answered is not shown for this one. Read again with every reading of the
+ * page, but for what makes nodes work: that is asked `once`.
+ */
+export function useAnswer<T>(path: string, how: 'live' | 'once' = 'live'): Answer<T> | null {
   const answer: Signal<Answer<T> | null> = useSignal(null);
-  const { value: readAt } = readAtMs;
+  const readAt = how === 'live' ? readAtMs.value : 0;
   useEffect(() => {
     let isLeft = false;
     const read = async (): Promise<Answer<T>> => {

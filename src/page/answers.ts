@@ -167,6 +167,22 @@ export interface ProposedPlan {
   readonly checks: readonly Finding[];
 }
 
+export interface ReportAnswer {
+  readonly totals: {
+    readonly documents: number;
+    readonly bytes: number;
+    readonly windowsVerified: number;
+    readonly retries: number;
+    readonly repaired: number;
+    readonly longestWriteWaitMs: number | null;
+    readonly lost: number;
+  };
+  readonly settledSeconds: number | null;
+  readonly predicted: { readonly lowSeconds: number; readonly highSeconds: number } | null;
+  readonly actual: { readonly seconds: number; readonly isWithinRange: boolean } | null;
+  readonly unknown: readonly string[];
+}
+
 /** What cancelling a plan would undo. */
 export interface CancelAnswer {
   readonly unbegun: number;

@@ -8,7 +8,7 @@ import { nowMs, rates, throughput } from './store.ts';
 import { colour, isDark } from './theme.ts';
 import { chartOf, type Chart } from './throughput.ts';
 
-const HEIGHT = 92;
+const HEIGHT = 120;
 
 export function ChartsPanel() {
   const chart = chartOf(throughput.value, rates.value.samples, nowMs.value);
@@ -16,26 +16,34 @@ export function ChartsPanel() {
   const waits = chart.waitMs.filter((wait) => wait !== null);
   return (
     <Panel name="charts" title="Last 15 minutes" command="miroir status -w">
-      <figure>
-        <figcaption>
-          documents copied <b>{last === null ? '–' : rateText(last)}</b>
-        </figcaption>
-        <Plot chart={chart} values={chart.perSecond} ink="accent" text={shortText} label="Documents copied a second" />
-      </figure>
-      {chart.hasWaits && (
+      <div class="figures">
         <figure>
           <figcaption>
-            longest wait of a write <b>{waits.length === 0 ? '0 ms' : durationText(Math.max(...waits))}</b>
+            documents copied <b>{last === null ? '–' : rateText(last)}</b>
           </figcaption>
           <Plot
             chart={chart}
-            values={chart.waitMs}
-            ink="warn"
-            text={(ms) => `${shortText(ms)} ms`}
-            label="Longest wait of a write"
+            values={chart.perSecond}
+            ink="accent"
+            text={shortText}
+            label="Documents copied a second"
           />
         </figure>
-      )}
+        {chart.hasWaits && (
+          <figure>
+            <figcaption>
+              longest wait of a write <b>{waits.length === 0 ? '0 ms' : durationText(Math.max(...waits))}</b>
+            </figcaption>
+            <Plot
+              chart={chart}
+              values={chart.waitMs}
+              ink="warn"
+              text={(ms) => `${shortText(ms)} ms`}
+              label="Longest wait of a write"
+            />
+          </figure>
+        )}
+      </div>
       {!chart.isStored && <p class="more">Measured since this page was opened.</p>}
     </Panel>
   );
@@ -70,7 +78,7 @@ function Plot({ chart, values, ink, text, label }: PlotProps) {
         legend: { show: false },
         scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] } },
         axes: [
-          { ...axis, size: 18, gap: 2, values: '{HH}:{mm}' },
+          { ...axis, size: 20, gap: 5, values: '{HH}:{mm}' },
           { ...axis, size: 44, gap: 4, space: 30, values: (_plot, splits) => splits.map(text) },
         ],
         series: [

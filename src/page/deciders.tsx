@@ -5,7 +5,7 @@ import type { ShardExplained } from './answers.ts';
 const SIGNS: Readonly<Record<string, string>> = { yes: '✓', no: '✗', throttle: '‖' };
 
 export function Deciders({ path }: { readonly path: string }) {
-  const { value = null } = useAnswer<ShardExplained>(path) ?? {};
+  const { value = null } = useAnswer<ShardExplained>(path, 'once') ?? {};
   const deciders = value?.decisions ?? [];
   if (deciders.length === 0) return null;
   return (

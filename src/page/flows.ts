@@ -108,8 +108,8 @@ function ribbonsOf(flows: readonly Flow[], left: readonly Box[], right: readonly
     const from = left.find(({ node }) => node.id === flow.source);
     const to = right.find(({ node }) => node.id === flow.target);
     if (from === undefined || to === undefined) return [];
-    const out = flows.filter(({ source }) => source === flow.source);
-    const into = flows.filter(({ target }) => target === flow.target);
+    const out = inOrder(flows, right, 'target').filter(({ source }) => source === flow.source);
+    const into = inOrder(flows, left, 'source').filter(({ target }) => target === flow.target);
     const [x1, y1] = [from.x + from.width, ends(from, out, flow)];
     const width = Math.max(
       RIBBON.min,
@@ -123,6 +123,12 @@ function ribbonsOf(flows: readonly Flow[], left: readonly Box[], right: readonly
     const at = out.length > into.length ? 0.72 : out.length < into.length ? 0.28 : 0.5;
     return [{ ...flow, path, width, x: x1 + (x2 - x1) * at, y: onCurve(y1, y2, at) }];
   });
+}
+
+/** As their other ends lie, from top to bottom: so they cross as little as can be. */
+function inOrder(flows: readonly Flow[], boxes: readonly Box[], end: 'source' | 'target'): readonly Flow[] {
+  const places = new Map(boxes.map(({ node }, at) => [node.id, at]));
+  return flows.toSorted((a, b) => (places.get(a[end]) ?? 0) - (places.get(b[end]) ?? 0));
 }
 
 /** Height of the curve at a part of its way. */

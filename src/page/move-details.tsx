@@ -59,7 +59,7 @@ export function MoveDetails({ id }: { readonly id: string }) {
 
 /** Whom it depends on. */
 function Explained({ path }: { readonly path: string }) {
-  const { value = null } = useAnswer<MoveExplained>(path) ?? {};
+  const { value = null } = useAnswer<MoveExplained>(path, 'once') ?? {};
   if (value === null) return null;
   const { nodes, routers, places, journalIds, holder } = value;
   const late = routers.filter(({ isUpToDate }) => !isUpToDate);

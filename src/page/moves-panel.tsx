@@ -116,8 +116,8 @@ function MoveRow({ move, at }: { readonly move: MoveAnswer; readonly at: number 
         <Dots move={move} />
       </span>
       <span role="cell" class="copied">
-        <span class={`track ${activity}`} aria-hidden="true">
-          <span style={{ width: `${copiedPercent(move)}%` }} />
+        <span class="track" aria-hidden="true">
+          <span class={activity} style={{ width: `${copiedPercent(move)}%` }} />
         </span>
         <span class="percent">{copiedPercent(move)}%</span>
       </span>

@@ -5,8 +5,9 @@ import type { PlanDetailsAnswer, ProposedPlan } from './answers.ts';
 import { change, Refused } from './client.ts';
 import { Confirm } from './confirm.tsx';
 import { Facts, Missing } from './facts.tsx';
-import { bytesText, clockText, countText, durationText, moveCount, rangeText } from './format.ts';
+import { bytesText, clockText, countText, durationText, rangeText } from './format.ts';
 import { isOver, planPercent, whyText } from './plan-progress.ts';
+import { Report } from './plan-report.tsx';
 import { mayOperate } from './store.ts';
 
 type Shown = PlanDetailsAnswer | ProposedPlan;
@@ -171,39 +172,4 @@ function Apply({ plan: { id }, reread }: { readonly plan: ProposedPlan; readonly
       )}
     </p>
   );
-}
-
-/** Of a plan that has ended, as it is stored: another version may tell more. */
-function Report({ id }: { readonly id: string }) {
-  const { value = null } =
-    useAnswer<Readonly<Record<string, unknown>>>(`/v1/plans/${encodeURIComponent(id)}/report`) ?? {};
-  if (value === null) return null;
-  const plain = Object.entries(value).filter(([, one]) => ['string', 'number', 'boolean'].includes(typeof one));
-  return (
-    <>
-      <h3>Report</h3>
-      <Facts
-        facts={plain.map(([name, one]) => [
-          wordsOf(name),
-          typeof one === 'number' ? numberText(name, one) : String(one),
-        ])}
-      />
-      <p>
-        <a href={`/v1/plans/${encodeURIComponent(id)}/report`} download={`${id}.json`}>
-          Download it all
-        </a>{' '}
-        <span class="muted">{moveCount(Array.isArray(value['moves']) ? value['moves'].length : 0)}</span>
-      </p>
-    </>
-  );
-}
-
-const wordsOf = (name: string): string =>
-  name
-    .replace(/(?:AtMs|Ms)$/, '')
-    .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
-    .toLowerCase();
-function numberText(name: string, value: number): string {
-  if (name.endsWith('AtMs')) return clockText(value);
-  return name.endsWith('Ms') ? durationText(value) : countText(value);
 }

@@ -85,6 +85,6 @@ function etaText({ etaLowSeconds, etaHighSeconds }: Progress): string | null {
 export function titleOf(plan: PlanDetailsAnswer | null): string {
   if (plan === null || isOver(plan) || awaitsApproval(plan)) return 'Miroir';
   const { etaHighSeconds } = plan.progress;
-  const left = etaHighSeconds == null ? '' : ` · ${durationText(etaHighSeconds * 1_000)}`;
+  const left = etaHighSeconds == null || etaHighSeconds < 1 ? '' : ` · ${durationText(etaHighSeconds * 1_000)}`;
   return `${planPercent(plan)}%${isPaused(plan) ? ' paused' : left} – Miroir`;
 }

@@ -62,7 +62,7 @@ export function paintShards(canvas: HTMLCanvasElement, paint: Paint): void {
   context.strokeStyle = inks.chosen;
   context.lineWidth = 2;
   const [x, y] = [grid.left + (chosen % grid.columns) * pitch, Math.floor(chosen / grid.columns) * pitch - scrollTop];
-  context.strokeRect(x - 2, y - 2, grid.size + 4, grid.size + 4);
+  context.strokeRect(x + 1, y + 1, grid.size - 2, grid.size - 2);
 }
 
 /** Each kind has a sign of its own in its cell. */

@@ -1,13 +1,13 @@
 /** The shards of an index as a grid of cells: what each one is, where it stands, and where the arrow keys lead. */
 import type { MoveAnswer, NodeAnswer, RouteAnswer } from './answers.ts';
-import { activityOf, progressText, stepsDone } from './move-steps.ts';
+import { progressText, stepsDone } from './move-steps.ts';
 
 export const CELL_KINDS = ['stable', 'waiting', 'copying', 'verifying', 'switching', 'cleaning', 'frozen'] as const;
 export type CellKind = (typeof CELL_KINDS)[number];
 
 export const CELL_WORDS: Readonly<Record<CellKind, string>> = {
   stable: 'stable',
-  waiting: 'waits for its move',
+  waiting: 'to be moved',
   copying: 'copying',
   verifying: 'verifying',
   switching: 'switching',
@@ -71,8 +71,8 @@ export function cellText(map: ShardMap, at: number): string {
   const kind = CELL_KINDS[map.kinds[at] ?? 0] ?? 'stable';
   const owners = `on ${route.owners.join(', ') || 'no node'}`;
   if (move === undefined) return `shard ${route.shard} · ${CELL_WORDS[kind]} · ${owners}`;
-  const doing = activityOf(move) === 'waiting' ? CELL_WORDS[kind] : progressText(move);
-  return `shard ${route.shard} · ${CELL_WORDS[kind]} · ${move.source} → ${move.target} · ${doing} · ${owners}`;
+  const way = `${move.source} → ${move.target}`;
+  return [`shard ${route.shard}`, CELL_WORDS[kind], way, progressText(move), owners].join(' · ');
 }
 
 export interface Grid {

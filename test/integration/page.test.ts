@@ -170,6 +170,7 @@ describe('the page', { timeout: 90_000 }, () => {
     const [plan] = await fleet.base.records.plans(1);
     await page.goto(`/#/plans/${plan?.id}`);
     await page.locator('.details', { hasText: 'drain n1' }).waitFor();
+    await page.locator('.details', { hasText: 'longest wait of a write' }).waitFor();
     expect(await textOf(page, '.details footer')).toContain(`miroir plan show ${plan?.id}`);
   });
 

@@ -143,6 +143,13 @@ describe('flows', () => {
     expect(picture.more).toBe(0);
   });
 
+  it('cross as little as can be: their ends are in the order of what they lead to', () => {
+    const flow = (source: string) => ({ source, target: 'n4', moves: 1, running: 0, perSecond: 0 });
+    const { ribbons } = drawFlows(nodes, [flow('n3'), flow('n1'), flow('n2')], 600);
+    const ends = new Map(ribbons.map(({ source, path }) => [source, Number(path.split(' ').at(-1))]));
+    expect([...ends.keys()].sort((a, b) => ends.get(a)! - ends.get(b)!)).toEqual(['n1', 'n2', 'n3']);
+  });
+
   it('leave out the smallest where a side has too many nodes, and say so', () => {
     const many = Array.from({ length: 100 }, (_, at) => aNode(`t${at}`));
     const flows = many.map(({ id }, at) => ({ source: 'n1', target: id, moves: at + 1, running: 0, perSecond: 0 }));
