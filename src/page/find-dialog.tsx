@@ -1,6 +1,5 @@
 /** Ctrl K: a name, and where it is. */
-import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+import { useComputed, useSignal } from '@preact/signals';
 import { Dialog } from './dialog.tsx';
 import { find } from './find.ts';
 import { hashOf, type Place } from './hash-route.ts';
@@ -9,16 +8,17 @@ import { indexes, isFinding, moves, plans, topology } from './store.ts';
 export function FindDialog() {
   const asked = useSignal('');
   const chosen = useSignal(0);
-  const list = useRef<HTMLUListElement>(null);
+  // Computed, since keys come faster than anything is drawn.
+  const found = useComputed(() =>
+    find(asked.value, {
+      nodes: topology.value?.nodes ?? [],
+      indexes: indexes.value,
+      moves: moves.value,
+      plans: plans.value,
+    }),
+  );
+  const at = useComputed(() => Math.min(chosen.value, found.value.length - 1));
   if (!isFinding.value) return null;
-  const findable = {
-    nodes: topology.value?.nodes ?? [],
-    indexes: indexes.value,
-    moves: moves.value,
-    plans: plans.value,
-  };
-  const found = find(asked.value, findable);
-  const at = Math.min(chosen.value, found.length - 1);
   const close = (): void => {
     isFinding.value = false;
     asked.value = '';
@@ -31,8 +31,8 @@ export function FindDialog() {
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === 'Enter') open(found[at]?.place);
-    else if (step !== undefined) chosen.value = Math.max(0, Math.min(found.length - 1, at + step));
+    if (event.key === 'Enter') open(found.value[at.value]?.place);
+    else if (step !== undefined) chosen.value = Math.max(0, Math.min(found.value.length - 1, at.value + step));
     else return;
     event.preventDefault();
   };
@@ -44,7 +44,7 @@ export function FindDialog() {
         aria-label="Find a node, an index/shard, a move or a plan"
         aria-expanded="true"
         aria-controls="found"
-        aria-activedescendant={found.length === 0 ? undefined : `found-${at}`}
+        aria-activedescendant={found.value.length === 0 ? undefined : `found-${at.value}`}
         placeholder="node, index/shard, move, plan"
         autocomplete="off"
         spellcheck={false}
@@ -54,13 +54,13 @@ export function FindDialog() {
         }}
         onKeyDown={onKeyDown}
       />
-      <ul id="found" role="listbox" aria-label="Found" ref={list}>
-        {found.map(({ label, about, place }, position) => (
+      <ul id="found" role="listbox" aria-label="Found">
+        {found.value.map(({ label, about, place }, position) => (
           <li
             key={hashOf(place)}
             id={`found-${position}`}
             role="option"
-            aria-selected={position === at}
+            aria-selected={position === at.value}
             onClick={() => open(place)}
             onMouseMove={() => (chosen.value = position)}
           >
@@ -68,7 +68,7 @@ export function FindDialog() {
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p class="more">Nothing is called so.</p>}
+      {found.value.length === 0 && <p class="more">Nothing is called so.</p>}
     </Dialog>
   );
 }
