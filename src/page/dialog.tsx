@@ -1,6 +1,6 @@
 /** A dialog of the browser's own: it keeps the keyboard inside, and Esc closes it. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 interface DialogProps {
   readonly title: string;
@@ -10,7 +10,8 @@ interface DialogProps {
 
 export function Dialog({ title, close, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before anything is drawn: the next key is meant for it.
+  useLayoutEffect(() => {
     const { activeElement: before } = document;
     element.current?.showModal();
     return () => {
