@@ -9,6 +9,7 @@ export const SLOW = [
   'integration/demo',
   'model/model',
   'integration/node-health',
+  'integration/page',
   'integration/cli',
   'integration/transcripts',
   'integration/workers',
