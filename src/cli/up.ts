@@ -225,6 +225,7 @@ function print(
     `redis    ${shownRedis}`,
     ...nodes.map((node) => `node     ${node.id}  ${node.url}`),
     `gateway  ${all.gatewayUrl}`,
+    `page     ${new URL('/', all.boardUrl).href}`,
     `board    ${all.boardUrl}`,
     ...metrics.map(([name, base]) => `metrics  ${base === null ? '(port taken)' : `${base}/metrics`}  ${name}`),
     `data     ${dir === null ? 'gone at the end; --dir keeps it' : `kept in ${dir}`}`,
