@@ -138,7 +138,7 @@ describe('miroir', () => {
     expect(told.out).toMatch(/placement +no +rank 2 of 4: only the best 1 own it/);
     const bad = await miroir('shard', 'explain', 'books', '8');
     expect([bad.code, bad.talk]).toEqual([64, expect.stringContaining('index books has no shard 8')]);
-  });
+  }, 90_000);
 
   it('follows a plan to its end with plain lines where there is no terminal', async () => {
     const url = fleet.url('n4');
@@ -165,7 +165,7 @@ describe('miroir', () => {
     expect(removed.code, removed.talk).toBe(0);
     expect(removed.out).toBe('node n1 is removed\n');
     expect((await miroir('node', 'list')).out).toMatch(/^n1 +0 +removed +0 /m);
-  });
+  }, 90_000);
 
   it('reports what became of a plan, and of each of its moves', async () => {
     const { records } = fleet.base;
@@ -210,7 +210,7 @@ describe('miroir', () => {
     const watched = await watching.ended;
     expect(watched.code).toBe(0);
     expect(watched.out.trim().split('\n')).toHaveLength(1);
-  });
+  }, 90_000);
 
   it('shows passes of anti-entropy, and lets the next one begin', async () => {
     expect((await miroir('anti-entropy', 'status')).out).toBe('no pass yet\n');

@@ -104,6 +104,8 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b[\d,.]+ ?(?:(?:[kMGT]i?)?B|bytes)\b/g, '<size>'],
   [/\bin (?:\d+m )?[\d.]+m?s\b/g, 'in <duration>'],
   [/\b[\d.]+ ?ms\b/g, '<duration>'],
+  // How long a plan takes is told by how long moves took here.
+  [/\b(?:\d+m )?\d+s to (?:\d+m )?\d+s \(/g, '<duration> to <duration> ('],
   [/\b\d+ ok, \d+ to look at/g, '<some> ok, <some> to look at'],
   [/(topology version |^ {2}"version": )\d+/gm, '$1<number>'],
   [/\b(epoch|fence)=\d+/g, '$1=<number>'],
