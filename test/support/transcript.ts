@@ -104,6 +104,10 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b[\d,.]+ ?(?:(?:[kMGT]i?)?B|bytes)\b/g, '<size>'],
   [/\bin (?:\d+m )?[\d.]+m?s\b/g, 'in <duration>'],
   [/\b[\d.]+ ?ms\b/g, '<duration>'],
+  [/\bsettled after (?:\d+m )?[\d.]+m?s\b/g, 'settled after <duration>'],
+  [/\b\d+ ok, \d+ warn, \d+ fail/g, '<some> ok, <some> warn, <some> fail'],
+  [/\bepoch \d+/gi, 'epoch <number>'],
+  [/(gateway|reconciler) +\d+ +(yes|no)\b/g, '$1  <number>  $2'],
   // How long a plan takes is told by how long moves took here.
   [/\b(?:\d+m )?\d+s to (?:\d+m )?\d+s \(/g, '<duration> to <duration> ('],
   [/\b\d+ ok, \d+ to look at/g, '<some> ok, <some> to look at'],
