@@ -107,8 +107,8 @@ describe('carrying it out', () => {
     const [own] = table!.shards.filter(({ owners }) => owners.includes('n1'));
     const raise = async (route: typeof own): Promise<void> => {
       const { shard, ...rest } = route!;
-      await control.records.table('books');
-      await fleet.base.redis.hset('{miroir}:routing:books', `s:${shard}`, JSON.stringify({ ...rest, epoch: 99 }));
+      const epoch = await fleet.base.redis.hincrby('{miroir}:routing:books', 'epoch', 1);
+      await fleet.base.redis.hset('{miroir}:routing:books', `s:${shard}`, JSON.stringify({ ...rest, epoch }));
     };
     await raise(own);
     await expect(applyPlan(control, plan.id, WAIT)).rejects.toMatchObject({ code: 'miroir_stale_plan' });
