@@ -79,6 +79,12 @@ export function planId({ topology, indexes, after }: PlannerInput, moves: readon
 /** Ends every move id of an index: a uid itself may hold what a job id may not, and up to 400 characters of it. */
 export const indexTag = (index: string): string => hex(index, 8);
 
+/** Moves of the plan with that id: each index's part of their ids is made once. */
+export function named(id: string, moves: readonly UnnamedMove[]): PlanMove[] {
+  const tags = new Map([...new Set(moves.map(({ index }) => index))].map((index) => [index, indexTag(index)]));
+  return moves.map((move) => ({ ...move, id: `${id}-${move.shard}-${move.step}-${tags.get(move.index)}` }));
+}
+
 export interface ShardSize {
   readonly documents: number;
   readonly bytes: number;

@@ -11,11 +11,10 @@ import { groupStateOf, mayHoldShards } from './groups.ts';
 import { MOVE_REASONS, isSwitched, phaseIndex, type Move, type MoveReason, type PlannedMove } from './move.ts';
 import { desiredPlacement, type DesiredPlacement } from './placement.ts';
 import {
-  indexTag,
+  named,
   planId,
   type BlockedShard,
   type Plan,
-  type PlanMove,
   type PlannerIndex,
   type PlannerInput,
   type UnnamedMove,
@@ -280,11 +279,7 @@ export function planMoves(input: PlannerInput): Plan {
   // Stable, so index, shard and step stay in order within a reason.
   wanted.sort((a, b) => urgency(a.reason) - urgency(b.reason));
   const id = planId(input, wanted);
-  const moves = wanted.map((move): PlanMove => {
-    const { index, shard, step } = move;
-    return { ...move, id: `${id}-${shard}-${step}-${indexTag(index)}` };
-  });
-  return { id, topologyVersion: topology.version, moves, blocked, keep, cancel, finish };
+  return { id, topologyVersion: topology.version, moves: named(id, wanted), blocked, keep, cancel, finish };
 }
 
 /** The shards of an index whose wanted owners differ between two topologies, ascending. */
