@@ -73,3 +73,15 @@ export function withHolds<
       : { ...move, waiting: { code: REASON[hold.by], reason: holdReason(hold), sinceMs: hold.sinceMs } };
   });
 }
+
+/**
+ * The same moves, with the wish to cancel where their plan was cancelled and the planner has not left it in them yet: what is
+ * planned must not count on them.
+ */
+export function withCancels<M extends Stands>(
+  moves: readonly M[],
+  plans: readonly { readonly id: string; readonly cancelled: object | null }[],
+): readonly M[] {
+  const cancelled = new Set(plans.flatMap((plan) => (plan.cancelled === null ? [] : plan.id)));
+  return moves.map((move) => (cancelled.has(move.planId) && isKept(move) ? { ...move, cancelWished: true } : move));
+}

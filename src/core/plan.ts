@@ -76,6 +76,19 @@ export function planId({ topology, indexes, after }: PlannerInput, moves: readon
   return `p${hex(JSON.stringify(canonical), 12)}`;
 }
 
+/**
+ * A plan that has not run yet. Moves that ended before they changed a route leave everything as it was, so what is planned
+ * next would be called the same; each such plan is named after the one before.
+ */
+export async function notRunYet<P extends { readonly plan: Plan }>(
+  make: (after?: string) => P,
+  hasRun: (id: string) => Promise<boolean>,
+): Promise<P> {
+  let made = make();
+  while (made.plan.moves.length > 0 && (await hasRun(made.plan.id))) made = make(made.plan.id);
+  return made;
+}
+
 /** Ends every move id of an index: a uid itself may hold what a job id may not, and up to 400 characters of it. */
 export const indexTag = (index: string): string => hex(index, 8);
 

@@ -6,7 +6,7 @@ import { applyEvent, type Moment } from './apply-event.ts';
 import { InvalidInputError } from '../errors.ts';
 import { assertDrainable } from './drainable.ts';
 import type { TopologyEvent } from './events.ts';
-import { planMoves, type Plan, type PlannerInput } from './planner.ts';
+import { notRunYet, planMoves, type Plan, type PlannerInput } from './planner.ts';
 import { findNode, type NodeState, type Topology, type TopologyNode } from './topology.ts';
 
 /** More nodes at a time than anybody looks through before approving. */
@@ -57,6 +57,15 @@ export function propose(input: PlannerInput, events: readonly TopologyEvent[], m
   const after = { ...topology, version: changed.length === 0 ? version : version + 1 };
   return { topology: after, changed, plan: planMoves({ ...input, topology: after }) };
 }
+
+/** The same, as a plan that has not run yet: the one before may have been cancelled and have left everything as it was. */
+export const proposeNew = (
+  input: PlannerInput,
+  events: readonly TopologyEvent[],
+  hasRun: (id: string) => Promise<boolean>,
+  moment: Moment | null = null,
+): Promise<Proposal> =>
+  notRunYet((after) => propose(after === undefined ? input : { ...input, after }, events, moment), hasRun);
 
 /** What was looked at when somebody decided: enough to say what is another now. */
 export interface SeenTopology {

@@ -4,13 +4,14 @@
  */
 import type { Moment } from '../core/events.ts';
 import { parsePlanApplied } from '../core/plan-applied.ts';
-import { propose } from '../core/proposal.ts';
+import { proposeNew } from '../core/proposal.ts';
 import { findNode } from '../core/topology.ts';
 import { StalePlanError } from '../errors.ts';
 import type { PlanRecord } from '../ports.ts';
 import { assertAnswers, type Decision } from './decision.ts';
 import { inspectMoves } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type PlanningParts } from './parts.ts';
+import { hasRun } from './replan.ts';
 import { forgetBefore } from './sightings.ts';
 
 export async function decidePlan(parts: PlanningParts, data: unknown): Promise<Decision> {
@@ -29,7 +30,11 @@ export async function decidePlan(parts: PlanningParts, data: unknown): Promise<D
     throw stale(id, `the topology is at version ${topology.version}, it was made at ${version}`);
   }
   const moment: Moment = { nowMs: await parts.records.nowMs(), repairDelayMs: parts.config.repairDelayMs };
-  const { changed, plan, topology: after } = propose({ topology, indexes, pending: unfinished }, events, moment);
+  const {
+    changed,
+    plan,
+    topology: after,
+  } = await proposeNew({ topology, indexes, pending: unfinished }, events, hasRun(parts), moment);
   if (plan.id !== id) throw stale(id, 'other moves have changed what has to be moved');
   for (const { type, nodeId } of events) {
     const node = findNode(after, nodeId);

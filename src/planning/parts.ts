@@ -1,5 +1,6 @@
 /** What planning works with, and what its files share. */
 import type { Config } from '../config.ts';
+import { withCancels } from '../core/plan-hold.ts';
 import type { PlannerIndex } from '../core/planner.ts';
 import type { Topology } from '../core/topology.ts';
 import { InvariantError } from '../errors.ts';
@@ -72,7 +73,8 @@ export async function readFleet({ records }: PlanningParts, uids: readonly strin
     if (table === null) throw new InvariantError(`index ${entry.uid} is registered and has no routing table`);
     indexes.push({ entry, table });
   }
-  return { topology, indexes, unfinished: await records.unfinishedMoves() };
+  const plans = await records.plans(0);
+  return { topology, indexes, unfinished: withCancels(await records.unfinishedMoves(), plans) };
 }
 
 export type Serial = <T>(act: () => Promise<T>) => Promise<T>;

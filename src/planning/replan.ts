@@ -10,9 +10,9 @@
  * has, and a second one is made for what is missing: no move is ever withdrawn by a crash. After 4: sweeps find moves
  * without a job.
  */
-import { hasBegun, holdsOf } from '../core/plan-hold.ts';
 import type { PlannedMove } from '../core/move.ts';
-import { planMoves, type Plan, type PlannerInput } from '../core/planner.ts';
+import { hasBegun, holdsOf } from '../core/plan-hold.ts';
+import { notRunYet, planMoves, type Plan, type PlannerInput } from '../core/planner.ts';
 import { ConflictError, isMiroirError } from '../errors.ts';
 import type { EventOutcome, MoveState } from '../ports.ts';
 import { dispatch } from './dispatch.ts';
@@ -78,11 +78,11 @@ async function planOnce(
   const fleet = await readFleet(parts, names.includes(EVERY_INDEX) ? null : names);
   const { topology, unfinished } = fleet;
   const { input, replaced } = await inputOf(parts, fleet, way, wanted);
-  const same = planMoves(input);
-  const waits = same.moves.length > 0 && replaced.some(({ planId }) => planId === same.id);
-  // One that waits already, and would be the same: who has looked at it may approve it.
-  const plan = way === 'held' && waits ? { ...same, moves: [] } : await planNew(parts, input);
-  const cancel = waits && way === 'held' ? plan.cancel : [...plan.cancel, ...replaced.map(({ id }) => id)];
+  // One that waits already, and would be the same, stays: who has looked at it may approve it.
+  const waiting = new Set(way === 'held' ? replaced.map(({ planId }) => planId) : []);
+  const made = await planNew(input, async (id) => !waiting.has(id) && (await hasRun(parts)(id)));
+  const plan = waiting.has(made.id) ? { ...made, moves: [] } : made;
+  const cancel = [...plan.cancel, ...replaced.filter(({ planId }) => planId !== made.id).map(({ id }) => id)];
   await cancelMoves(parts, cancel, unfinished);
   if (plan.moves.length === 0) await parts.writer.runPlan(null, topology.version, planned);
   else await writePlan(parts, plan, { why, planned, isHeld: way === 'held' });
@@ -127,19 +127,14 @@ async function unapproved(
   return { waiting: unfinished.filter(waits), others: unfinished.filter((move) => !waits(move)) };
 }
 
-/**
- * A plan that has not run yet. Moves that ended before they changed a route leave everything as it was, so what is
- * planned next would be called the same; each such plan is named after the one before.
- */
-async function planNew({ records }: PlanningParts, input: PlannerInput): Promise<Plan> {
-  let plan = planMoves(input);
-  while (plan.moves.length > 0) {
-    const known = await records.plan(plan.id);
-    if (known === null || known.state === 'opening') break;
-    plan = planMoves({ ...input, after: plan.id });
-  }
-  return plan;
-}
+const planNew = async (input: PlannerInput, isOver: (id: string) => Promise<boolean>): Promise<Plan> =>
+  (await notRunYet((after) => ({ plan: planMoves(after === undefined ? input : { ...input, after }) }), isOver)).plan;
+
+/** One that was cut off in writing has not: it is finished under its name. */
+export const hasRun =
+  ({ records }: Pick<PlanningParts, 'records'>) =>
+  async (id: string): Promise<boolean> =>
+    ((await records.plan(id))?.state ?? 'opening') !== 'opening';
 
 interface Written {
   readonly why: string;
@@ -226,7 +221,7 @@ async function planAgain(
   try {
     for (const way of ways) {
       const { input } = await inputOf(parts, { ...fleet, unfinished }, way);
-      const plan = await planNew(parts, input);
+      const plan = await planNew(input, hasRun(parts));
       if (plan.id === id) return { plan, way };
     }
     return null;

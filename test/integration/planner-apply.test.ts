@@ -99,6 +99,25 @@ describe('carrying it out', () => {
     expect(await control.records.plans(9)).toHaveLength(1);
   });
 
+  it('is another plan once it was cancelled and left everything as it was: that one can be applied, the first not', async () => {
+    await fleet.startPlanner().worker.leading;
+    const cancelled: string[] = [];
+    // The first changes the topology, the second nothing any more.
+    for (const _time of [1, 2]) {
+      const { id } = await drain('n1');
+      expect((await applyPlan(control, id, WAIT)).outcome).toMatchObject({ change: 'changed', plan: id });
+      await control.planHolds.cancel(id, 'ann');
+      cancelled.push(id);
+    }
+    const plan = await drain('n1');
+    expect(cancelled).not.toContain(plan.id);
+    expect((await applyPlan(control, plan.id, WAIT)).outcome).toMatchObject({ change: 'changed', moves: plan.moves });
+    await expect(applyPlan(control, cancelled[1] ?? '', WAIT)).rejects.toMatchObject({
+      code: 'miroir_plan_state',
+      message: expect.stringMatching(/was cancelled by ann/) as unknown,
+    });
+  });
+
   it('goes on while other shards move, and not when one of its own has', async () => {
     await fleet.startPlanner().worker.leading;
     const plan = await drain('n1');

@@ -1,7 +1,7 @@
 /** Carrying out a plan that was looked at: exactly that, or nothing and what has changed since. */
-import { hasBegun } from '../../core/plan-hold.ts';
+import { hasBegun, withCancels } from '../../core/plan-hold.ts';
 import { differenceSince, propose } from '../../core/proposal.ts';
-import { PlanUnknownError, PreflightError, StalePlanError, isMiroirError } from '../../errors.ts';
+import { PlanStateError, PlanUnknownError, PreflightError, StalePlanError, isMiroirError } from '../../errors.ts';
 import type { EventOutcome, PlanRecord, Proposed } from '../../ports.ts';
 import { audited, type Asker } from '../audited.ts';
 import type { WaitOptions } from '../events.ts';
@@ -20,8 +20,8 @@ const DIFFERENCES_TOLD = 10;
 
 /**
  * Throws `PlanUnknownError`; `PreflightError` while a check of it fails; `StalePlanError` where it would be another plan
- * by now. With `wait` it also throws what the planner refuses it with. A plan that waits for its approval gets it; one that
- * runs already is answered as such.
+ * by now; `PlanStateError` for one that was cancelled. With `wait` it also throws what the planner refuses it with. A plan that
+ * waits for its approval gets it; one that runs already is answered as such.
  */
 export function applyPlan(parts: ProposalParts & Asker, id: string, wait: WaitOptions | null): Promise<AppliedPlan> {
   return audited(parts, 'plan apply', { plan: id }, async () => {
@@ -48,12 +48,14 @@ export function applyPlan(parts: ProposalParts & Asker, id: string, wait: WaitOp
 }
 
 /** Lets a plan begin that waits for it; one that runs already is told as such. */
-async function approve(parts: ProposalParts, { id, held, blocked, moves }: PlanRecord): Promise<EventOutcome> {
+async function approve(parts: ProposalParts, plan: PlanRecord): Promise<EventOutcome> {
+  const { id, held, blocked, moves, cancelled } = plan;
+  if (cancelled !== null) throw cancelledBefore(id, cancelled.actor);
   const outcome = { plan: id, moves, blocked: blocked.length };
   const planned = await parts.records.moves(await parts.records.planMoveIds(id));
   // The planner replaces what waits when the fleet changes: then nothing of it has begun, and nothing will.
   if (planned.length > 0 && planned.every((move) => move.cancelWished && !hasBegun(move))) {
-    throw new StalePlanError(`plan ${id} was replaced or cancelled before anything of it began`, {
+    throw new StalePlanError(`plan ${id} was replaced before anything of it began`, {
       field: 'plan',
       remedy: 'see `miroir plan list` for the one that waits now',
       details: { plan: id },
@@ -62,6 +64,13 @@ async function approve(parts: ProposalParts, { id, held, blocked, moves }: PlanR
   if (held?.by !== 'approval') return { change: 'repeated', ...outcome };
   return { change: (await parts.planHolds.release(id, 'approval')) ? 'changed' : 'repeated', ...outcome };
 }
+
+const cancelledBefore = (id: string, actor: string): PlanStateError =>
+  new PlanStateError(`plan ${id} was cancelled by ${actor}`, {
+    field: 'plan',
+    remedy: 'make it again with `miroir plan`, which gives it another id, and apply that one',
+    details: { plan: id },
+  });
 
 function assertChecked({ id, checks }: Proposed): void {
   const failed = checks.filter(({ level }) => level === 'fail');
@@ -80,7 +89,8 @@ async function staleOf(parts: ProposalParts, { id, seen, events }: Proposed): Pr
   const indexes = await allIndexes(parts);
   let moves: number | null = null;
   try {
-    const pending = await parts.records.unfinishedMoves();
+    const plans = await parts.records.plans(0);
+    const pending = withCancels(await parts.records.unfinishedMoves(), plans);
     moves = propose({ topology, indexes, pending }, events).plan.moves.length;
   } catch (error) {
     // It cannot be made any more; what has changed says why.

@@ -5,8 +5,9 @@
 import { estimateSeconds, learnMovePace, UNKNOWN_PACE, type MoveSample } from '../../core/estimate.ts';
 import { parseTopologyEvent, type TopologyEvent } from '../../core/events.ts';
 import { mayOwn, type Topology } from '../../core/topology.ts';
+import { withCancels } from '../../core/plan-hold.ts';
 import { planSummary } from '../../core/planner.ts';
-import { propose, seenOf } from '../../core/proposal.ts';
+import { proposeNew, seenOf } from '../../core/proposal.ts';
 import type { NodeCopies, MoveState, Proposals, Proposed, Records } from '../../ports.ts';
 import type { DoctorParts } from '../doctor/parts.ts';
 import { copiesAfter, copiesNow } from '../copies.ts';
@@ -39,8 +40,13 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
   // The topology first: what is read later can only be newer, and applying compares.
   const topology = await records.topology();
   const indexes = await allIndexes(parts);
-  const unfinished = await records.unfinishedMoves();
-  const { plan, topology: after } = propose({ topology, indexes, pending: unfinished }, events);
+  const plans = await records.plans(0);
+  const unfinished = withCancels(await records.unfinishedMoves(), plans);
+  const { plan, topology: after } = await proposeNew(
+    { topology, indexes, pending: unfinished },
+    events,
+    async (id) => ((await records.plan(id))?.state ?? 'opening') !== 'opening',
+  );
   const named = [
     ...events.map(({ nodeId }) => nodeId),
     ...plan.moves.flatMap(({ source, target }) => [source, target]),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hasBegun, holdReason, isHoldReason, isKept, withHolds } from '../../../src/core/plan-hold.ts';
+import { hasBegun, holdReason, isHoldReason, isKept, withCancels, withHolds } from '../../../src/core/plan-hold.ts';
 
 describe('what a held move says', () => {
   it.each([
@@ -66,5 +66,17 @@ describe('moves with what holds them', () => {
   it('are left alone where nothing is held', () => {
     const move = { ...base, planId: 'p2' };
     expect(withHolds([move], plans, null)).toEqual([move]);
+  });
+});
+
+describe('moves of a cancelled plan', () => {
+  it('are not counted on, also before the planner has left the wish in them; those past their switch are', () => {
+    const move = { planId: 'p1', phase: 'Idle', startedAtMs: null, switchedAtMs: null, cancelWished: false };
+    const plans = [
+      { id: 'p1', cancelled: { sinceMs: 1, actor: 'ann' } },
+      { id: 'p2', cancelled: null },
+    ];
+    const told = withCancels([move, { ...move, switchedAtMs: 5 }, { ...move, planId: 'p2' }], plans);
+    expect(told.map(({ cancelWished }) => cancelWished)).toEqual([true, false, false]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parsePlanApplied, planAppliedToWire } from '../../../src/core/plan-applied.ts';
 import { planMoves } from '../../../src/core/planner.ts';
-import { differenceSince, EVENTS_MAX, propose, seenOf } from '../../../src/core/proposal.ts';
+import { differenceSince, EVENTS_MAX, propose, proposeNew, seenOf } from '../../../src/core/proposal.ts';
 import type { TopologyEvent } from '../../../src/core/events.ts';
 import { entryOf, placed, topologyOf } from './world.ts';
 
@@ -29,6 +29,21 @@ describe('several nodes in one plan', () => {
     const { topology, plan } = propose(input, [drain('n1'), add('n4')]);
     expect(planMoves({ ...input, topology })).toEqual(plan);
     expect(propose(input, [add('n4'), drain('n1')]).plan.id).toBe(plan.id);
+  });
+
+  it('is called another where a plan of that name has run, and left everything as it was', async () => {
+    const { plan } = propose(input, [drain('n1')]);
+    const ran = new Set<string>();
+    const hasRun = (id: string): Promise<boolean> => Promise.resolve(ran.has(id));
+    expect((await proposeNew(input, [drain('n1')], hasRun)).plan).toEqual(plan);
+    ran.add(plan.id);
+    const second = (await proposeNew(input, [drain('n1')], hasRun)).plan;
+    expect(second.id).not.toBe(plan.id);
+    expect(second.moves.map(({ shard, target }) => [shard, target])).toEqual(
+      plan.moves.map(({ shard, target }) => [shard, target]),
+    );
+    ran.add(second.id);
+    expect(ran).not.toContain((await proposeNew(input, [drain('n1')], hasRun)).plan.id);
   });
 
   it('may drain a node that only the new one lets go', () => {
