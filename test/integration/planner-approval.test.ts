@@ -24,7 +24,7 @@ beforeEach(async () => {
   await fleet.createIndex('books', 16, 0, 2);
 });
 
-const plans = async (): Promise<readonly PlanRecord[]> => control.records.plans(9);
+const plans = async (): Promise<readonly PlanRecord[]> => fleet.base.records.plans(9);
 const waiting = async (): Promise<readonly PlanRecord[]> =>
   (await plans()).filter(({ held, state }) => held?.by === 'approval' && state !== 'done');
 const jobs = async (): Promise<number> => (await fleet.jobs('books')).waiting;
@@ -52,7 +52,7 @@ describe('a plan that an event asks for', () => {
     expect(next.plan).not.toBe(plan);
     expect((await waiting()).map(({ id }) => id)).toContain(next.plan);
     // Nothing of the one before is left that might begin beside it.
-    const live = (await control.records.unfinishedMoves()).filter(({ cancelWished }) => !cancelWished);
+    const live = (await fleet.base.records.unfinishedMoves()).filter(({ cancelWished }) => !cancelWished);
     expect(new Set(live.map(({ planId }) => planId))).toEqual(new Set([next.plan]));
     await expect(applyPlan(control, plan ?? '', WAIT)).rejects.toMatchObject({ code: 'miroir_stale_plan' });
     expect((await applyPlan(control, next.plan ?? '', WAIT)).outcome?.change).toBe('changed');
@@ -77,7 +77,7 @@ describe('copies that are lost', () => {
     await fleet.send('NodeFailed', { node_id: 'n1' });
     const restoring = (await plans()).filter(({ held, state }) => held === null && state !== 'done');
     expect(restoring).toHaveLength(1);
-    const moves = (await control.records.unfinishedMoves()).filter(({ cancelWished }) => !cancelWished);
+    const moves = (await fleet.base.records.unfinishedMoves()).filter(({ cancelWished }) => !cancelWished);
     expect(moves.filter(({ planId }) => planId === restoring[0]?.id).every(({ reason }) => reason === 'restore')).toBe(
       true,
     );
