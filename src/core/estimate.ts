@@ -3,6 +3,7 @@
  * with its documents; each node takes part in a bounded number of moves at once, so the busiest node decides. Grace and
  * cleaning up are not in it: the new owners serve by then.
  */
+import type { Throttle } from './throttle.ts';
 
 /** A move that has settled. */
 export interface MoveSample {
@@ -85,3 +86,19 @@ export function estimateSeconds(
   const busiest = Math.max(0, ...[...work.values()].map((one) => one.seconds / Math.min(places, one.moves)));
   return { low: busiest * low, high: Math.max(busiest, longest) * high + (moves.length > places ? longest * high : 0) };
 }
+
+/** Seconds that copying lasts at least under the documents per second that an operator allows, in all and into single nodes. */
+export function throttledSeconds(moves: readonly PlannedLoad[], throttle: Throttle): number {
+  const into = new Map<string, number>();
+  for (const { target, documents } of moves) into.set(target, (into.get(target) ?? 0) + documents);
+  const total = [...into.values()].reduce((sum, documents) => sum + documents, 0);
+  const at = (documents: number, rate: number | null | undefined): number => (rate == null ? 0 : documents / rate);
+  return Math.max(
+    at(total, throttle.documentsPerSecond),
+    ...[...into].map(([node, documents]) => at(documents, throttle.nodes[node]?.documentsPerSecond)),
+  );
+}
+
+/** The range where copying lasts at least so long: what it was without that comes on top of it at most. */
+export const atLeast = ({ low, high }: SecondsRange, seconds: number): SecondsRange =>
+  seconds <= low ? { low, high } : { low: seconds, high: seconds + high };

@@ -56,6 +56,14 @@ describe('a plan that is only looked at', () => {
     });
   });
 
+  it('tells no time that the throttle does not allow', async () => {
+    const free = await drain('n1');
+    await control.throttles.set({ documentsPerSecond: 1, tasksInFlight: null, nodes: {} }, 'ann');
+    const { secondsLow, secondsHigh } = await drain('n1');
+    expect(secondsLow).toBe(free.documents);
+    expect(secondsHigh).toBe((free.documents ?? 0) + (free.secondsHigh ?? 0));
+  });
+
   it('says what speaks against it: a node that does not answer, too little room', async () => {
     const plan = await proposePlan(
       { ...control, nodeMaxBytes: 1_000 },

@@ -2,7 +2,14 @@
  * A plan before anything is changed: what would move if these nodes came and went, what each node holds before and after,
  * how long it takes, and what speaks against it. Asked again the same gives the same id.
  */
-import { estimateSeconds, learnMovePace, UNKNOWN_PACE, type MoveSample } from '../../core/estimate.ts';
+import {
+  atLeast,
+  estimateSeconds,
+  learnMovePace,
+  throttledSeconds,
+  UNKNOWN_PACE,
+  type MoveSample,
+} from '../../core/estimate.ts';
 import { parseTopologyEvent, type TopologyEvent } from '../../core/events.ts';
 import { mayOwn, type Topology } from '../../core/topology.ts';
 import { withCancels } from '../../core/plan-hold.ts';
@@ -12,9 +19,10 @@ import type { NodeCopies, MoveState, Proposals, Proposed, Records } from '../../
 import type { DoctorParts } from '../doctor/parts.ts';
 import { copiesAfter, copiesNow } from '../copies.ts';
 import { allIndexes } from '../indexes.ts';
+import type { ThrottleParts } from '../throttle.ts';
 import { planChecks } from './checks.ts';
 
-export interface ProposalParts extends DoctorParts {
+export interface ProposalParts extends DoctorParts, ThrottleParts {
   readonly proposals: Proposals;
   /** Moves into a node at a time, and out of it. */
   readonly movesPerNode: number;
@@ -57,8 +65,12 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
   const { nodes, documents, bytes } = copiesAfter(now, plan.moves);
   const samples = await settledMoves(records, unfinished);
   const pace = learnMovePace(samples);
+  const loads = plan.moves.map(loadOf);
+  const { throttle } = await parts.throttles.read();
   const seconds =
-    documents === null ? null : estimateSeconds(plan.moves.map(loadOf), pace ?? UNKNOWN_PACE, movesPerNode);
+    documents === null
+      ? null
+      : atLeast(estimateSeconds(loads, pace ?? UNKNOWN_PACE, movesPerNode), throttledSeconds(loads, throttle));
   const before = (id: string): NodeCopies => now.nodes.get(id) ?? NOTHING;
   const shown = after.nodes
     .filter(({ id, state }) => state !== 'removed' && isAsked(id))

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { estimateSeconds, learnMovePace, UNKNOWN_PACE, type MovePace } from '../../../src/core/estimate.ts';
+import {
+  atLeast,
+  estimateSeconds,
+  learnMovePace,
+  throttledSeconds,
+  UNKNOWN_PACE,
+  type MovePace,
+} from '../../../src/core/estimate.ts';
 
 const EXACT: MovePace = { fixedSeconds: 1, secondsPerDocument: 0.001, low: 1, high: 1 };
 const move = (source: string, target: string, documents = 1_000) => ({ source, target, documents });
@@ -72,5 +79,23 @@ describe('how long a plan takes', () => {
     expect(high).toBeGreaterThanOrEqual(28);
     const unknown = estimateSeconds(moves, UNKNOWN_PACE, 4);
     expect(unknown.high / unknown.low).toBeGreaterThan(5);
+  });
+});
+
+describe('an estimate under a throttle', () => {
+  const load = (target: string, documents: number) => ({ source: 's', target, documents });
+  const moves = [load('a', 600), load('a', 400), load('b', 200)];
+  const rate = (documentsPerSecond: number | null) => ({ documentsPerSecond, tasksInFlight: null });
+
+  it('is no shorter than the rate allows, in all and into the slowest node', () => {
+    expect(throttledSeconds(moves, { ...rate(null), nodes: {} })).toBe(0);
+    expect(throttledSeconds(moves, { ...rate(100), nodes: {} })).toBe(12);
+    expect(throttledSeconds(moves, { ...rate(100), nodes: { b: rate(4), c: rate(1), a: rate(null) } })).toBe(50);
+    expect(throttledSeconds([], { ...rate(100), nodes: { a: rate(1) } })).toBe(0);
+  });
+
+  it('is the same where the rate is not what holds copies back', () => {
+    expect(atLeast({ low: 3, high: 9 }, 2)).toEqual({ low: 3, high: 9 });
+    expect(atLeast({ low: 3, high: 9 }, 12)).toEqual({ low: 12, high: 21 });
   });
 });
