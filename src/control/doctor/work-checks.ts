@@ -1,5 +1,7 @@
 /** Who works: a planner that leads, movers for what is to be moved, routers that follow the tables. */
+import { groupedBy } from '../../core/grouped.ts';
 import { isHoldReason } from '../../core/plan-hold.ts';
+import { unblockText } from '../../core/reasons.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { MoveState } from '../../ports.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -35,6 +37,20 @@ async function pauseOf({ planHolds }: DoctorParts): Promise<Finding[]> {
 /** Nobody works on it, and none is to: it has no job before it has begun. */
 const isHeld = ({ waiting }: MoveState): boolean => isHoldReason(waiting?.reason ?? '');
 
+/** One for each reason, however many moves wait for it; a grace is nothing that anybody has to look at. */
+export function waitFindings(moves: readonly MoveState[]): Finding[] {
+  const waiting = moves.flatMap((move) =>
+    move.waiting === null || isHeld(move) || move.waiting.code === 'grace' ? [] : { move, ...move.waiting },
+  );
+  return [...groupedBy(waiting, ({ code }) => code)].flatMap(([code, [first, ...more]]) => {
+    if (first === undefined) return [];
+    const { move, reason } = first;
+    const others = more.length === 0 ? '' : ` (and ${more.length} more wait for such)`;
+    const found = `${move.index}/${move.shard} waits: ${reason}${others}`;
+    return [warn(`move ${move.id}`, found, unblockText(code, move))];
+  });
+}
+
 async function jobsOf({ queue, strays, records }: DoctorParts, moves: readonly MoveState[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   const held = moves.filter(isHeld);
@@ -46,12 +62,7 @@ async function jobsOf({ queue, strays, records }: DoctorParts, moves: readonly M
     const count = held.filter((move) => move.waiting?.reason === reason).length;
     findings.push(warn('moves', `${count} wait: ${reason}`, 'see `miroir plan list` for the plans that are held'));
   }
-  const waiting = moves.filter((move) => move.waiting !== null && !isHeld(move));
-  for (const { id, index, shard, waiting: why } of waiting.slice(0, 5)) {
-    findings.push(
-      warn(`move ${id}`, `${index}/${shard} waits: ${why?.reason}`, 'see docs/operations.md for the reason'),
-    );
-  }
+  findings.push(...waitFindings(moves));
   for (const { uid } of await records.indexes()) {
     const count = await strays.count(uid);
     if (count > 0) findings.push(warn(`index ${uid}`, `${count} jobs belong to no move`, 'a reconciler removes them'));
