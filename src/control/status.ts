@@ -1,6 +1,7 @@
 /** What goes on: nodes, plans, moves. */
 import { groupedBy } from '../core/grouped.ts';
 import { byOwnership } from '../core/missed.ts';
+import { turnOf } from '../core/move.ts';
 import type { PlanHold } from '../core/plan-hold.ts';
 import type { BlockedShard, PlannerIndex } from '../core/planner.ts';
 import type { MoveState, Passes, PlanRecord, RepairLists } from '../ports.ts';
@@ -62,7 +63,7 @@ export interface Status {
   readonly plans: readonly PlanStatus[];
   /** What is wanted and cannot be done as things are now, with the reason. */
   readonly blocked: readonly BlockedShard[];
-  /** Unfinished ones, those that run first. */
+  /** Unfinished ones: those that run, those that wait, those in their grace. */
   readonly moves: readonly MoveView[];
   readonly missed: readonly MissedView[];
   readonly former: readonly FormerView[];
@@ -84,7 +85,7 @@ export async function status(parts: StatusParts): Promise<Status> {
     plans.push({ id, why, state, createdAtMs, endedAtMs, blocked, held, cancelled, progress });
   }
   const runningFirst = (a: MoveState, b: MoveState): number =>
-    Number(a.phase === 'Idle') - Number(b.phase === 'Idle') ||
+    turnOf(a) - turnOf(b) ||
     (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0) ||
     (a.index === b.index ? a.shard - b.shard : a.index < b.index ? -1 : 1);
   return {

@@ -113,3 +113,6 @@ export const phaseIndex = (phase: Phase): number => PHASES.indexOf(phase);
 
 /** Whether the switch has happened, i.e. the target owns the shard for good. */
 export const isSwitched = (phase: Phase): boolean => phaseIndex(phase) >= phaseIndex('DualWriteStopped');
+
+/** Of lists that are cut: what is at work, then what waits to begin, then what only waits for its grace to be over. */
+export const turnOf = ({ phase }: Pick<Move, 'phase'>): number => (isSwitched(phase) ? 2 : phase === 'Idle' ? 1 : 0);

@@ -8,6 +8,7 @@ import {
   advance,
   isSwitched,
   phaseIndex,
+  turnOf,
   type Phase,
 } from '../../../src/core/move.ts';
 import { pendingMove } from './world.ts';
@@ -74,4 +75,15 @@ describe('the table', () => {
     expect(text).toContain('"MigrationInProgress"');
     expect(JSON.parse(text)).toEqual(move);
   });
+});
+
+it('what is at work comes before what waits, and what is in its grace last', () => {
+  const phases: readonly Phase[] = ['DualWriteStopped', 'Idle', 'OldReplicaDeleted', 'MigrationInProgress'];
+  const sorted = phases.map((phase) => ({ phase })).sort((a, b) => turnOf(a) - turnOf(b));
+  expect(sorted.map(({ phase }) => phase)).toEqual([
+    'MigrationInProgress',
+    'Idle',
+    'DualWriteStopped',
+    'OldReplicaDeleted',
+  ]);
 });
