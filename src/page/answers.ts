@@ -129,6 +129,8 @@ export interface Progress {
   readonly differences: number;
   readonly windowsVerified: number;
   readonly ratePerSecond?: number | null;
+  /** Of the whole plan, moves that have not begun by the size of the others; `documents` has only those that have. */
+  readonly documentsLeft?: number | null;
   readonly etaLowSeconds?: number | null;
   readonly etaHighSeconds?: number | null;
   readonly stalledMs?: number | null;

@@ -43,6 +43,10 @@ export const SIGNS: Readonly<Record<Activity, string>> = {
 /** Steps that are behind it, 0 to 5. */
 export const stepsDone = ({ phase }: Pick<MoveAnswer, 'phase'>): number => Math.max(0, PHASES.indexOf(phase));
 
+/** Its shard still has to be switched. */
+export const isOnItsWay = ({ phase, outcome }: Pick<MoveAnswer, 'phase' | 'outcome'>): boolean =>
+  outcome === null && stepsDone({ phase }) < STEPS.indexOf('clean up');
+
 const RUNNING: readonly Activity[] = ['starting', 'copying', 'verifying', 'switching', 'cleaning', 'done'];
 
 export function activityOf(move: Pick<MoveAnswer, 'phase' | 'outcome' | 'note' | 'waiting'>): Activity {

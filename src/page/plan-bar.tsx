@@ -4,7 +4,7 @@ import { CopyCommand } from './copy-command.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { clockText, countText, durationText, moveCount } from './format.ts';
 import { hashOf } from './hash-route.ts';
-import { awaitsApproval, isOver, isPaused, paceOf, planPercent, whyText } from './plan-progress.ts';
+import { awaitsApproval, documentsText, isOver, isPaused, paceOf, planPercent, whyText } from './plan-progress.ts';
 import { drainedNodes, nodeRows } from './node-rows.ts';
 import { pause, plan, plans, rates, readAtMs, throttle, topology } from './store.ts';
 import { totalRate } from './rates.ts';
@@ -46,6 +46,7 @@ function PlanShown({ plan: shown, reread }: { readonly plan: PlanDetailsAnswer; 
       </p>
       {pace.isStalled && shown.progress.unblock != null && <p class="next">{shown.progress.unblock}</p>}
       <Next plan={shown} />
+      <Others shown={shown.id} />
     </section>
   );
 }
@@ -67,14 +68,14 @@ function stateText(shown: PlanDetailsAnswer): string {
 }
 
 function sumsOf({ progress, startedAtMs, createdAtMs, endedAtMs, blocked }: PlanDetailsAnswer): string {
-  const { moves: all, settled, failed, cancelled, docsMigrated, documents, windowsVerified, differences } = progress;
+  const { moves: all, settled, failed, cancelled, windowsVerified, differences } = progress;
   const took =
     endedAtMs === null
       ? `since ${clockText(startedAtMs ?? createdAtMs)}`
       : `took ${durationText(endedAtMs - createdAtMs)}`;
   return [
     `${settled} of ${moveCount(all)}`,
-    documents > 0 ? `${countText(docsMigrated)} of ${countText(documents)} documents` : null,
+    documentsText(progress),
     `${countText(windowsVerified)} windows verified`,
     differences > 0 ? `${countText(differences)} repaired` : null,
     failed > 0 ? `${failed} failed` : null,
@@ -94,6 +95,25 @@ function Next({ plan: shown }: { readonly plan: PlanDetailsAnswer }) {
   return (
     <p class="next">
       Next: {drained} holds no shard any more, it can go <CopyCommand command={`miroir node remove ${drained}`} />
+    </p>
+  );
+}
+
+/** There may be more plans than one; buttons are for the one that is shown. */
+function Others({ shown }: { readonly shown: string }) {
+  const others = plans.value.filter((one) => !isOver(one) && one.id !== shown);
+  if (others.length === 0) return null;
+  return (
+    <p class="next">
+      Not over either:{' '}
+      {others.map((one, at) => (
+        <span key={one.id}>
+          {at > 0 && ', '}
+          <a href={hashOf({ kind: 'plan', id: one.id })}>{whyText(one.why)}</a>
+          {awaitsApproval(one) && ' (waits for approval)'}
+          {isPaused(one) && ' (paused)'}
+        </span>
+      ))}
     </p>
   );
 }

@@ -1,11 +1,23 @@
 /** A plan in one line: how far, how fast, how long. */
-import type { PlanAnswer, PlanDetailsAnswer, Progress } from './answers.ts';
-import { durationText, percentOf, rangeText, rateText } from './format.ts';
+import type { MoveAnswer, PlanAnswer, PlanDetailsAnswer, Progress } from './answers.ts';
+import { countText, durationText, percentOf, rangeText, rateText } from './format.ts';
+import { isOnItsWay } from './move-steps.ts';
 
-/** What the bar shows: what runs or waits for somebody, else what ended a short while ago. */
-export function shownPlan(plans: readonly PlanAnswer[], nowMs: number): PlanAnswer | null {
+/**
+ * What the bar shows: what runs or waits for somebody, else what ended a short while ago. Of several that run one whose
+ * shards still have to be switched goes before those that only wait for their grace, and then the newest: its buttons
+ * are to stop what goes on.
+ */
+export function shownPlan(
+  plans: readonly PlanAnswer[],
+  moves: readonly Pick<MoveAnswer, 'plan' | 'phase' | 'outcome'>[],
+  nowMs: number,
+): PlanAnswer | null {
+  const atWork = new Set(moves.flatMap((move) => (isOnItsWay(move) ? [move.plan] : [])));
   const open = plans.filter((plan) => !isOver(plan));
-  const running = open.find((plan) => !awaitsApproval(plan));
+  const [running] = open
+    .filter((plan) => !awaitsApproval(plan))
+    .sort((a, b) => Number(atWork.has(b.id)) - Number(atWork.has(a.id)) || b.createdAtMs - a.createdAtMs);
   const ended = plans.find(({ endedAtMs }) => endedAtMs !== null && nowMs - endedAtMs < ENDED_SHOWN_MS);
   return running ?? open[0] ?? ended ?? null;
 }
@@ -47,6 +59,16 @@ export function planPercent({ progress }: Pick<PlanDetailsAnswer, 'progress'>): 
   const copied = documents > 0 ? Math.min(1, docsMigrated / documents) : 0;
   const begun = Math.min(moves, ended + progress.running);
   return percentOf(Math.max(ended, copied * begun), moves);
+}
+
+/** Of the whole plan: before a move begins nobody has counted its documents, so all of them is a guess till then. */
+export function documentsText({ moves, settled, cancelled, failed, running, ...progress }: Progress): string | null {
+  const { docsMigrated, documents, documentsLeft } = progress;
+  const isCounted = settled + cancelled + failed + running >= moves;
+  if (documents === 0) return null;
+  const all =
+    isCounted || documentsLeft == null ? countText(documents) : `about ${countText(docsMigrated + documentsLeft)}`;
+  return `${countText(docsMigrated)} of ${all} documents`;
 }
 
 export interface Pace {

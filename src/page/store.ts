@@ -130,7 +130,7 @@ export async function readAll(): Promise<void> {
 }
 
 async function readPlan(): Promise<void> {
-  const shown = shownPlan(plans.value, Date.now());
+  const shown = shownPlan(plans.value, moves.value, Date.now());
   const known = plan.peek();
   if (shown === null) plan.value = null;
   // What is over does not change any more.

@@ -1,9 +1,9 @@
 // What the page says about plans, in numbers and times for people.
 import { describe, expect, it } from 'vitest';
 import { bytesText, durationText, percentOf, rangeText, rateText, shortText } from '../../../src/page/format.ts';
-import { paceOf, planPercent, shownPlan, titleOf, whyText } from '../../../src/page/plan-progress.ts';
+import { documentsText, paceOf, planPercent, shownPlan, titleOf, whyText } from '../../../src/page/plan-progress.ts';
 import { chartOf } from '../../../src/page/throughput.ts';
-import { aPlan } from './answers.ts';
+import { aMove, aPlan } from './answers.ts';
 
 describe('numbers for people', () => {
   it.each([
@@ -40,11 +40,18 @@ describe('the plan that is shown', () => {
   const ended = aPlan({ id: 'ended', state: 'done', endedAtMs: 50_000 });
 
   it('is the one that runs, else one that waits for approval, else one that ended a while ago', () => {
-    expect(shownPlan([proposed, running, ended], 60_000)?.id).toBe('runs');
-    expect(shownPlan([ended, proposed], 60_000)?.id).toBe('proposed');
-    expect(shownPlan([ended], 60_000)?.id).toBe('ended');
-    expect(shownPlan([ended], 50_000 + 3_600_000)).toBeNull();
-    expect(shownPlan([], 0)).toBeNull();
+    expect(shownPlan([proposed, running, ended], [], 60_000)?.id).toBe('runs');
+    expect(shownPlan([ended, proposed], [], 60_000)?.id).toBe('proposed');
+    expect(shownPlan([ended], [], 60_000)?.id).toBe('ended');
+    expect(shownPlan([ended], [], 50_000 + 3_600_000)).toBeNull();
+    expect(shownPlan([], [], 0)).toBeNull();
+  });
+  it('is of several that run the one that still has shards to switch, then the newest', () => {
+    const [older, newer] = [aPlan({ id: 'older', createdAtMs: 1 }), aPlan({ id: 'newer', createdAtMs: 2 })];
+    const inGrace = aMove({ plan: 'newer', phase: 'DualWriteStopped' });
+    const copying = aMove({ plan: 'older', phase: 'DualWriteStarted' });
+    expect(shownPlan([older, newer], [], 60_000)?.id).toBe('newer');
+    expect(shownPlan([newer, older], [inGrace, copying], 60_000)?.id).toBe('older');
   });
   it('is told as people would', () => {
     expect(whyText('NodeDraining n1')).toBe('drain n1');
@@ -60,6 +67,16 @@ describe('how far a plan is', () => {
     expect(planPercent(aPlan({ progress: { settled: 5, running: 2, docsMigrated: 100, documents: 100 } }))).toBe(70);
     expect(planPercent(aPlan({ progress: { settled: 9, failed: 1 } }))).toBe(100);
     expect(planPercent(aPlan({ progress: { moves: 0 } }))).toBe(100);
+  });
+
+  it('has the documents of moves that have not begun among all', () => {
+    const begun = { settled: 2, running: 4, docsMigrated: 2_063, documents: 6_250 };
+    expect(documentsText(aPlan({ progress: { ...begun, documentsLeft: 15_500 } }).progress)).toBe(
+      '2,063 of about 17,563 documents',
+    );
+    const all = aPlan({ progress: { ...begun, settled: 6, documentsLeft: 4_187 } });
+    expect(documentsText(all.progress)).toBe('2,063 of 6,250 documents');
+    expect(documentsText(aPlan().progress)).toBeNull();
   });
 
   it('has no time left where the API tells none, estimates before it knows, then gives a range', () => {
