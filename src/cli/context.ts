@@ -37,10 +37,17 @@ export async function withControl<T>(
   }
 }
 
-/** Aborted by the first Ctrl-C, or by `end`; a second Ctrl-C ends the process as usual. */
-export function untilInterrupted(): { readonly signal: AbortSignal; end(this: void): void; stop(this: void): void } {
+/** Aborted by the first Ctrl-C, or when nobody reads stdout any more (`| head`); a second Ctrl-C ends the process as usual. */
+export function untilInterrupted(): { readonly signal: AbortSignal; stop(this: void): void } {
   const controller = new AbortController();
   const onSignal = (): void => controller.abort(new Error('interrupted'));
   process.once('SIGINT', onSignal);
-  return { signal: controller.signal, end: onSignal, stop: () => process.off('SIGINT', onSignal) };
+  process.stdout.on('error', onSignal);
+  return {
+    signal: controller.signal,
+    stop: () => {
+      process.off('SIGINT', onSignal);
+      process.stdout.off('error', onSignal);
+    },
+  };
 }

@@ -8,6 +8,7 @@ const lengthText = (ms: number): string => prettyMs(ms, { secondsDecimalDigits: 
 export function etaText(eta: EtaView): string {
   const { ratePerSecond, etaLowSeconds, etaHighSeconds, etaNote, stalledMs, reason } = eta;
   if (stalledMs !== null) return `stalled ${lengthText(stalledMs)}: ${reason ?? 'no move says why'}`;
+  if (etaHighSeconds === 0) return 'every shard is switched, old copies go when their grace is over';
   const rate = ratePerSecond === null ? '' : `${Math.round(ratePerSecond).toLocaleString('en')} documents/s, `;
   if (etaLowSeconds === null || etaHighSeconds === null) return `${rate}${etaNote}`;
   const [low, high] = [etaLowSeconds, etaHighSeconds].map((seconds) => lengthText(seconds * 1_000)) as [string, string];

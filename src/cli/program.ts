@@ -86,6 +86,10 @@ function endByThrowing(command: Command): void {
 
 /** Runs the command line and sets the exit code. Never throws. */
 export async function run(argv: readonly string[]): Promise<void> {
+  // `miroir move list | head`: that nobody reads the rest is no fault of the command's.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   try {
     await buildProgram().parseAsync(argv);
   } catch (error) {

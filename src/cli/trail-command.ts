@@ -37,9 +37,7 @@ export function addTrailCommand(program: Command): void {
     .action(async (flags: EventsFlags, command: Command) => {
       const { follow = false, since = follow ? 'now' : { agoMs: HOUR_MS }, ...wish } = flags;
       const { output } = globalsOf(command);
-      const { signal, stop, end } = untilInterrupted();
-      // `miroir events -f | head`: nobody reads any more.
-      process.stdout.on('error', end);
+      const { signal, stop } = untilInterrupted();
       const last = await withControl(command, async (control) => {
         let seen = await trailFrom(control, since);
         for await (const entry of trail(control, seen, { ...wish, follow, signal })) {
@@ -49,7 +47,6 @@ export function addTrailCommand(program: Command): void {
         return seen;
       });
       stop();
-      process.stdout.off('error', end);
       if (follow) say(`next: ${againText(last, wish)}`);
     });
 }

@@ -36,6 +36,8 @@ interface Started {
   readonly talk: () => string;
   readonly out: () => string;
   interrupt(): void;
+  /** As `| head` does once it has seen enough. */
+  leave(): void;
 }
 
 function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
@@ -56,7 +58,13 @@ function start(args: readonly string[], environment: Readonly<Record<string, str
   const ended = new Promise<Ended>((resolve) => {
     child.once('close', (code) => resolve({ code, out, talk }));
   });
-  return { ended, talk: () => talk, out: () => out, interrupt: () => child.kill('SIGINT') };
+  return {
+    ended,
+    talk: () => talk,
+    out: () => out,
+    interrupt: () => child.kill('SIGINT'),
+    leave: () => child.stdout.destroy(),
+  };
 }
 
 const miroir = (...args: string[]): Promise<Ended> => start(args).ended;
@@ -120,6 +128,13 @@ describe('miroir', () => {
     expect(detached.code).toBe(130);
     expect(detached.talk).toMatch(/detached; plan p[0-9a-f]+ goes on, see: miroir status -w\n/);
     expect((await fleet.base.records.unfinishedMoves()).length).toBeGreaterThan(0);
+  });
+
+  it.each([['--help'], ['status', '-w']])('ends in silence when nobody reads what %s prints', async (...args) => {
+    const started = start(args);
+    started.leave();
+    const { code, talk } = await started.ended;
+    expect([code, talk]).toEqual([0, args.includes('-w') ? 'detached; the work goes on\n' : '']);
   });
 
   it('explains a move that nobody serves, and a shard node by node', async () => {

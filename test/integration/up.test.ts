@@ -44,7 +44,7 @@ describe('miroir up', { timeout: 120_000 }, () => {
     const nodes = first.of('node').map(urlIn);
     expect(nodes).toHaveLength(2);
     expect((await fetch(urlIn(first.of('board')[0]))).status).toBe(200);
-    expect(await (await fetch(urlIn(first.of('page')[0]))).text()).toContain('<title>Miroir</title>');
+    expect(await (await fetch(urlIn(first.of('page')[0]))).text()).toContain('<title>Miroir');
     const metrics = first.of('metrics').map(urlIn);
     expect(metrics).toHaveLength(4);
     for (const url of metrics) expect(await (await fetch(url)).text()).toContain('miroir_leader');

@@ -20,6 +20,10 @@ it.each<[Partial<EtaView>, string]>([
   [{}, '812 documents/s, 31s to 48s left, and the grace of old copies after it'],
   [{ etaLowSeconds: 130, etaHighSeconds: 130 }, '812 documents/s, 2m10s left, and the grace of old copies after it'],
   [
+    { documentsLeft: 0, etaSeconds: 0, etaLowSeconds: 0, etaHighSeconds: 0 },
+    'every shard is switched, old copies go when their grace is over',
+  ],
+  [
     { ...NONE, ratePerSecond: null, etaNote: 'estimating: fewer than three samples' },
     'estimating: fewer than three samples',
   ],
