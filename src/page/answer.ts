@@ -1,8 +1,8 @@
 /** One more answer of the API, for what is looked at closely. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { askIfThere } from './client.ts';
-import { messageOf, readAtMs } from './store.ts';
+import { askIfThere, messageOf } from './client.ts';
+import { readAtMs } from './store.ts';
 
 export interface Answer<T> {
   readonly path: string;

@@ -1,6 +1,9 @@
 /** Asking the control API. The browser itself adds the key that it asked its user for. */
 
 const LIMIT_MS = 20_000;
+const NO_ANSWER = 0;
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** What was refused, with what to do about it. */
 export class Refused extends Error {
@@ -20,7 +23,12 @@ interface ErrorBody {
 }
 
 async function send(path: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(path, { ...init, signal: AbortSignal.timeout(LIMIT_MS) });
+  const response = await fetch(path, { ...init, signal: AbortSignal.timeout(LIMIT_MS) }).catch((error: unknown) => {
+    // Whoever pressed a button has to hear that nothing is known to have come of it.
+    throw new Refused('the control API does not answer', NO_ANSWER, [
+      `try again once it is back (${messageOf(error)})`,
+    ]);
+  });
   if (response.ok) return response;
   const text = await response.text();
   const { message = text.slice(0, 200), next_steps } = bodyOf(text);

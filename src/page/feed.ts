@@ -5,7 +5,7 @@
 import type { AuditEvent } from './answers.ts';
 import { Refused } from './client.ts';
 import { parseEvents } from './event-text.ts';
-import { messageOf } from './store.ts';
+import { messageOf } from './client.ts';
 
 export interface FeedParts {
   /** Where to begin: id of an entry. */

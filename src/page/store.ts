@@ -14,7 +14,7 @@ import type {
   ThroughputAnswer,
   TopologyAnswer,
 } from './answers.ts';
-import { ask, askIfThere, Refused } from './client.ts';
+import { ask, askIfThere, messageOf, Refused } from './client.ts';
 import { type Place, placeOf } from './hash-route.ts';
 import { awaitsApproval, isOver, shownPlan } from './plan-progress.ts';
 import { nextRates, NO_RATES, type Rates } from './rates.ts';
@@ -83,8 +83,6 @@ export const connection = computed(
 /** Who has paused all plans. */
 export const pause = signal<PauseAnswer | null>(null);
 export const isMoving = computed(() => plan.value !== null && !isOver(plan.value) && !awaitsApproval(plan.value));
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const MOVES_MAX = 1_000;
 const ENDED_MAX = 200;
