@@ -73,7 +73,7 @@ export const REASONS: Readonly<Record<WaitReason, ReasonText>> = {
   },
   throttled: {
     means: 'an operator’s throttle, or the pace that clients leave, holds it back',
-    unblock: 'nothing to do, or raise the throttle',
+    unblock: 'nothing to do, or raise the throttle: `miroir throttle show`',
   },
   redis_restarted: {
     means: 'Redis runs anew, and the planner has not taken that up yet',
@@ -243,6 +243,8 @@ export interface Surroundings {
   readonly places: number;
   /** Who holds the lease of the index now. */
   readonly holder: string | null;
+  /** What an operator allows copies into its target; null: no limit. */
+  readonly documentsPerSecond: number | null;
 }
 
 export interface Wait {
@@ -276,6 +278,8 @@ export function waitOf(move: StandingMove, around: Surroundings | undefined, now
   if (hasNotBegun(move)) return told(...notBegun(move, around));
   if (isSwitched(move.phase)) return told('grace', `the copy on its old owner is kept until it is over`);
   if (around.holder === null) return told('no_worker', `nobody holds the lease of ${move.index}`);
+  if (move.phase === 'DualWriteStarted' && around.documentsPerSecond !== null)
+    return told('throttled', `copies into ${move.target} share ${around.documentsPerSecond} documents/s`);
   if (move.phase === 'DualWriteStarted')
     return told('target_backlog', `${move.target} has applied none of its windows`);
   return told('at_work', `${around.holder} works on what follows ${move.phase}`);

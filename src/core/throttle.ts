@@ -45,6 +45,12 @@ export function parseThrottle(value: unknown): Throttle {
   return { ...parsed.data, nodes };
 }
 
+/** What copies into that node may do in all, whichever limit is lower; null: no limit. */
+export function documentsInto(node: string, { documentsPerSecond, nodes }: Throttle): number | null {
+  const own = nodes[node]?.documentsPerSecond ?? null;
+  return own === null || documentsPerSecond === null ? (own ?? documentsPerSecond) : Math.min(own, documentsPerSecond);
+}
+
 /** Whether it limits nothing. */
 export const isUnlimited = (throttle: Throttle): boolean =>
   isNone(throttle) && Object.keys(throttle.nodes).length === 0;

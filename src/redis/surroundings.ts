@@ -2,10 +2,12 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import { isSwitched, type Phase } from '../core/move.ts';
 import { isStill } from '../core/reasons.ts';
+import { documentsInto } from '../core/throttle.ts';
 import type { MoveState, MoveSurroundings, PlanRecord } from '../ports.ts';
 import { reading } from './fault.ts';
 import { keys, rebalanceScope } from './keys.ts';
 import { parseRoute, routeField } from './route-text.ts';
+import { throttleOf } from './throttles.ts';
 import { redisNowMs } from './time.ts';
 
 /** The move of the shard that is a step before; null for the first one. */
@@ -35,6 +37,7 @@ export function createSurroundings(redis: Redis, places: number): MoveSurroundin
         asked.set(name, asked.size);
         command(pipeline);
       };
+      if (still.length > 0) ask('throttle', (chain) => chain.hget(keys.throttle, 'throttle'));
       for (const move of still) {
         const { index, shard, planId, plannedSource, target } = move;
         const before = stepBefore(move);
@@ -64,6 +67,7 @@ export function createSurroundings(redis: Redis, places: number): MoveSurroundin
         const [phase, outcome] = told(`move ${before}`) as (string | null)[];
         return phase == null || outcome != null || isSwitched(phase as Phase) ? null : before;
       };
+      const throttle = throttleOf(told('throttle') as string | null);
       const around = still.map((move) => {
         const surroundings = {
           planState: (told(`plan ${move.planId}`) ?? 'done') as PlanRecord['state'],
@@ -72,6 +76,7 @@ export function createSurroundings(redis: Redis, places: number): MoveSurroundin
           intoTarget: Number(told(`in ${move.target}`)),
           places,
           holder: holderOf(move.index),
+          documentsPerSecond: documentsInto(move.target, throttle),
         };
         return [move.id, surroundings] as const;
       });

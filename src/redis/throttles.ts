@@ -7,7 +7,7 @@ import { keys } from './keys.ts';
 import { parseJson } from './route-text.ts';
 import type { Scripts } from './scripts.ts';
 
-const throttleOf = (text: string | null | undefined): Throttle =>
+export const throttleOf = (text: string | null | undefined): Throttle =>
   text == null || text === '' ? NO_THROTTLE : parseThrottle(parseJson(text, 'the throttle'));
 
 export function createThrottles({ redis, scripts }: { readonly redis: Redis; readonly scripts: Scripts }): Throttles {

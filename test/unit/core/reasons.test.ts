@@ -39,6 +39,7 @@ const AROUND: Surroundings = {
   intoTarget: 0,
   places: 2,
   holder: 'host/7',
+  documentsPerSecond: null,
 };
 
 describe('the list', () => {
@@ -102,6 +103,15 @@ describe('a move that noted none', () => {
     ['grace', 'DualWriteStopped', null],
   ] as const)('has brought nothing to an end: %s in %s', (reason, phase, holder) => {
     expect(waitOf({ ...RUNNING, phase }, { ...AROUND, holder }, NOW)).toMatchObject({ reason });
+  });
+
+  it('does not blame a target for what an operator’s throttle holds back', () => {
+    const around = { ...AROUND, documentsPerSecond: 30 };
+    expect(waitOf(RUNNING, around, NOW)).toMatchObject({
+      reason: 'throttled',
+      text: expect.stringMatching(/^throttled: copies into \S+ share 30 documents\/s$/) as string,
+    });
+    expect(waitOf({ ...RUNNING, phase: 'MigrationComplete' }, around, NOW)).toMatchObject({ reason: 'at_work' });
   });
 
   it('gets on, or has ended: none', () => {

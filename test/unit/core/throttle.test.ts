@@ -1,11 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { changedThrottle, isUnlimited, NO_LIMITS, NO_THROTTLE, parseThrottle } from '../../../src/core/throttle.ts';
+import {
+  changedThrottle,
+  documentsInto,
+  isUnlimited,
+  NO_LIMITS,
+  NO_THROTTLE,
+  parseThrottle,
+} from '../../../src/core/throttle.ts';
 
 describe('a throttle', () => {
   it('is taken as it is given, without nodes that it does not limit', () => {
     const n4 = { documentsPerSecond: 500, tasksInFlight: null };
     const given = { documentsPerSecond: null, tasksInFlight: 4, nodes: { n4, n5: NO_LIMITS } };
     expect(parseThrottle(given)).toEqual({ ...given, nodes: { n4 } });
+  });
+
+  it('lets into a node what the lower limit of both allows', () => {
+    const nodes = { n4: { documentsPerSecond: 500, tasksInFlight: null } };
+    const own = { ...NO_THROTTLE, nodes };
+    expect(['n4', 'n5'].map((node) => documentsInto(node, own))).toEqual([500, null]);
+    const both = { ...own, documentsPerSecond: 300 };
+    expect(['n4', 'n5'].map((node) => documentsInto(node, both))).toEqual([300, 300]);
   });
 
   it.each([
