@@ -98,9 +98,11 @@ const PAIRS: Readonly<Record<string, Pair>> = {
       [of('miroir_moves', { ...B, phase: 'Idle' })]: '3x20',
       [of('miroir_windows_total', { ...B, result: 'copied' })]: '7+1x2 9x20',
     },
-    // One fleet in its grace, and nothing else to do.
+    // One fleet with old copies in their grace, one plan that is paused and one to approve.
     rests: {
-      [of('miroir_moves', { ...A, phase: 'Idle' })]: '0x20',
+      [of('miroir_moves', { ...A, phase: 'Idle' })]: '5x20',
+      [of('miroir_moves_waiting', { ...A, reason: 'awaiting_approval' })]: '3x20',
+      [of('miroir_moves_waiting', { ...B, reason: 'paused_by_operator' })]: '2x20',
       [of('miroir_moves', { ...A, phase: 'DualWriteStopped' })]: '3x20',
       [of('miroir_windows_total', { ...B, result: 'copied' })]: '7x20',
     },
