@@ -1,6 +1,7 @@
 /** Rate and time left of a plan, in one line. */
 import prettyMs from 'pretty-ms';
 import type { EtaView } from '../control/eta.ts';
+import { holdReason, type PlanHold } from '../core/plan-hold.ts';
 
 const lengthText = (ms: number): string => prettyMs(ms, { secondsDecimalDigits: 0, unitCount: 2 }).replaceAll(' ', '');
 
@@ -14,3 +15,7 @@ export function etaText(eta: EtaView): string {
   const [low, high] = [etaLowSeconds, etaHighSeconds].map((seconds) => lengthText(seconds * 1_000)) as [string, string];
   return `${rate}${low === high ? low : `${low} to ${high}`} left, and the grace of old copies after it`;
 }
+
+/** A plan that is held has no time left that would go by. */
+export const paceText = (eta: EtaView, held: PlanHold | null): string =>
+  held === null ? etaText(eta) : holdReason(held);

@@ -5,7 +5,7 @@ import { lookAtPlan } from '../control/proposal/look.ts';
 import { showTopology } from '../control/topology.ts';
 import type { PlanRecord } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
-import { etaText } from './eta-text.ts';
+import { paceText } from './eta-text.ts';
 import { groupsText } from './group-commands.ts';
 import { nodesText } from './node-commands.ts';
 import { print, printStarted, say, tableText } from './output.ts';
@@ -60,7 +60,7 @@ export function addPlanCommands(program: Command): void {
       }
       print(globalsOf(command).output, shown, () => plansText([shown]));
       const { settled, moves, failed, cancelled } = shown.progress;
-      if (shown.state !== 'done') say(etaText(shown.progress));
+      if (shown.state !== 'done') say(paceText(shown.progress, shown.held));
       say(
         `${settled} of ${moves} moves settled, ${failed} failed, ${cancelled} cancelled; see: miroir move list --plan ${id}`,
       );

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { MoveView } from '../control/move-view.ts';
 import { status, type Status } from '../control/status.ts';
-import { etaText } from './eta-text.ts';
+import { paceText } from './eta-text.ts';
 import { groupText, stateText } from './node-commands.ts';
 import { colors, tableText } from './output.ts';
 import { pauseText, planStateText } from './plan-text.ts';
@@ -59,7 +59,8 @@ function statusText(seen: Status): string {
       ),
     );
   }
-  for (const { id, state, progress } of plans) if (state === 'running') parts.push(`plan ${id}: ${etaText(progress)}`);
+  for (const plan of plans)
+    if (plan.state === 'running') parts.push(`plan ${plan.id}: ${paceText(plan.progress, plan.held)}`);
   for (const line of blockedLines(blockedShards).slice(0, REASONS_SHOWN)) parts.push(colors.yellow(line));
   if (moves.length > 0) {
     const shown = moves.slice(0, MOVES_SHOWN);

@@ -1,6 +1,6 @@
 // Rate and time left of a plan, as the command line says them.
 import { expect, it } from 'vitest';
-import { etaText } from '../../../src/cli/eta-text.ts';
+import { etaText, paceText } from '../../../src/cli/eta-text.ts';
 import type { EtaView } from '../../../src/control/eta.ts';
 
 const ETA: EtaView = {
@@ -34,4 +34,11 @@ it.each<[Partial<EtaView>, string]>([
   [{ ...NONE, stalledMs: 31_000 }, 'stalled 31s: no move says why'],
 ])('%j', (change, text) => {
   expect(etaText({ ...ETA, ...change })).toBe(text);
+});
+
+it('has no time left for a plan that somebody holds', () => {
+  expect(paceText(ETA, { by: 'operator', actor: 'cli:ann', sinceMs: 1 })).toMatch(
+    /^paused_by_operator: cli:ann has paused it/,
+  );
+  expect(paceText(ETA, null)).toBe(etaText(ETA));
 });
