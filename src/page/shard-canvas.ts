@@ -108,6 +108,9 @@ export function sign(
       context.lineTo(x + pad, y + size - pad);
       context.stroke();
       return;
+    case 'away': // one bar across
+      context.fillRect(x + pad, y + half - size / 12, size - 2 * pad, size / 6);
+      return;
     case 'stable': // nothing
   }
 }

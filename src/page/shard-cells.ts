@@ -2,7 +2,16 @@
 import type { MoveAnswer, NodeAnswer, RouteAnswer } from './answers.ts';
 import { progressText, stepsDone } from './move-steps.ts';
 
-export const CELL_KINDS = ['stable', 'waiting', 'copying', 'verifying', 'switching', 'cleaning', 'frozen'] as const;
+export const CELL_KINDS = [
+  'stable',
+  'waiting',
+  'copying',
+  'verifying',
+  'switching',
+  'cleaning',
+  'frozen',
+  'away',
+] as const;
 export type CellKind = (typeof CELL_KINDS)[number];
 
 export const CELL_WORDS: Readonly<Record<CellKind, string>> = {
@@ -13,6 +22,7 @@ export const CELL_WORDS: Readonly<Record<CellKind, string>> = {
   switching: 'switching',
   cleaning: 'old copy kept',
   frozen: 'frozen',
+  away: 'every owner has failed',
 };
 
 /** By number of the shard; a byte each, since there may be ten thousand. */
@@ -31,12 +41,15 @@ export function mapShards(
   nodes: readonly NodeAnswer[],
 ): ShardMap {
   const places = new Map(nodes.map(({ id }, at) => [id, Math.min(at, 254)]));
+  const failed = new Set(nodes.flatMap(({ id, state }) => (state === 'failed' ? [id] : [])));
   const open = new Map<number, MoveAnswer>();
   for (const move of moves) if (move.index === index && move.outcome === null) open.set(move.shard, move);
   const kinds = new Uint8Array(routes.length);
   const owners = new Uint8Array(routes.length);
   for (const [at, route] of routes.entries()) {
-    kinds[at] = CELL_KINDS.indexOf(kindOf(route, open.get(route.shard)));
+    // Whatever else is to be said of such a shard: it takes no writes and answers no searches.
+    const isAway = route.owners.length > 0 && route.owners.every((owner) => failed.has(owner));
+    kinds[at] = CELL_KINDS.indexOf(isAway ? 'away' : kindOf(route, open.get(route.shard)));
     owners[at] = places.get(route.owners[0] ?? '') ?? 255;
   }
   return { kinds, owners, routes, moves: open };

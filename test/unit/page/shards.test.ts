@@ -25,6 +25,14 @@ describe('cells', () => {
   ];
   const map = mapShards('cities', routes, moves, nodes);
 
+  it('does not call a shard stable that has none but failed owners', () => {
+    const nodes = [aNode('n1', { state: 'failed' }), aNode('n2')];
+    const map = mapShards('cities', [aRoute(0), aRoute(1, { owners: ['n1', 'n2'] })], [], nodes);
+    expect([cellText(map, 0), cellText(map, 1)]).toEqual([
+      'shard 0 · every owner has failed · on n1',
+      'shard 1 · stable · on n1, n2',
+    ]);
+  });
   it('are what their routes and moves say', () => {
     expect([...map.kinds].map((kind) => CELL_KINDS[kind])).toEqual([
       'stable',
@@ -36,7 +44,7 @@ describe('cells', () => {
       'frozen',
     ]);
     expect([...map.owners]).toEqual([0, 0, 0, 0, 0, 1, 255]);
-    expect(countKinds(map)).toEqual([1, 1, 1, 1, 1, 1, 1]);
+    expect(countKinds(map)).toEqual([1, 1, 1, 1, 1, 1, 1, 0]);
   });
   it('say in words what their colour and sign say', () => {
     expect(cellText(map, 0)).toBe('shard 0 · stable · on n1');
