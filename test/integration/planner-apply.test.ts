@@ -71,6 +71,9 @@ describe('a plan that is only looked at', () => {
     );
     const failed = plan.checks.filter(({ level }) => level === 'fail').map(({ subject }) => subject);
     expect([...new Set(failed)]).toEqual(['node n9', 'node n1', 'node n2', 'node n3']);
+    expect(await lookAtPlan(control, plan.id)).toMatchObject({
+      next_steps: ['miroir plan --add n9=http://127.0.0.1:1'],
+    });
     await expect(applyPlan(control, plan.id, null)).rejects.toMatchObject({ code: 'miroir_preflight' });
     expect(await fleet.events.getJobCounts('wait')).toEqual({ wait: 0 });
   });

@@ -124,10 +124,19 @@ export type ProposedView = Proposed & {
 export function viewProposed(proposed: Proposed, version: number): ProposedView {
   const isStale = version !== proposed.version;
   const isRefused = proposed.checks.some(({ level }) => level === 'fail');
-  const drained = proposed.events.filter(({ type }) => type === 'NodeDraining').map(({ nodeId }) => nodeId);
-  const again = drained.length === 0 ? 'make the plan again' : `miroir plan --drain ${drained.join(' ')}`;
-  const next_steps = isStale || isRefused ? [again] : [`miroir plan apply ${proposed.id} --wait`];
+  const next_steps = isStale || isRefused ? [commandOf(proposed.events)] : [`miroir plan apply ${proposed.id} --wait`];
   return { ...proposed, state: 'proposed', isStale, next_steps };
+}
+
+/** What asks for the same plan again, with every node that it is about. */
+function commandOf(events: readonly TopologyEvent[]): string {
+  const added = events.flatMap(({ type, nodeId, url, group, apiKeyRef }) => {
+    if (type !== 'NodeAdded') return [];
+    const inGroup = group === undefined ? '' : `,group=${group}`;
+    return `--add ${nodeId}=${url}${inGroup}${apiKeyRef === undefined ? '' : `,key=${apiKeyRef}`}`;
+  });
+  const drained = events.filter(({ type }) => type === 'NodeDraining').map(({ nodeId }) => nodeId);
+  return ['miroir plan', ...added, ...(drained.length === 0 ? [] : [`--drain ${drained.join(' ')}`])].join(' ');
 }
 
 const eventsOf = ({ add, drain }: PlanWish): TopologyEvent[] => [
