@@ -90,7 +90,9 @@ const copiesText = (copies: Readonly<Record<string, string | null>>): string =>
     .join(' ');
 
 function summaryOf({ equal, differing, shards }: VerifyReport): string {
-  const lines = equal ? ['all replicas are equal'] : [`${differing} documents differ`];
+  const isAlone = shards.length > 0 && countOf(shards, ['one copy']) === shards.length;
+  const found = isAlone ? 'nothing to compare: every shard has one copy' : 'all replicas are equal';
+  const lines = equal ? [found] : [`${differing} documents differ`];
   const changing = shards.reduce((sum, one) => sum + one.changing, 0);
   if (changing > 0) lines.push(`${changing} were written at every look: look again when they are not`);
   const unread = new Map(shards.flatMap((one) => Object.entries(one.unread)));

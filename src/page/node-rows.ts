@@ -3,6 +3,8 @@ import type { NodeAnswer } from './answers.ts';
 
 export interface NodeRow {
   readonly node: NodeAnswer;
+  /** Its state; `drained` for one that may be removed. */
+  readonly state: string;
   readonly after: number;
   readonly sign: string;
   readonly tone: 'good' | 'warn' | 'bad' | 'plain';
@@ -21,10 +23,15 @@ const SIGNS: Readonly<Record<string, readonly [string, NodeRow['tone']]>> = {
 
 export const signOf = (state: string): readonly [string, NodeRow['tone']] => SIGNS[state] ?? ['?', 'plain'];
 
+/** Nothing is left on it, and no move needs it: it may be removed. */
+const isDrained = ({ state, shards, movesOut, inGrace = 0 }: NodeAnswer): boolean =>
+  state === 'draining' && shards + movesOut + inGrace === 0;
+
 export function nodeRows(nodes: readonly NodeAnswer[]): readonly NodeRow[] {
   return nodes.map((node) => {
     const [sign, tone] = signOf(node.state);
-    return { node, after: Math.max(0, node.shards + node.movesIn - node.movesOut), sign, tone };
+    const state = isDrained(node) ? 'drained' : node.state;
+    return { node, state, after: Math.max(0, node.shards + node.movesIn - node.movesOut), sign, tone };
   });
 }
 
@@ -39,4 +46,4 @@ const TAKES: ReadonlySet<string> = new Set(['active', 'healthy', 'joining', 'deg
 
 /** A drained node can be stopped; say so, with the command that takes it out. */
 export const drainedNodes = (rows: readonly NodeRow[]): readonly string[] =>
-  rows.flatMap(({ node, after }) => (node.state === 'draining' && after === 0 && node.shards === 0 ? [node.id] : []));
+  rows.flatMap(({ node, state }) => (state === 'drained' ? [node.id] : []));

@@ -55,7 +55,7 @@ interface LineProps {
 }
 
 function NodeLine({ row, most, hasGroups, hasDisk }: LineProps) {
-  const { node, after, sign, tone } = row;
+  const { node, state, after, sign, tone } = row;
   const note = node.lost ?? node.note ?? null;
   const isChosen = nodeFilter.value === node.id;
   return (
@@ -65,7 +65,7 @@ function NodeLine({ row, most, hasGroups, hasDisk }: LineProps) {
       </th>
       {hasGroups && <td>{node.group}</td>}
       <td class={`state ${tone}`} title={note ?? undefined}>
-        <span aria-hidden="true">{sign}</span> {node.state}
+        <span aria-hidden="true">{sign}</span> {state}
         {note !== null && <span class="warn"> ! {note}</span>}
       </td>
       <td class="number">

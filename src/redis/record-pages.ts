@@ -15,9 +15,15 @@ export function recordPages(redis: Redis): Pick<Records, 'planPage' | 'movePage'
     const rank = from === null ? 0 : await redis.zrevrank(key, from);
     return rank === null || count <= 0 ? [] : redis.zrevrange(key, rank, rank + count - 1);
   };
+  /** Running plans are few: each of them moves something. */
+  const newestFirst = async (ids: readonly string[]): Promise<string[]> => {
+    const made = await Promise.all(ids.map((id) => redis.hget(keys.plan(id), 'createdAt')));
+    const atMs = new Map(ids.map((id, at) => [id, Number(made[at] ?? '0')]));
+    return [...ids].sort((a, b) => (atMs.get(b) ?? 0) - (atMs.get(a) ?? 0) || (a < b ? -1 : 1));
+  };
   return {
     async planPage({ from, limit }) {
-      const running = (await redis.smembers(keys.plans)).sort();
+      const running = await newestFirst(await redis.smembers(keys.plans));
       const at = from === null ? 0 : running.indexOf(from);
       const first = at < 0 ? [] : running.slice(at, at + limit + 1);
       const ended = await endedPage(keys.plansEnded, at < 0 ? from : null, limit + 1 - first.length);

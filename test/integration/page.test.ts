@@ -128,7 +128,7 @@ describe('the page', { timeout: 90_000 }, () => {
     expect(seen.some(({ activities }) => activities.some((one) => /copying|verifying|switching/.test(one)))).toBe(true);
     expect(seen.some(({ title }) => /^\d+%.* – Miroir$/.test(title))).toBe(true);
     expect(await textOf(page, '.plan .next')).toContain('miroir node remove n1');
-    await expect.poll(() => textOf(page, '.nodes tbody tr')).toMatch(/n1\s+◓ draining\s+0/);
+    await expect.poll(() => textOf(page, '.nodes tbody tr')).toMatch(/n1\s+◓ drain(?:ing|ed)\s+0/);
     const told = await page.locator('.events li').allInnerTexts();
     expect(told.some((line) => /docs\/\d+ n1→n\d settled/.test(line))).toBe(true);
     expect(told.some((line) => /plan \w+ done/.test(line))).toBe(true);

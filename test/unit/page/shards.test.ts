@@ -26,13 +26,14 @@ describe('cells', () => {
   const map = mapShards('cities', routes, moves, nodes);
 
   it('does not call a shard stable that has none but failed owners', () => {
-    const nodes = [aNode('n1', { state: 'failed' }), aNode('n2')];
-    const map = mapShards('cities', [aRoute(0), aRoute(1, { owners: ['n1', 'n2'] })], [], nodes);
-    expect([cellText(map, 0), cellText(map, 1)]).toEqual([
+    const without = [aNode('n1', { state: 'failed' }), aNode('n2')];
+    const alone = mapShards('cities', [aRoute(0), aRoute(1, { owners: ['n1', 'n2'] })], [], without);
+    expect([cellText(alone, 0), cellText(alone, 1)]).toEqual([
       'shard 0 · every owner has failed · on n1',
       'shard 1 · stable · on n1, n2',
     ]);
   });
+
   it('are what their routes and moves say', () => {
     expect([...map.kinds].map((kind) => CELL_KINDS[kind])).toEqual([
       'stable',
