@@ -73,9 +73,8 @@ export const PROPOSED = shown(
     next_steps: ['miroir plan apply p3f9c1a7d2e40 --wait'],
   },
 );
-export const PLAN_LOOKED_AT = z
-  .union([PLAN_DETAILS, PROPOSED])
-  .meta({ examples: [PLAN_DETAILS, PROPOSED].flatMap((schema) => schema.meta()?.examples ?? []) });
+/** One example: of two the document would name neither. */
+export const PLAN_LOOKED_AT = z.union([PLAN_DETAILS, PROPOSED]).meta({ examples: PLAN_DETAILS.meta()?.examples ?? [] });
 export const APPLIED = shown(z.object({ id: z.string(), state: z.enum(['waiting', 'running']) }), {
   id: 'p3f9c1a7d2e40',
   state: 'waiting',
