@@ -37,6 +37,8 @@ export interface PlanHistory {
   readonly startedAtMs: number | null;
   /** When a document was copied, or a move got over, last. */
   readonly progressAtMs: number | null;
+  /** Documents that all of its moves were to carry when it was planned; null: nobody has counted them. */
+  readonly planned: number | null;
   /** Moves that are neither settled nor have ended. */
   readonly left: number;
   readonly running: readonly RunningMove[];
@@ -48,7 +50,7 @@ export interface PlanHistory {
 export interface Eta {
   /** Documents a second, over the last minute; null before there are three samples. */
   readonly ratePerSecond: number | null;
-  /** Documents that are still to be copied, those of moves that have not begun by the size of those that have. */
+  /** Documents that are still to be copied; those of moves that have not begun as they were counted, else as of those that have. */
   readonly documentsLeft: number | null;
   /** Until every shard is settled, without any grace; null: `etaNote` says why. */
   readonly etaSeconds: number | null;
@@ -107,6 +109,8 @@ interface Cost {
   /** Documents of a shard. */
   readonly documents: number;
   readonly msPerDocument: number;
+  /** Documents that this was learned from. */
+  readonly copied: number;
   /** What a move lasts beside its copying: before it and after it. */
   readonly beforeMs: number;
   readonly afterMs: number;
@@ -120,7 +124,8 @@ function costOf({ nowMs, settled, running }: PlanHistory): Cost | null {
   const counted = running.flatMap(({ documents }) => documents ?? []);
   if (settled.moves + counted.length === 0) return null;
   // What windows under way carry is not counted as copied yet: those that are settled tell better, once there are some.
-  const tells = settled.moves >= TELLING && settled.documents > 0 ? [] : running;
+  const isTold = settled.moves >= TELLING && settled.documents >= sum(running.map((move) => move.copied));
+  const tells = isTold ? [] : running;
   const copied = settled.documents + sum(tells.map((move) => move.copied));
   const copying = tells.flatMap(({ copyAtMs, copiedAtMs }) =>
     copyAtMs === null ? [] : Math.max(0, (copiedAtMs ?? nowMs) - copyAtMs),
@@ -131,10 +136,19 @@ function costOf({ nowMs, settled, running }: PlanHistory): Cost | null {
   const beside = settled.moves === 0 ? null : (settled.lastedMs - settled.copyMs) / settled.moves;
   return {
     documents: (settled.documents + sum(counted)) / (settled.moves + counted.length),
+    copied,
     msPerDocument: copied === 0 ? 0 : (settled.copyMs + sum(copying)) / copied,
     beforeMs,
     afterMs: beside === null ? Math.max(beforeMs, ENDING_MS) : Math.max(0, beside - beforeMs),
   };
+}
+
+/** Documents of a move that has not begun: what the plan was counted to carry and no other move does, where it was counted. */
+function restOf({ planned, left, running, settled }: PlanHistory, cost: Cost): number {
+  const notBegun = left - running.length;
+  if (planned === null || notBegun <= 0) return cost.documents;
+  const others = settled.documents + sum(running.map((move) => move.documents ?? cost.documents));
+  return Math.max(0, planned - others) / notBegun;
 }
 
 /** What is left of a move that has begun (ms of its own). */
@@ -175,7 +189,7 @@ export function etaOf(history: PlanHistory): Eta {
         ? null
         : Math.round(
             sum(running.map((move) => Math.max(0, (move.documents ?? cost.documents) - move.copied))) +
-              notBegun * cost.documents,
+              notBegun * restOf(history, cost),
           );
   const stillMs = startedAtMs === null ? 0 : nowMs - Math.max(startedAtMs, progressAtMs ?? 0);
   const stalledMs = left > 0 && stillMs >= STALLED_MS ? stillMs : null;
@@ -183,9 +197,12 @@ export function etaOf(history: PlanHistory): Eta {
   if (left === 0) return { ...told, etaSeconds: 0, etaLowSeconds: 0, etaHighSeconds: 0, etaNote: null };
   if (stalledMs !== null) return { ...told, ...UNKNOWN, etaNote: 'stalled' };
   if (cost === null) return { ...told, ...UNKNOWN, etaNote: 'no move has counted its documents yet' };
+  // Of moves without documents nobody learns what a document costs.
+  if (cost.copied === 0 && (documentsLeft ?? 0) > 0)
+    return { ...told, ...UNKNOWN, etaNote: 'no document was copied yet' };
   if (ratePerSecond === null) return { ...told, ...UNKNOWN, etaNote: 'estimating: fewer than three samples' };
 
-  const copyMs = cost.documents * cost.msPerDocument;
+  const copyMs = restOf(history, cost) * cost.msPerDocument;
   const one = cost.beforeMs + copyMs + cost.afterMs;
   const lanes = width(history);
   const work = sum(running.map((move) => leftOf(move, cost, nowMs))) + notBegun * one;

@@ -160,7 +160,7 @@ function totalsOf(moves: readonly ReportedMove[], lines: readonly MoveLine[]): R
     windowsVerified: sum(lines.map(({ windowsVerified }) => windowsVerified)),
     retries: sum(lines.map(({ retries }) => retries)),
     repaired: sum(lines.map(({ repaired }) => repaired)),
-    longestWriteWaitMs: holds.length === 0 ? null : holds.reduce((longest, hold) => Math.max(longest, hold)),
+    longestWriteWaitMs: holds.length === 0 ? null : Math.max(...holds),
     lost: sum(lines.map(({ lost }) => lost)),
   };
 }

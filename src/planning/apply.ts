@@ -40,13 +40,13 @@ export async function decidePlan(parts: PlanningParts, data: unknown): Promise<D
     const node = findNode(after, nodeId);
     if (type === 'NodeAdded' && node !== undefined) await assertAnswers(parts, node);
   }
-  await inspectMoves(parts, indexes, after, plan.moves);
+  const carried = await inspectMoves(parts, indexes, after, plan.moves);
   // As for a single event: they serve what they have been brought, and are not failed for what they had lost before.
   const wereRestoring = changed
     .filter((node) => node.state === 'draining' && findNode(topology, node.id)?.state === 'restoring')
     .map((node) => node.id);
   if (wereRestoring.length > 0) await forgetBefore(parts, wereRestoring);
-  return { ...about, version, changed, isApproved: true };
+  return { ...about, version, changed, carried, isApproved: true };
 }
 
 const whyOf = (events: readonly { readonly type: string; readonly nodeId: string }[]): string =>

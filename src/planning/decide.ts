@@ -20,7 +20,7 @@ import {
 } from '../errors.ts';
 import { decidePlan } from './apply.ts';
 import { assertAnswers, type Decision } from './decision.ts';
-import { inspectMoves } from './inspect.ts';
+import { inspectMoves, type Carried } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
 import { forgetBefore, shardOnLost, sightReturned } from './sightings.ts';
 
@@ -45,7 +45,7 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
   };
   if (change === 'repeated') {
     // Most often every move is there already, and nothing is left to look at.
-    const afterwards = async (): Promise<void> => inspect(parts, await readFleet(parts), topology, event);
+    const afterwards = async (): Promise<Carried | null> => inspect(parts, await readFleet(parts), topology, event);
     return { ...about, changed: [], afterwards };
   }
   const node = findNode(topology, event.nodeId);
@@ -62,14 +62,14 @@ export async function decide(parts: PlanningParts, name: string, data: unknown):
     }
   }
   if (event.type === 'NodeDraining') assertDrainable(fleet.topology, fleet.indexes, event.nodeId);
-  const look = (): Promise<void> => inspect(parts, fleet, topology, event);
+  const look = (): Promise<Carried | null> => inspect(parts, fleet, topology, event);
   // Clients' writes wait for a failed node to leave, and nodes may be slow to answer.
   if (event.type === 'NodeFailed') return { ...about, changed: [node], afterwards: look };
-  await look();
+  const carried = await look();
   // It serves what it has been brought by now, and is not failed once more for what it had lost before.
   const isRestoring = findNode(fleet.topology, event.nodeId)?.state === 'restoring';
   if (event.type === 'NodeDraining' && isRestoring) await forgetBefore(parts, [event.nodeId]);
-  return { ...about, changed: [node] };
+  return { ...about, changed: [node], carried };
 }
 
 const whyOf = ({ type, nodeId, index }: TopologyEvent): string =>
@@ -79,11 +79,16 @@ const whyOf = ({ type, nodeId, index }: TopologyEvent): string =>
  * Documents on the nodes that the plan would read. A wish (add, drain) is refused when they cannot be moved; a fact
  * (failed, recovered) is taken all the same, since not knowing it would be worse, and the problem is logged.
  */
-async function inspect(parts: PlanningParts, fleet: Fleet, after: Topology, event: TopologyEvent): Promise<void> {
+async function inspect(
+  parts: PlanningParts,
+  fleet: Fleet,
+  after: Topology,
+  event: TopologyEvent,
+): Promise<Carried | null> {
   const indexes = fleet.indexes.filter(({ entry }) => event.index === undefined || entry.uid === event.index);
   const { moves } = planMoves({ topology: after, indexes, pending: fleet.unfinished });
   try {
-    await inspectMoves(parts, indexes, after, moves);
+    return await inspectMoves(parts, indexes, after, moves);
   } catch (error) {
     const isFact = event.type === 'NodeFailed' || event.type === 'NodeRecovered';
     if (!isFact || !isMiroirError(error) || parts.permit.signal.aborted) throw error;
@@ -91,6 +96,7 @@ async function inspect(parts: PlanningParts, fleet: Fleet, after: Topology, even
       { event: event.type, node: event.nodeId, problem: messageOf(error) },
       'documents to move have a problem',
     );
+    return null;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { TopologyNode } from '../core/topology.ts';
 import { NodeUnreachableError } from '../errors.ts';
 import type { EventOutcome } from '../ports.ts';
+import type { Carried } from './inspect.ts';
 import type { PlanningParts } from './parts.ts';
 
 export interface Decision {
@@ -15,10 +16,12 @@ export interface Decision {
   readonly plan: string | null;
   /** Somebody has looked at the plan: it begins at once. */
   readonly isApproved?: boolean;
+  /** What the plan's moves carry; left out where nobody has looked. */
+  readonly carried?: Carried | null;
   /** What is told of a plan that runs already. */
   readonly outcome?: EventOutcome;
   /** Looks at what can wait until the change is made, or what was left half done is finished. */
-  readonly afterwards?: () => Promise<void>;
+  readonly afterwards?: () => Promise<Carried | null>;
 }
 
 /** Its URL is within the allowed origins, its key is here, and it answers. */

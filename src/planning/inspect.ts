@@ -36,13 +36,23 @@ interface Source {
   readonly node: TopologyNode;
 }
 
-/** Documents on the nodes that these moves would read. Throws as `inspectSources` does. */
+/** What moves carry, by the average of their index's shards on the nodes that are read. */
+export interface Carried {
+  readonly moves: number;
+  readonly documents: number;
+}
+
+/**
+ * Looks at the documents on the nodes that these moves would read. Throws `IndexUnsplitError` (with the number),
+ * `IndexConflictError` (field `shards`), `NodeRegressedError` for a node that lacks the index, `NodeUnreachableError` and
+ * the like for one that does not answer.
+ */
 export async function inspectMoves(
   parts: PlanningParts,
   indexes: readonly PlannerIndex[],
   after: Topology,
   moves: readonly PlanMove[],
-): Promise<void> {
+): Promise<Carried> {
   const sources = new Map<string, Source>();
   const known = new Map(indexes.map((index) => [index.entry.uid, index]));
   for (const { index, shard, source } of moves) {
@@ -52,20 +62,21 @@ export async function inspectMoves(
     const isThere = of?.table.shards[shard]?.owners.includes(source) === true;
     if (of !== undefined && node !== undefined && isThere) sources.set(`${index} ${source}`, { ...of, node });
   }
-  await inspectSources(parts, [...sources.values()]);
-}
-
-/**
- * Throws `IndexUnsplitError` (with the number), `IndexConflictError` (field `shards`), `NodeRegressedError` for a node
- * that lacks the index, `NodeUnreachableError` and the like for one that does not answer.
- */
-async function inspectSources(parts: PlanningParts, sources: readonly Source[]): Promise<void> {
   const limit = pLimit(AT_A_TIME);
-  await Promise.all(sources.map((source) => limit(() => inspectSource(parts, source))));
+  const counted = await Promise.all(
+    [...sources].map(([name, source]) => limit(async () => [name, await inspectSource(parts, source)] as const)),
+  );
+  const perShard = new Map(counted);
+  const sizes = moves.flatMap(({ index, source }) => perShard.get(`${index} ${source}`) ?? []);
+  const sum = sizes.reduce((total, size) => total + size, 0);
+  // Those whose source has nothing of the shard yet count as the others do in the mean.
+  const documents = sizes.length === 0 ? 0 : (sum / sizes.length) * moves.length;
+  return { moves: moves.length, documents: Math.round(documents) };
 }
 
-async function inspectSource(parts: PlanningParts, source: Source): Promise<void> {
-  const { entry, node } = source;
+/** Documents of one of its shards in the mean. */
+async function inspectSource(parts: PlanningParts, source: Source): Promise<number> {
+  const { entry, table, node } = source;
   const client = parts.nodes.client(node, parts.permit);
   if ((await client.index(entry.uid)) === null) {
     throw new NodeRegressedError(`node ${node.id} owns shards of index ${entry.uid} and has no such index`, {
@@ -74,23 +85,25 @@ async function inspectSource(parts: PlanningParts, source: Source): Promise<void
       details: { node: node.id, index: entry.uid },
     });
   }
-  await assertSplit(parts, client, source);
+  const documents = await assertSplit(parts, client, source);
   await assertCoordinates(client, entry);
+  return documents / Math.max(1, table.shards.filter(({ owners }) => owners.includes(node.id)).length);
 }
 
+/** Returns how many there are. */
 async function assertSplit(
   { clock, permit, logger }: PlanningParts,
   client: NodeClient,
   source: Source,
-): Promise<void> {
+): Promise<number> {
   const { entry } = source;
   const { id } = client.node;
   for (let attempt = 1; ; attempt += 1) {
     // The total first: what is written meanwhile only makes the second count larger.
     const { documents } = await client.indexStats(entry.uid);
-    if (documents === 0) return;
+    if (documents === 0) return 0;
     const placed = await countSplit(client, entry, `_miroir_slot EXISTS AND _miroir_shard < ${entry.shards}`);
-    if (placed >= documents) return;
+    if (placed >= documents) return documents;
     if (attempt < TRIES) {
       await clock.sleep(BETWEEN_TRIES_MS, permit.signal);
       continue;
@@ -101,7 +114,7 @@ async function assertSplit(
     const { owned, others } = await unsplitOn(client, source, documents);
     if (owned > 0) throw unsplit(entry, id, owned, documents);
     if (others > 0) logger.warn({ index: entry.uid, node: id, documents: others }, STRAY);
-    return;
+    return documents;
   }
 }
 

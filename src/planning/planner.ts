@@ -11,9 +11,11 @@ import type { EventOutcome, Planner } from '../ports.ts';
 import { Again } from './again.ts';
 import { Arrivals } from './arrivals.ts';
 import { decide } from './decide.ts';
+import type { Decision } from './decision.ts';
 import { Failures } from './failures.ts';
 import { Groups } from './groups.ts';
 import { Health } from './health.ts';
+import type { Carried } from './inspect.ts';
 import { createSerial, EVERY_INDEX, type PlanningParts, takeEach } from './parts.ts';
 import { keepPredictions } from './predictions.ts';
 import { forgetRemoved } from './removed.ts';
@@ -29,6 +31,14 @@ const TRIES = 5;
 const LEFT = 'failed nodes left';
 
 const FLAPS = 'a node fails too often: it comes back only after it has answered for long';
+
+/** What is known of the plan that an event asks for. */
+type Looked = Pick<ReplanWish, 'isApproved' | 'carried'>;
+
+const lookedAt = ({ isApproved = false, carried = null }: Decision, later: Carried | null = null): Looked => ({
+  isApproved,
+  carried: carried ?? later,
+});
 
 /** What observers say, where they are the ones who send an event; the time is that of Redis. */
 interface Word {
@@ -195,12 +205,12 @@ class LeadingPlanner implements Planner {
     const { writer } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
       const decision = await decide(this.#parts, name, data);
-      const { changed: nodes, nodeId, version, why, plan, outcome, afterwards, isApproved } = decision;
+      const { changed: nodes, nodeId, version, why, plan, outcome, afterwards } = decision;
       // Also what an earlier try of this very event left between two writes.
       if (nodes.length === 0) {
         await this.#catchUp();
-        await afterwards?.();
-        return outcome ?? this.#repeated(nodeId, plan, why, isApproved);
+        const carried = await afterwards?.();
+        return outcome ?? this.#repeated(nodeId, plan, why, lookedAt(decision, carried));
       }
       const stored = nodes.map((node) =>
         word !== null && node.state === 'failed' ? failedBySight(node, word.why, word.nowMs) : node,
@@ -221,17 +231,17 @@ class LeadingPlanner implements Planner {
       }
       // Before the plan, which reads who owns what.
       const changed = await this.#failures.leave(false);
-      await afterwards?.();
+      const carried = await afterwards?.();
       return plan === null
         ? { change: 'changed', plan: null, moves: 0, blocked: 0 }
-        : this.#plan([plan, ...changed], why, isApproved);
+        : this.#plan([plan, ...changed], why, lookedAt(decision, carried));
     }
   }
 
-  async #plan(names: readonly string[], why: string, isApproved = false): Promise<EventOutcome> {
+  async #plan(names: readonly string[], why: string, about: Looked): Promise<EventOutcome> {
     // What else was asked for and never planned goes into the same plan.
     const asked = (await this.#parts.writer.unplanned()).map(({ index }) => index);
-    const { id, moves, blocked } = await this.#replan([...new Set([...names, ...asked])], why, { isApproved });
+    const { id, moves, blocked } = await this.#replan([...new Set([...names, ...asked])], why, about);
     return { change: 'changed', plan: moves.length > 0 ? id : null, moves: moves.length, blocked: blocked.length };
   }
 
@@ -239,9 +249,9 @@ class LeadingPlanner implements Planner {
    * The node is as the event asks for, its shards need not be: an earlier one may have named another index, and a move
    * that failed is planned again when an event asks.
    */
-  async #repeated(nodeId: string, plan: string | null, why: string, isApproved?: boolean): Promise<EventOutcome> {
+  async #repeated(nodeId: string, plan: string | null, why: string, about: Looked): Promise<EventOutcome> {
     if (plan !== null) {
-      const { change, ...outcome } = await this.#plan([plan], why, isApproved);
+      const { change, ...outcome } = await this.#plan([plan], why, about);
       if (outcome.plan !== null) return { change, ...outcome };
     }
     return planUnderWay(this.#parts, nodeId);

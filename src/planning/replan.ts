@@ -16,6 +16,7 @@ import { notRunYet, planMoves, type Plan, type PlannerInput } from '../core/plan
 import { ConflictError, isMiroirError } from '../errors.ts';
 import type { EventOutcome, MoveState } from '../ports.ts';
 import { dispatch } from './dispatch.ts';
+import type { Carried } from './inspect.ts';
 import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.ts';
 
 /** Somebody may register an index meanwhile; more often than this nobody does. */
@@ -29,6 +30,8 @@ export interface ReplanWish {
   readonly wanted?: (move: PlannedMove) => boolean;
   /** Somebody has looked at it: it begins at once, whatever `plan_approval` says. */
   readonly isApproved?: boolean;
+  /** What the moves carry, where it was counted. */
+  readonly carried?: Carried | null;
 }
 
 /** Copies that are lost are restored whoever approves what: nobody has to be asked whether data is to be kept. */
@@ -71,7 +74,7 @@ async function planAndWrite(parts: PlanningParts, wish: ReplanWish, way: Way, pl
 
 async function planOnce(
   parts: PlanningParts,
-  { names, why, wanted }: ReplanWish,
+  { names, why, wanted, carried }: ReplanWish,
   way: Way,
   planned: readonly string[],
 ): Promise<Plan> {
@@ -85,7 +88,7 @@ async function planOnce(
   const cancel = [...plan.cancel, ...replaced.filter(({ planId }) => planId !== made.id).map(({ id }) => id)];
   await cancelMoves(parts, cancel, unfinished);
   if (plan.moves.length === 0) await parts.writer.runPlan(null, topology.version, planned);
-  else await writePlan(parts, plan, { why, planned, isHeld: way === 'held' });
+  else await writePlan(parts, plan, { why, planned, isHeld: way === 'held', carried });
   const { logger } = parts;
   const counts = { moves: plan.moves.length, blocked: plan.blocked.length, cancelled: cancel.length };
   logger.info({ plan: plan.id, why, version: topology.version, way, ...counts }, 'planned');
@@ -141,11 +144,14 @@ interface Written {
   /** What was asked for and is planned with it. */
   readonly planned: readonly string[];
   readonly isHeld: boolean;
+  readonly carried?: Carried | null | undefined;
 }
 
-async function writePlan(parts: PlanningParts, plan: Plan, { why, planned, isHeld }: Written): Promise<void> {
+async function writePlan(parts: PlanningParts, plan: Plan, { why, planned, isHeld, carried }: Written): Promise<void> {
   const { writer, records, queue } = parts;
-  await writer.openPlan(plan, why, isHeld);
+  // Counted for other moves as well it says nothing of these.
+  const documents = carried?.moves === plan.moves.length ? carried.documents : null;
+  await writer.openPlan(plan, why, { isHeld, documents });
   await writer.addMoves(plan.id, plan.moves);
   await writer.runPlan(plan.id, plan.topologyVersion, planned);
   const mine = new Set(plan.moves.map(({ id }) => id));

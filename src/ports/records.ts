@@ -281,8 +281,8 @@ export interface PlanWriter {
   ): Promise<void>;
   /** What was asked for and not planned yet. */
   unplanned(): Promise<readonly { index: string; why: string }[]>;
-  /** `isHeld`: none of its moves begins before it is approved. */
-  openPlan(plan: Plan, why: string, isHeld?: boolean): Promise<void>;
+  /** `isHeld`: none of its moves begins before it is approved. `documents`: what they carry, null where it is not known. */
+  openPlan(plan: Plan, why: string, about?: { isHeld: boolean; documents: number | null }): Promise<void>;
   /** Throws `ConflictError` when an index was deleted since. */
   addMoves(planId: string, moves: readonly PlanMove[]): Promise<void>;
   /** The plan's moves may get jobs from now on; `planned` names are not asked for any more. */

@@ -198,7 +198,7 @@ export function createPlanWriter(options: {
         .filter(([name]) => name.startsWith('unplanned:'))
         .map(([name, why]) => ({ index: name.slice('unplanned:'.length), why }));
     },
-    async openPlan(plan: Plan, why, isHeld = false) {
+    async openPlan(plan: Plan, why, { isHeld, documents } = { isHeld: false, documents: null }) {
       const stored = {
         v: RECORD_VERSION,
         why,
@@ -210,7 +210,15 @@ export function createPlanWriter(options: {
       await scripts.run(
         'plan-open',
         [leaseKey, keys.topology, keys.plan(plan.id), keys.plans, keys.audit],
-        [lease.fence, plan.topologyVersion, plan.id, JSON.stringify(stored), auditMaxEntries, isHeld ? 1 : 0],
+        [
+          lease.fence,
+          plan.topologyVersion,
+          plan.id,
+          JSON.stringify(stored),
+          auditMaxEntries,
+          isHeld ? 1 : 0,
+          documents ?? '',
+        ],
       );
     },
     async addMoves(planId, moves) {

@@ -56,6 +56,7 @@ export function createProgressHistory(redis: Redis, records: Pick<Records, 'topo
           nowMs,
           startedAtMs,
           progressAtMs,
+          planned: sums['planned'] === undefined ? null : sum('planned'),
           left: sums['state'] === 'done' ? 0 : Math.max(0, moves - sum('over')),
           running: running.map(runningOf),
           settled: {

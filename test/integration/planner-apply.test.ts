@@ -103,6 +103,9 @@ describe('carrying it out', () => {
       { id: plan.id, moves: plan.moves, why: 'NodeAdded n4, NodeDraining n1 (as shown)' },
     ]);
     expect((await lookAtPlan(control, plan.id)).state).toBe('running');
+    // What its moves carry was counted with the last look: the time left goes by it.
+    const counted = Number(await fleet.base.redis.hget(`{miroir}:plan:${plan.id}`, 'planned'));
+    expect(Math.abs(counted - (plan.documents ?? 0))).toBeLessThan(plan.moves);
     // Again is no second plan, whoever asks.
     expect((await applyPlan(control, plan.id, WAIT)).outcome).toMatchObject({ change: 'repeated', plan: plan.id });
     const { name, data } = planAppliedToWire({ plan: plan.id, version: plan.version, events: plan.events });

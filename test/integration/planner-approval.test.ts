@@ -1,5 +1,5 @@
 // With plan_approval what events ask for waits for somebody who has looked at it; lost copies do not.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyPlan } from '../../src/control/proposal/apply.ts';
 import { proposePlan } from '../../src/control/proposal/make.ts';
 import type { PlanRecord } from '../../src/ports.ts';
@@ -13,14 +13,14 @@ let control: Control;
 
 beforeAll(async () => {
   fleet = await startPlanningFleet(4, { MIROIR_PLAN_APPROVAL: '1' });
-  control = await openControl(fleet.config);
 }, 60_000);
-afterAll(async () => {
-  await control.close();
-  await fleet.stop();
-});
+afterAll(() => fleet.stop());
+afterEach(() => control.close());
 beforeEach(async () => {
   await fleet.reset(3);
+  const opened = await openControl(fleet.config);
+  // What it keeps of what it has read does not outlive the records of a test.
+  control = { ...opened, records: fleet.base.records, planHolds: fleet.base.planHolds };
   await fleet.createIndex('books', 16, 0, 2);
 });
 

@@ -287,6 +287,9 @@ describe('move-checkpoint', () => {
       return history.of(plan);
     };
     await write(5_000);
+    const writtenMs = await world.records.nowMs();
+    // Of one millisecond they would be one sample.
+    await untilTrue(async () => (await world.records.nowMs()) > writtenMs + 1);
     await write(6_000);
     // One that was written before, and brings nothing new.
     await write(6_000);

@@ -188,6 +188,31 @@ afterAll(async () => {
   await Promise.all([redis.stop(), ...nodes.map((node) => node.stop())]);
 });
 
+/** How far groups and moves are when somebody looks is the machine's: of these only commands, heads of tables and exit codes. */
+const OF_THE_MOMENT = new Set([
+  'doctor',
+  'group activate',
+  'group add',
+  'group list',
+  'group status',
+  'index adopt',
+  'move explain',
+  'move list',
+  'move show',
+  'node add',
+  'node drain',
+  'plan',
+  'report',
+]);
+const toCompare = (name: string, text: string): string =>
+  OF_THE_MOMENT.has(name)
+    ? text
+        .split('\n')
+        .filter((line) => /^(?:\$ |exit \d|! error |[A-Z][A-Z ]+ {2})/.test(line))
+        .map((line) => line.replace(/^(! error \S+).*/, '$1'))
+        .join('\n')
+    : text;
+
 describe('what a command prints', () => {
   it.each(LEAVES.map(({ name }) => name))('miroir %s', (name) => {
     const running = processes.get(name);
@@ -195,7 +220,8 @@ describe('what a command prints', () => {
     expect(text, `no line of the story runs ${name}, and its help has no example`).toBeDefined();
     const file = join(FOLDER, `${name.replaceAll(' ', '-')}.txt`);
     if (process.env['TRANSCRIPTS'] === 'write') writeFileSync(file, text ?? '');
-    expect(text).toBe(existsSync(file) ? readFileSync(file, 'utf8') : 'no file: see the first lines of this test');
+    const kept = existsSync(file) ? readFileSync(file, 'utf8') : 'no file: see the first lines of this test';
+    expect(toCompare(name, text ?? '')).toBe(toCompare(name, kept));
   });
 
   it('ends with 0 where it runs until a signal', async () => {

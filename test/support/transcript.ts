@@ -102,6 +102,8 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b[\w.-]+\/\d{2,}\b(?= |,|;|$)/gm, '<process>'],
   [/cli:\w+/g, 'cli:<user>'],
   [/\b[\d,.]+ ?(?:(?:[kMGT]i?)?B|bytes)\b/g, '<size>'],
+  // What has moved lies on both nodes until the old copy is deleted.
+  [/\b[\d,]+(?: -> [\d,]+)? {2,}(?=<size>)/g, '<documents>  '],
   [/\bin (?:\d+m )?[\d.]+m?s\b/g, 'in <duration>'],
   [/\b[\d.]+ ?ms\b/g, '<duration>'],
   [/\bsettled after (?:\d+m )?[\d.]+m?s\b/g, 'settled after <duration>'],
@@ -120,7 +122,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
 
 /** What tells of progress comes as often as there is time, and how long a batch takes is the machine's. */
 const PROGRESS =
-  /^(?:! (?:\d+\/\d+ moves settled|\d+ of \d+ shards compared|\S+: [\d,]+ documents (?:stamped|copied))|\w+ +node \w+: a small batch)/;
+  /^(?:predicted: |not known: what was predicted|! (?:\d+\/\d+ moves settled|\d+ of \d+ shards compared|\S+: [\d,]+ documents (?:stamped|copied))|\w+ +node \w+: a small batch)/;
 /** Of one output; a list of the configuration tells nothing more with all its lines. */
 const LINES_MAX = 40;
 

@@ -8,6 +8,7 @@ const NONE: PlanHistory = {
   nowMs: START + 10_000,
   startedAtMs: START,
   progressAtMs: START + 9_000,
+  planned: null,
   left: 4,
   running: [],
   settled: { moves: 0, documents: 0, lastedMs: 0, copyMs: 0 },
@@ -22,6 +23,36 @@ const COPYING: RunningMove = {
   copyAtMs: START + 1_000,
   copiedAtMs: null,
 };
+
+describe('a plan of small moves and large ones', () => {
+  const HALF: RunningMove = { ...COPYING, copied: 500 };
+  /** The small ones, empty in fact, are settled first. */
+  const mixed: PlanHistory = {
+    ...NONE,
+    left: 24,
+    running: [HALF, HALF, HALF, HALF],
+    settled: { moves: 20, documents: 0, lastedMs: 20_000, copyMs: 2_000 },
+    samples: steady(5),
+  };
+
+  it('counts what has not begun as it was counted when it was planned, and not as those that are through', () => {
+    const counted = etaOf({ ...mixed, planned: 20_000 });
+    expect(counted.documentsLeft).toBe(4 * 500 + 20 * 800);
+    const guessed = etaOf(mixed);
+    expect(guessed.documentsLeft).toBeLessThan(6_000);
+    expect(counted.etaSeconds).toBeGreaterThan(2.5 * (guessed.etaSeconds ?? Infinity));
+  });
+
+  it('whose running moves turn out larger than all that was counted leaves nothing for the others', () => {
+    expect(etaOf({ ...mixed, planned: 3_000 }).documentsLeft).toBe(4 * 500);
+  });
+
+  it('tells no time while only empty ones are through', () => {
+    const waiting = { ...COPYING, copied: 0, copyAtMs: null };
+    const { etaSeconds, etaNote } = etaOf({ ...mixed, running: [waiting], planned: 20_000 });
+    expect([etaSeconds, etaNote]).toEqual([null, 'no document was copied yet']);
+  });
+});
 
 describe('a plan of which nothing can be told', () => {
   it.each([
@@ -148,6 +179,7 @@ function play({ moves, lanes, documents, documentsPerMs, beforeMs, afterMs }: Pl
       nowMs,
       startedAtMs: START,
       progressAtMs: nowMs,
+      planned: null,
       left: moves - settled.length,
       running: running.map((move) => ({
         documents,
