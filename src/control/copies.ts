@@ -5,7 +5,7 @@
  */
 import pLimit from 'p-limit';
 import type { PlannedMove } from '../core/move.ts';
-import type { PlannerIndex } from '../core/planner.ts';
+import type { PlannerIndex, ShardSize } from '../core/planner.ts';
 import { findNode, type Topology } from '../core/topology.ts';
 import { isMiroirError, messageOf } from '../errors.ts';
 import type { NodeCopies } from '../ports.ts';
@@ -13,11 +13,6 @@ import type { ControlParts } from './parts.ts';
 
 /** Requests to nodes at a time. */
 const AT_A_TIME = 16;
-
-export interface ShardSize {
-  readonly documents: number;
-  readonly bytes: number;
-}
 
 export interface CopiesNow {
   readonly nodes: ReadonlyMap<string, NodeCopies>;

@@ -18,9 +18,12 @@ export interface ProposedNode {
   readonly after: NodeCopies;
 }
 
-export interface PlanCheck {
+/** What was looked at, for the doctor and for a plan: one line each. */
+export interface Finding {
   readonly level: 'ok' | 'warn' | 'fail';
+  /** What was looked at: `redis`, `node n1`, `index cities`, `routers`. */
   readonly subject: string;
+  /** What was found, in words. */
   readonly found: string;
   /** What to do; null when all is well. */
   readonly remedy: string | null;
@@ -52,7 +55,7 @@ export interface Proposed {
   /** Of how many settled moves that was learned; 0: of none, so it is wide. */
   readonly learnedFrom: number;
   readonly blocked: readonly { readonly index: string; readonly shard: number; readonly reason: string }[];
-  readonly checks: readonly PlanCheck[];
+  readonly checks: readonly Finding[];
 }
 
 export interface Proposals {

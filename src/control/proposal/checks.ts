@@ -2,7 +2,7 @@
 import { NODE_FULL } from '../../core/node-figures.ts';
 import type { Plan } from '../../core/planner.ts';
 import { mayOwn, type Topology, type TopologyNode } from '../../core/topology.ts';
-import type { PlanCheck, ProposedNode } from '../../ports.ts';
+import type { Finding, ProposedNode } from '../../ports.ts';
 import { fail, ok, warn } from '../doctor/finding.ts';
 import { nodeChecks } from '../doctor/node-checks.ts';
 import type { DoctorParts } from '../doctor/parts.ts';
@@ -21,7 +21,7 @@ export interface ToCheck {
   readonly silent: ReadonlyMap<string, string>;
 }
 
-export async function planChecks(parts: DoctorParts, about: ToCheck): Promise<PlanCheck[]> {
+export async function planChecks(parts: DoctorParts, about: ToCheck): Promise<Finding[]> {
   const { plan, others, silent } = about;
   return [
     ...[...(await redisChecks(parts)), ...(await workChecks(parts, []))].map(asWarning),
@@ -42,9 +42,9 @@ export async function planChecks(parts: DoctorParts, about: ToCheck): Promise<Pl
 }
 
 /** What is wrong with the fleet as it is does not speak against this plan more than against any other. */
-const asWarning = (check: PlanCheck): PlanCheck => (check.level === 'fail' ? { ...check, level: 'warn' } : check);
+const asWarning = (check: Finding): Finding => (check.level === 'fail' ? { ...check, level: 'warn' } : check);
 
-function blockedCheck({ blocked }: Plan): PlanCheck {
+function blockedCheck({ blocked }: Plan): Finding {
   const [first] = blocked;
   if (first === undefined) return ok('shards', 'every one can go where it should be');
   const found = `${blocked.length} cannot be moved as things are: ${first.index}/${first.shard}: ${first.reason}`;
@@ -54,10 +54,10 @@ function blockedCheck({ blocked }: Plan): PlanCheck {
 const percent = (part: number): string => `${Math.round(part * 100)} %`;
 
 /** Room after the plan, and after it if one more node of the group failed. None where a node's room is not known. */
-function roomChecks({ after, nodes }: ToCheck, nodeMaxBytes: number): PlanCheck[] {
+function roomChecks({ after, nodes }: ToCheck, nodeMaxBytes: number): Finding[] {
   if (nodeMaxBytes === 0) return [];
   const held = new Map(nodes.map((node) => [node.id, node.after.bytes]));
-  const checks: PlanCheck[] = [];
+  const checks: Finding[] = [];
   for (const node of after.nodes.filter(mayOwn)) {
     const bytes = held.get(node.id) ?? null;
     if (bytes === null) continue;
