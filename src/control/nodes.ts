@@ -82,7 +82,7 @@ export const listNodes = async (parts: Pick<ControlParts, 'records'>): Promise<N
 
 export async function viewNodes({ records }: Pick<ControlParts, 'records'>, fleet: FleetRead): Promise<NodeView[]> {
   const { topology, indexes } = fleet;
-  const seen = await Promise.all(indexes.map(({ entry }) => records.sightings(entry.uid)));
+  const seen = await records.sightingsOf(indexes.map(({ entry }) => entry.uid));
   const lost = new Map<string, string>();
   for (const [at, { entry }] of indexes.entries()) {
     for (const [id, { sighting }] of seen[at] ?? [])

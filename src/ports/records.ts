@@ -140,6 +140,8 @@ export interface Records {
   route(index: string, shard: number): Promise<RouteRead>;
   /** By node: what it had of the index when it was last looked at. */
   sightings(index: string): Promise<ReadonlyMap<string, SightingRead>>;
+  /** Of several indexes, in their order. */
+  sightingsOf(indexes: readonly string[]): Promise<readonly ReadonlyMap<string, SightingRead>[]>;
   move(id: string): Promise<MoveState | null>;
   moves(ids: readonly string[]): Promise<readonly MoveState[]>;
   unfinishedMoves(): Promise<readonly MoveState[]>;

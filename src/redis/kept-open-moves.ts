@@ -3,12 +3,9 @@
  * of its moves has changed, so that what was worked out of it still holds.
  */
 import { groupedBy } from '../core/grouped.ts';
-import type { Clock, MoveState } from '../ports.ts';
+import type { MoveState } from '../ports.ts';
 
 interface OpenMovesOptions {
-  readonly clock: Clock;
-  /** How long (ms) it is gone by notes of changes alone. */
-  readonly readAgainMs: number;
   /** Of all that have not ended. */
   readonly ids: () => Promise<string[]>;
   readonly read: (ids: readonly string[]) => Promise<readonly MoveState[]>;
@@ -25,32 +22,18 @@ export interface OpenMoves {
 }
 
 const byId = (a: MoveState, b: MoveState): number => (a.id < b.id ? -1 : 1);
-const isSame = (one: readonly MoveState[], other: readonly MoveState[] | undefined): boolean =>
-  one.length === other?.length && one.every((move, at) => move === other[at]);
 const isSameIds = (one: readonly MoveState[], other: readonly MoveState[] | undefined): boolean =>
   one.length === other?.length && one.every(({ id }, at) => id === other[at]?.id);
 
 /** What it returns is not to be called again before its answer is there. */
-export function keepOpenMoves({ clock, readAgainMs, ids, read, changed }: OpenMovesOptions): () => Promise<OpenMoves> {
+export function keepOpenMoves({ ids, read, changed }: OpenMovesOptions): () => Promise<OpenMoves> {
   let known: ByIndex = new Map();
   let sorted: readonly string[] = [];
-  let readAtMs: number | null = null;
-
-  function isDue(): boolean {
-    return readAtMs === null || clock.monotonic() - readAtMs > readAgainMs;
-  }
+  let isKnown = false;
 
   async function readAll(): Promise<ByIndex> {
-    const atMs = clock.monotonic();
     sorted = (await ids()).sort();
-    const all = groupedBy(await read(sorted), ({ index }) => index);
-    readAtMs = atMs;
-    return new Map(
-      [...all].map(([index, moves]) => {
-        const before = known.get(index);
-        return [index, before !== undefined && isSame(moves, before) ? before : moves];
-      }),
-    );
+    return groupedBy(await read(sorted), ({ index }) => index);
   }
 
   async function readChanged(which: readonly string[]): Promise<ByIndex> {
@@ -72,16 +55,11 @@ export function keepOpenMoves({ clock, readAgainMs, ids, read, changed }: OpenMo
 
   return async () => {
     const which = await changed();
-    const isWhole = which === null || isDue();
+    const isWhole = which === null || !isKnown;
     // Should the reading fail, what has changed meanwhile is not told a second time.
-    readAtMs = isWhole ? null : readAtMs;
-    try {
-      if (isWhole) known = await readAll();
-      else known = await readChanged(which);
-    } catch (error) {
-      readAtMs = null;
-      throw error;
-    }
+    isKnown = false;
+    known = isWhole ? await readAll() : await readChanged(which);
+    isKnown = true;
     return { byIndex: known, ids: sorted };
   };
 }

@@ -1,13 +1,11 @@
 /**
  * Records for a process that is asked again and again: moves and routing tables that were read are kept, and before each
- * answer Redis says what has changed since, so an answer is never older than its question. Scripts note each change of a
- * move (`include/changed.lua`); for what a process of an older version changes without a note, the oldest of what is kept is
- * read again bit by bit.
+ * answer Redis says what has changed since, so an answer is never older than its question. Every script that changes a move
+ * notes it (`include/changed.lua`).
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
 import type { RoutingTable } from '../core/routing.ts';
-import type { Clock, MoveState, Records } from '../ports.ts';
+import type { MoveState, Records } from '../ports.ts';
 import { reading } from './fault.ts';
 import { keepOpenMoves } from './kept-open-moves.ts';
 import { keys } from './keys.ts';
@@ -18,22 +16,13 @@ export interface KeptRecordsOptions {
   readonly records: Records;
   readonly redis: Redis;
   readonly scripts: Scripts;
-  readonly clock: Clock;
 }
 
 /** Some 2 kB each. */
 const MOVES_MAX = 20_000;
-/** How long (ms) something is kept at least before it is read again unasked, and how much at a time: a millisecond of Redis. */
-const AGAIN_MS = 10_000;
-const AGAIN_MOVES = 50;
 
-interface Kept<T> {
-  readonly value: T;
-  readonly readMs: number;
-}
-
-export function keepRecords({ records, redis, scripts, clock }: KeptRecordsOptions): Records {
-  const moves = keptMoves(records, clock);
+export function keepRecords({ records, redis, scripts }: KeptRecordsOptions): Records {
+  const moves = keptMoves(records);
   let run = '';
   let changes = '0';
   const look = oneForAll(async () => {
@@ -48,8 +37,6 @@ export function keepRecords({ records, redis, scripts, clock }: KeptRecordsOptio
     [run, changes] = [now, count];
   });
   const open = keepOpenMoves({
-    clock,
-    readAgainMs: AGAIN_MS,
     ids: () => reading('unfinishedMoves', () => redis.smembers(keys.moves)),
     read: (ids) => moves.read(ids),
     async changed() {
@@ -116,38 +103,24 @@ function oneForAll<T>(ask: () => Promise<T>): () => Promise<T> {
   };
 }
 
-function keptMoves(records: Pick<Records, 'moves'>, clock: Clock) {
+function keptMoves(records: Pick<Records, 'moves'>) {
   /** In the order in which they were read. */
-  const kept = new Map<string, Kept<MoveState>>();
+  const kept = new Map<string, MoveState>();
   /** Of each reading that is under way: what has changed since it began. */
   const underWay = new Set<Set<string>>();
   /** Since it was taken last; null: anything may have. */
   let changedSince: Set<string> | null = null;
-
-  /** Read long ago, so that a change which nobody noted does not stay unseen. */
-  function oldOnes(): string[] {
-    const old: string[] = [];
-    for (const [id, { readMs }] of kept) {
-      if (old.length === AGAIN_MOVES || clock.monotonic() - readMs < AGAIN_MS) break;
-      old.push(id);
-    }
-    return old;
-  }
 
   async function fetch(ids: readonly string[]): Promise<ReadonlyMap<string, MoveState>> {
     const changed = new Set<string>();
     underWay.add(changed);
     try {
       const found = new Map((await records.moves(ids)).map((move) => [move.id, move]));
-      const readMs = clock.monotonic();
-      for (const id of ids) {
-        const value = found.get(id);
-        const before = kept.get(id)?.value;
+      if (!underWay.has(changed)) return found;
+      for (const [id, move] of found) if (!changed.has(id)) kept.set(id, move);
+      for (const id of kept.keys()) {
+        if (kept.size <= MOVES_MAX) break;
         kept.delete(id);
-        if (value === undefined || changed.has(id) || !underWay.has(changed)) continue;
-        const isSame = before !== undefined && isDeepStrictEqual(before, value);
-        if (before !== undefined && !isSame) changedSince?.add(id);
-        kept.set(id, { value: isSame ? before : value, readMs });
       }
       return found;
     } finally {
@@ -175,16 +148,11 @@ function keptMoves(records: Pick<Records, 'moves'>, clock: Clock) {
     },
     /** As they are after a look that began after the question. */
     async read(ids: readonly string[]): Promise<MoveState[]> {
-      const known = ids.map((id) => kept.get(id)?.value);
-      const missing = ids.filter((_, at) => known[at] === undefined);
-      const wanted = [...new Set([...missing, ...oldOnes()])];
-      if (wanted.length === 0) return known.filter((move) => move !== undefined);
-      const found = await fetch(wanted);
-      for (const id of kept.keys()) {
-        if (kept.size <= MOVES_MAX) break;
-        kept.delete(id);
-      }
-      return ids.map((id, at) => found.get(id) ?? known[at]).filter((move) => move !== undefined);
+      const known = ids.map((id) => kept.get(id));
+      const missing = new Set(ids.filter((_, at) => known[at] === undefined));
+      if (missing.size === 0) return known.filter((move) => move !== undefined);
+      const found = await fetch([...missing]);
+      return ids.map((id, at) => known[at] ?? found.get(id)).filter((move) => move !== undefined);
     },
   };
 }

@@ -8,7 +8,7 @@ import type { Sighting } from '../core/sightings.ts';
 import type { TopologyNode } from '../core/topology.ts';
 import { assertReadable } from '../core/version.ts';
 import { InvariantError } from '../errors.ts';
-import type { MoveState, PlanRecord, Records } from '../ports.ts';
+import type { MoveState, PlanRecord, Records, SightingRead } from '../ports.ts';
 import { parseDeletion } from './deletion-text.ts';
 import { reading } from './fault.ts';
 import { keys } from './keys.ts';
@@ -27,6 +27,15 @@ export interface RecordsOptions {
   readonly scripts: Scripts;
   /** Wait after a change of the Redis run id before a barrier passes (ms). */
   readonly runChangeMs: number;
+}
+
+function toSightings(index: string, fields: Fields): ReadonlyMap<string, SightingRead> {
+  return new Map(
+    Object.entries(fields).map(([node, text]) => {
+      const { v: _v, ...sighting } = versioned(text, `sighting of ${index} on ${node}`) as Sighting & { v: number };
+      return [node, { sighting, text }];
+    }),
+  );
 }
 
 /** Every read with its trouble told as what it is. */
@@ -118,14 +127,9 @@ export function createRecords({ redis, scripts, runChangeMs }: RecordsOptions): 
       return { route: parseRoute(shard, text), text };
     },
     async sightings(index) {
-      const fields = await redis.hgetall(keys.sightings(index));
-      return new Map(
-        Object.entries(fields).map(([node, text]) => {
-          const { v: _v, ...sighting } = versioned(text, `sighting of ${index} on ${node}`) as Sighting & { v: number };
-          return [node, { sighting, text }];
-        }),
-      );
+      return toSightings(index, await redis.hgetall(keys.sightings(index)));
     },
+    sightingsOf: (indexes) => hashes(indexes, keys.sightings, toSightings),
     async move(id) {
       return toMove(id, await redis.hgetall(keys.move(id)));
     },

@@ -23,6 +23,7 @@ import { createRedisHealth } from '../redis/health.ts';
 import { keepRecords } from '../redis/kept-records.ts';
 import { adoptionScope, keys, rebalanceScope } from '../redis/keys.ts';
 import { createFleetWriter } from '../redis/plan-writer.ts';
+import { createProgressHistory } from '../redis/progress.ts';
 import { createProposals } from '../redis/proposals.ts';
 import { createSurroundings } from '../redis/surroundings.ts';
 import { createTaskMarks } from '../redis/task-marks.ts';
@@ -92,7 +93,7 @@ export function controlOf(base: Base, actor: string): Control {
     repairs,
     passes,
     surroundings: createSurroundings(redis, config.movesPerNode),
-    progress: base.progress,
+    progress: createProgressHistory(redis, records),
     observations: base.observations,
     judging: { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs },
     healthEnabled: config.healthEnabled,

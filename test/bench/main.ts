@@ -1,5 +1,5 @@
 // npm run bench [-- move|planner|fleet|takeover|memory|gateway|writes|gateway-memory|
-//   anti-entropy|repair|rest|eta|api|page] [--pairs N] [--docs N] [--rounds N]
+//   anti-entropy|repair|rest|eta|api|propose|page] [--pairs N] [--docs N] [--rounds N]
 //   [--rate N] [--seconds N] [--set key=value …] [--nodes URL,URL,URL,URL [--api-key-env NAME]] (real nodes, for move)
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
@@ -84,6 +84,7 @@ const BENCHES = {
   page: async () => (await import('./page.ts')).benchPage(),
   rest: async () => (await import('./rest.ts')).benchRest({ documents: docs(20_000), seconds: seconds(600), config }),
   api: async () => (await import('./api.ts')).benchApi({ rounds: wholeOf('rounds', values.rounds), config }),
+  propose: async () => (await import('./propose.ts')).benchPropose(wholeOf('rounds', values.rounds)),
   'gateway-memory': async () =>
     (await import('./gateway-memory.ts')).benchGatewayMemory({ perS: perS(200), seconds: seconds(600), config }),
 } as const;

@@ -6,7 +6,7 @@ import { listNodes } from '../../src/control/nodes.ts';
 import { progressOf } from '../../src/control/progress.ts';
 import { showTopology } from '../../src/control/topology.ts';
 import { held, settled, settling, stable } from '../../src/phases/routes.ts';
-import type { Clock, Records } from '../../src/ports.ts';
+import type { Records } from '../../src/ports.ts';
 import { writeCheckpoint } from '../../src/redis/checkpoint.ts';
 import { createGroupChecks } from '../../src/redis/group-checks.ts';
 import { keepRecords } from '../../src/redis/kept-records.ts';
@@ -17,16 +17,13 @@ import { withRedis } from '../support/redis.ts';
 const redis = withRedis();
 let world: World;
 let kept: Records;
-let nowMs: number;
 
 /** How many records were read. */
 let reads: number;
 
 beforeEach(async () => {
   world = await makeWorld(redis.url);
-  nowMs = 0;
   reads = 0;
-  const clock: Clock = { ...systemClock, monotonic: () => nowMs };
   const { records, connection, scripts } = world;
   const counting: Records = {
     ...records,
@@ -39,7 +36,7 @@ beforeEach(async () => {
       return records.table(index);
     },
   };
-  kept = keepRecords({ records: counting, redis: connection, scripts, clock });
+  kept = keepRecords({ records: counting, redis: connection, scripts });
 });
 afterEach(() => world.stop());
 
@@ -173,14 +170,6 @@ describe('records that are kept', () => {
       ]);
       expect(await kept.unfinishedMoves()).toEqual(await world.records.unfinishedMoves());
     }
-  });
-
-  it('show, after a while, what was changed without a note, as an older version does', async () => {
-    await seenBy(kept);
-    await world.connection.hset(keys.move('p1-3'), 'documents', '77');
-    nowMs += 20_000;
-    await kept.unfinishedMoves();
-    expect(await seenBy(kept)).toEqual(await seenBy(world.records));
   });
 
   it('are forgotten when Redis has lost what they were', async () => {

@@ -4,7 +4,6 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { doctor } from '../../src/control/doctor.ts';
-import { createProducer } from '../../src/index.ts';
 import { openBase } from '../../src/service.ts';
 import { type RedisCluster, startRedisCluster } from '../support/redis-sets.ts';
 import { untilTrue } from '../support/until.ts';
@@ -37,19 +36,14 @@ describe('a Redis cluster', () => {
   it('serves moves, queue, feed and clients, and fails over in the middle', async () => {
     const fleet = await WholeFleet.start({ MIROIR_REDIS_URL: redis.url });
     const feed = feedOf(fleet);
-    const producer = createProducer({ redis: redis.url });
     try {
       const { records } = fleet.base;
       const clients = fleet.clients();
-      await untilTrue(() => fleet.recorder.history.some(({ outcome }) => outcome === 'applied'));
-      const { jobId } = await producer.nodeAdded({ nodeId: 'n3', url: fleet.nodes[2]!.url });
-      expect((await producer.result(jobId)).moves).toBeGreaterThan(0);
-      await untilTrue(async () =>
-        (await records.unfinishedMoves()).some(({ phase }) => phase === 'MigrationInProgress'),
-      );
+      const copy = await fleet.copying();
       const run = await fleet.acceptedRun();
       await redis.failOver();
       await untilTrue(async () => (await fleet.acceptedRun()) !== run && (await records.runAccepted()));
+      await copy.release();
       await fleet.untilQuiet(40_000);
       await clients.end();
       expect((await fleet.judged()).faults).toBe('');
@@ -65,7 +59,6 @@ describe('a Redis cluster', () => {
       expect(answer.status).toBe(200);
     } finally {
       feed.close();
-      await producer.close();
       await fleet.stop();
     }
   }, 90_000);

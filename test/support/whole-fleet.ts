@@ -2,8 +2,10 @@
 // API; clients write down every call, and a judge who knows nothing of Redis looks at the end.
 import { loadConfig } from '../../src/config.ts';
 import type { Config } from '../../src/config.ts';
+import { setThrottle } from '../../src/control/throttle.ts';
 import { shardForKey } from '../../src/core/hashing.ts';
 import type { RoutingTable } from '../../src/core/routing.ts';
+import { NO_THROTTLE } from '../../src/core/throttle.ts';
 import { type DevNodeProcess, startDevNode } from '../../src/fleet/nodes.ts';
 import type { EventOutcome } from '../../src/ports.ts';
 import { reading } from '../../src/redis/fault.ts';
@@ -34,6 +36,9 @@ export const INDEX = 'docs';
 const SHARDS = 4;
 const CALLS_PER_S = 60;
 const SENT_AGAIN_MS = 50;
+/** Calls before a node comes, so that there is something to copy; and how slowly, so that a copy can be met in its middle. */
+const APPLIED_FIRST = 20;
+const SLOW_DOCUMENTS_PER_S = 20;
 const START_MS = 20_000;
 
 const ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -145,6 +150,19 @@ export class WholeFleet {
     const { producer } = this.control;
     const { jobId } = await producer.nodeAdded({ nodeId: 'n3', url: this.nodes[2]!.url });
     return producer.result(jobId);
+  }
+
+  /** Adds the third node, and returns in the middle of a copy into it, which goes on slowly until `release`. */
+  async copying(): Promise<{ release(): Promise<unknown> }> {
+    const { records } = this.base;
+    const applied = () => this.recorder.history.filter(({ outcome }) => outcome === 'applied').length;
+    await untilTrue(() => applied() > APPLIED_FIRST);
+    const throttle = (documentsPerSecond: number | null) =>
+      setThrottle({ ...this.control, actor: 'test' }, { ...NO_THROTTLE, documentsPerSecond });
+    await throttle(SLOW_DOCUMENTS_PER_S);
+    if ((await this.addNode()).moves === 0) throw new Error('nothing moves to the third node');
+    await untilTrue(async () => (await records.unfinishedMoves()).some(({ phase }) => phase === 'MigrationInProgress'));
+    return { release: () => throttle(null) };
   }
 
   /** The run of Redis that the planner has taken up. */
