@@ -63,7 +63,7 @@ export interface Eta {
 
 const WINDOW_MS = 60_000;
 const SAMPLES_MIN = 3;
-/** So many settled moves tell what the others will cost. */
+/** So many settled moves tell what the others will cost; before that the flow of documents tells better. */
 const TELLING = 3;
 const STALLED_MS = 30_000;
 /** What follows the copy of a move, where none has settled yet: at least this, and what came before the copy once more. */
@@ -106,6 +106,8 @@ export function rateOf(samples: readonly Sample[], nowMs: number): number | null
 }
 
 interface Cost {
+  /** Enough moves have settled: what they took is what the others will take. */
+  readonly isTold: boolean;
   /** Documents of a shard. */
   readonly documents: number;
   readonly msPerDocument: number;
@@ -135,6 +137,7 @@ function costOf({ nowMs, settled, running }: PlanHistory): Cost | null {
   );
   const beside = settled.moves === 0 ? null : (settled.lastedMs - settled.copyMs) / settled.moves;
   return {
+    isTold,
     documents: (settled.documents + sum(counted)) / (settled.moves + counted.length),
     copied,
     msPerDocument: copied === 0 ? 0 : (settled.copyMs + sum(copying)) / copied,
@@ -202,14 +205,14 @@ export function etaOf(history: PlanHistory): Eta {
     return { ...told, ...UNKNOWN, etaNote: 'no document was copied yet' };
   if (ratePerSecond === null) return { ...told, ...UNKNOWN, etaNote: 'estimating: fewer than three samples' };
 
-  const copyMs = restOf(history, cost) * cost.msPerDocument;
-  const one = cost.beforeMs + copyMs + cost.afterMs;
-  const lanes = width(history);
-  const work = sum(running.map((move) => leftOf(move, cost, nowMs))) + notBegun * one;
-  // The last moves end one after the other. What they copy shares the nodes, and is faster with fewer; the rest is not.
-  const tail = notBegun > 0 ? ((one - copyMs) * (lanes - 1)) / (2 * lanes) : 0;
   const longest = Math.max(0, ...running.map((move) => leftOf(move, cost, nowMs)));
-  const ms = Math.max(longest, work / lanes + tail) * slowdown(history, window);
+  const isFlow = !cost.isTold && (documentsLeft ?? 0) > 0 && ratePerSecond > 0;
+  const ms = Math.max(
+    longest,
+    isFlow
+      ? byFlow(history, cost, (documentsLeft ?? 0) / ratePerSecond)
+      : byMoves(history, cost) * slowdown(history, window),
+  );
   const rates = stretchRates(window);
   const [p20, p50, p80] = [0.2, 0.5, 0.8].map((share) => quantile(rates, share)) as [number, number, number];
   const lower = p80 > 0 ? Math.min(SPREAD_MAX, Math.max(1, p80 / p50)) : 1;
@@ -221,6 +224,30 @@ export function etaOf(history: PlanHistory): Eta {
     etaHighSeconds: tenths(ms * higher),
     etaNote: null,
   };
+}
+
+/** By what moves of the plan took: those at work go on, the others follow in their places. */
+function byMoves(history: PlanHistory, cost: Cost): number {
+  const { nowMs, running, left } = history;
+  const notBegun = Math.max(0, left - running.length);
+  const copyMs = restOf(history, cost) * cost.msPerDocument;
+  const one = cost.beforeMs + copyMs + cost.afterMs;
+  const lanes = width(history);
+  const work = sum(running.map((move) => leftOf(move, cost, nowMs))) + notBegun * one;
+  // The last moves end one after the other. What they copy shares the nodes, and is faster with fewer; the rest is not.
+  const tail = notBegun > 0 ? ((one - copyMs) * (lanes - 1)) / (2 * lanes) : 0;
+  return work / lanes + tail;
+}
+
+/**
+ * By how documents flow into all targets together. Windows under way count on neither side, so it does not take the time that
+ * the first ones need for what a document costs. Beside their copying moves hold the flow up only while no other one copies.
+ */
+function byFlow(history: PlanHistory, cost: Cost, flowSeconds: number): number {
+  const { running, left } = history;
+  const lanes = width(history);
+  const besideMs = (Math.max(0, left - running.length) * (cost.beforeMs + cost.afterMs)) / (lanes * lanes);
+  return flowSeconds * 1_000 + besideMs + cost.afterMs;
 }
 
 const tenths = (ms: number): number => Math.round(ms / 100) / 10;

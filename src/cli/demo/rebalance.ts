@@ -55,7 +55,8 @@ export async function rebalance(scene: Scene, { title, before, death, dyingNode,
     const [watched, stoodStillMs] = await Promise.all([watching, dying]);
     screen.say(`  ${watched.progress.settled} of ${moves.length} shards settled in ${seconds(watched.settledMs)}`);
     screen.say(`  old copies deleted after ${GRACE_MS / 1_000} s of grace`);
-    return { title, watched, stoodStillMs };
+    const killed = [death, dyingNode].filter((one) => one != null).join(', ');
+    return { title, watched, stoodStillMs, killed: killed === '' ? 'nobody' : killed };
   } finally {
     local.abort();
     await Promise.allSettled([watching, dying]);

@@ -87,6 +87,8 @@ export interface Chapter {
   readonly watched: Watched;
   /** Of this the moves stood still because their worker was dead (ms). */
   readonly stoodStillMs: number;
+  /** Who was killed meanwhile. */
+  readonly killed: string;
 }
 
 export function chaptersTable(chapters: readonly Chapter[]): string {
@@ -99,13 +101,20 @@ export function chaptersTable(chapters: readonly Chapter[]): string {
     row('windows sent again', ({ watched: { repeated } }) => count(repeated)),
     row('differences', ({ watched: { progress } }) => count(progress.differences)),
     row('duration until settled', ({ watched: { settledMs } }) => seconds(settledMs)),
+    row('killed meanwhile', ({ killed }) => killed),
     row('of this without a worker', ({ stoodStillMs }) => (stoodStillMs === 0 ? '-' : seconds(stoodStillMs))),
     row('rate with a worker', rateOf),
+    row('left after a tenth, told / true', leftOf),
   ]);
 }
 
 function rateOf({ watched: { progress, settledMs }, stoodStillMs }: Chapter): string {
   return `${count((progress.docsMigrated * 1_000) / Math.max(1, settledMs - stoodStillMs))} docs/s`;
+}
+
+/** While no worker is there nothing moves, which nobody could foresee. */
+function leftOf({ watched: { left }, stoodStillMs }: Chapter): string {
+  return left === null ? '-' : `${seconds(left.toldMs)} / ${seconds(Math.max(0, left.trueMs - stoodStillMs))}`;
 }
 
 /** Documents by node at each stage, the last one as the check has paged them. */

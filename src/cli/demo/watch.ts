@@ -1,5 +1,6 @@
 /** Watching a plan: one bar for the whole, one for each running move, and how fast it goes. */
 import { type FollowOptions, type PlanProgress, followPlan } from '../../control/progress.ts';
+import { etaOf } from '../../core/eta.ts';
 import { type Phase, isSwitched } from '../../core/move.ts';
 import type { MoveState } from '../../ports.ts';
 import type { Control } from '../../service.ts';
@@ -11,6 +12,8 @@ export interface Watched {
   readonly repeated: number;
   /** From the event until every shard was served by its new owners (ms). */
   readonly settledMs: number;
+  /** The time left as it was told when a tenth had been copied, and as it turned out; null: nothing could be told then. */
+  readonly left: { readonly toldMs: number; readonly trueMs: number } | null;
 }
 
 export interface WatchInput {
@@ -33,6 +36,8 @@ const MOVES_SHOWN = 4;
 /** A rate is worth showing once there are two samples this far apart, and forgets what is older than the second. */
 const RATE_MIN_MS = 1_000;
 const RATE_WINDOW_MS = 5_000;
+/** Of the copy: then the time left is told once, and held against the truth at the end. */
+const TOLD_AT = 0.1;
 /** Nobody waits longer than this for a plan of the demo: a real node under load needs minutes, not a quarter hour. */
 const PLAN_MS = 900_000;
 
@@ -95,6 +100,15 @@ class Lines {
   }
 }
 
+/** The time left as it is told at one moment. */
+async function tellLeft(control: Control, planId: string): Promise<{ etaMs: number; atMs: number } | null> {
+  const plan = await control.records.plan(planId);
+  if (plan === null) return null;
+  const atMs = performance.now();
+  const { etaSeconds } = etaOf(await control.progress.of(plan));
+  return etaSeconds === null ? null : { etaMs: etaSeconds * 1_000, atMs };
+}
+
 /** Resolves when the old copies are gone, too. Throws `TimeoutError`, and what the signal carries. */
 export async function watchPlan(input: WatchInput): Promise<Watched> {
   const { control, screen, planId, documents, sentAtMs, note, clients, signal } = input;
@@ -102,9 +116,11 @@ export async function watchPlan(input: WatchInput): Promise<Watched> {
   const lines = new Lines();
   let settledMs: number | null = null;
   let repeated = 0;
+  const telling: ReturnType<typeof tellLeft>[] = [];
   const onProgress: FollowOptions['onProgress'] = (progress, moves) => {
     const nowMs = performance.now();
     rate.add(nowMs, progress.docsMigrated);
+    if (telling.length === 0 && progress.docsMigrated >= TOLD_AT * documents) telling.push(tellLeft(control, planId));
     repeated = moves.reduce((sum, move) => sum + move.windowsRepeated, 0);
     const isSettled = progress.settled === progress.moves;
     if (isSettled) settledMs ??= nowMs - sentAtMs;
@@ -129,8 +145,12 @@ export async function watchPlan(input: WatchInput): Promise<Watched> {
   };
   try {
     const progress = await followPlan(control, planId, { until: 'cleaned', timeoutMs: PLAN_MS, signal, onProgress });
-    return { progress, repeated, settledMs: settledMs ?? performance.now() - sentAtMs };
+    const wholeMs = settledMs ?? performance.now() - sentAtMs;
+    const told = (await telling[0]) ?? null;
+    const left = told === null ? null : { toldMs: told.etaMs, trueMs: sentAtMs + wholeMs - told.atMs };
+    return { progress, repeated, settledMs: wholeMs, left };
   } finally {
+    await Promise.allSettled(telling);
     screen.clear();
   }
 }

@@ -238,6 +238,15 @@ describe('the time left', () => {
     );
   });
 
+  it('goes by the flow of documents while no move has settled, whatever is on its way in windows of those that just began', () => {
+    const running = [COPYING, COPYING, { ...COPYING, copied: 0 }, { ...COPYING, copied: 0 }];
+    const samples = steady(5).map((one) => ({ ...one, documents: one.documents * 2 }));
+    const { etaSeconds, documentsLeft } = etaOf({ ...NONE, left: 14, running, planned: 14_000, samples });
+    // 200 documents a second flow, and what stands beside the copies of ten moves comes in quarters of a quarter.
+    expect(documentsLeft).toBe(12_400);
+    expect(etaSeconds).toBeCloseTo(12_400 / 200 + (10 * 2) / 16 + 1, 0);
+  });
+
   it('follows the last minute where that was slower than the time before', () => {
     const { history } = play({ ...plan, moves: 400 }, 0.2);
     const later = history.samples.map((one) => ({ ...one, atMs: one.atMs - 60_000 }));
