@@ -51,7 +51,7 @@ export interface PhaseContext {
   readonly journal: JournalWriter;
   readonly repairs: RepairLists;
   readonly planHolds: Pick<PlanHolds, 'orders'>;
-  readonly throttles: Pick<Throttles, 'take'>;
+  readonly throttles: Pick<Throttles, 'take' | 'read'>;
   /** What the settings of the index shall be. */
   readonly desired: Pick<SettingsRecords, 'read'>;
   /** Notes that a node has the settings of this version, unless they are being changed. */

@@ -15,14 +15,12 @@ import { readWindow } from './read-window.ts';
 import { settleTask } from './send-window.ts';
 import { writeTag } from './tags.ts';
 import type { PageRoom, TargetLoad } from './target-load.ts';
+import { awaitTurn } from './throttle-turn.ts';
 import { Verifier } from './verify.ts';
 import { assertNodesIntact } from './watermark.ts';
 
 /** How often a copy looks whether the target takes its windows again. */
 const RESERVED_POLL_MS = 100;
-
-/** A throttle that is lifted is noticed after this. */
-const THROTTLE_LOOK_MS = 1_000;
 
 /** Runs one checkpoint at a time; asking meanwhile makes one more, with the newest progress. */
 function coalesce(write: () => Promise<void>): () => Promise<void> {
@@ -158,7 +156,7 @@ class Copy {
         const restMs = lastSentAtMs + settings.migrationBatchDelayMs - clock.monotonic();
         if (restMs > 0) await clock.sleep(restMs, this.#signal);
         while (this.#load.isReservedFor(move.id, clock.monotonic())) await clock.sleep(RESERVED_POLL_MS, this.#signal);
-        await this.#takeTurn(page.total);
+        await awaitTurn(this.#context, page.total, this.#signal);
         const leave = await this.#load.enter(page.total, page.documents.length, this.#signal);
         lastSentAtMs = clock.monotonic();
         handedOn = true;
@@ -166,18 +164,6 @@ class Copy {
       } finally {
         if (!handedOn) room.release();
       }
-    }
-  }
-
-  /** The operator's throttle: asked for every window, so that a change of it is heeded at once. */
-  async #takeTurn(documents: number): Promise<void> {
-    const { move, planHolds, throttles, loads, clock } = this.#context;
-    for (;;) {
-      const { throttle, waitMs } = await throttles.take(move.target, documents);
-      loads.limit(throttle);
-      if (waitMs === 0) return;
-      await clock.sleep(Math.min(waitMs, THROTTLE_LOOK_MS), this.#signal);
-      await assertNotHeld(planHolds, move);
     }
   }
 

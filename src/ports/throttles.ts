@@ -13,8 +13,15 @@ export interface Throttles {
   /** What was taken under the one before is forgotten. `expected`: throws `ConflictError` when it is another by now. */
   set(throttle: Throttle, actor: string, expected?: ThrottleRecord): Promise<ThrottleRecord>;
   /**
-   * Documents of one window into a node. Granted when `waitMs` is 0; else nothing is taken, and after that long it may be
-   * asked again. Whoever dies with what it was granted costs the others this window's time and nothing else.
+   * Documents of one window into a node: its turn, in `waitMs` and after those that asked before. It stands as long as the
+   * throttle is the one of `sinceMs`; under another one it is to be asked for again. Whoever does not come for it costs the
+   * others this window's time and nothing else.
    */
-  take(node: string, documents: number): Promise<{ readonly throttle: Throttle; readonly waitMs: number }>;
+  take(node: string, documents: number): Promise<ThrottleTurn>;
+}
+
+export interface ThrottleTurn {
+  readonly throttle: Throttle;
+  readonly sinceMs: number | null;
+  readonly waitMs: number;
 }

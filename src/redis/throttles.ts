@@ -29,9 +29,9 @@ export function createThrottles({ redis, scripts }: { readonly redis: Redis; rea
     async take(node, documents) {
       // Mostly there is none: then a window costs one small read.
       if ((await reading('the throttle', () => redis.exists(keys.throttle))) === 0)
-        return { throttle: NO_THROTTLE, waitMs: 0 };
-      const [, waitMs, text] = await scripts.run('throttle-take', [keys.throttle], [node, documents]);
-      return { throttle: throttleOf(text), waitMs: Number(waitMs) };
+        return { throttle: NO_THROTTLE, waitMs: 0, sinceMs: null };
+      const [, waitMs, text, since] = await scripts.run('throttle-take', [keys.throttle], [node, documents]);
+      return { throttle: throttleOf(text), waitMs: Number(waitMs), sinceMs: since === '0' ? null : Number(since) };
     },
   };
 }
