@@ -1,4 +1,5 @@
 /** A plan that was just made, for people: what moves, and what each node holds before and after. */
+import { planSummary } from '../core/planner.ts';
 import type { MoveState, PlanRecord, ProposedNode } from '../ports.ts';
 import { copiesAfter, copiesNow } from './copies.ts';
 import { allIndexes } from './indexes.ts';
@@ -23,16 +24,16 @@ export async function planView(parts: ControlParts, planId: string): Promise<Pla
   const { id, why, blocked } = await planOf(parts, planId);
   const topology = await records.topology();
   const moves = await records.moves(await records.planMoveIds(planId));
-  const indexes = await allIndexes(parts);
   // What has switched already counts where it was: the view is of the plan, not of the moment.
-  const before = await copiesNow(parts, topology, withoutSwitched(indexes, moves));
+  const tables = withoutSwitched(await allIndexes(parts), moves);
+  const before = await copiesNow(parts, topology, tables);
   const { nodes, documents, bytes } = copiesAfter(before, moves);
   const nothing = { shards: 0, documents: 0, bytes: 0 };
   return {
     id,
     why,
     moves: moves.length,
-    minimum: new Set(moves.map(({ index, shard, target }) => `${index} ${shard} ${target}`)).size,
+    minimum: planSummary({ moves }, tables).minimum,
     documents,
     bytes,
     nodes: topology.nodes

@@ -3,6 +3,7 @@
  * with its documents; each node takes part in a bounded number of moves at once, so the busiest node decides. Grace and
  * cleaning up are not in it: the new owners serve by then.
  */
+import { mean, quantile } from './statistics.ts';
 import type { Throttle } from './throttle.ts';
 
 /** A move that has settled. */
@@ -40,18 +41,14 @@ const FIXED_SECONDS_MIN = 0.2;
  */
 export const UNKNOWN_PACE: MovePace = { fixedSeconds: 1.5, secondsPerDocument: 1 / 2_000, low: 0.25, high: 3.5 };
 
-const quantile = (sorted: readonly number[], part: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 1;
-
 /** The line of least squares through moves that have settled; null while there are too few. */
 export function learnMovePace(samples: readonly MoveSample[]): MovePace | null {
-  const count = samples.length;
-  if (count < SAMPLES_MIN) return null;
-  const mean = (of: (sample: MoveSample) => number): number => samples.reduce((sum, one) => sum + of(one), 0) / count;
-  const documents = mean((one) => one.documents);
-  const seconds = mean((one) => one.seconds);
-  const spread = mean((one) => (one.documents - documents) ** 2);
-  const together = mean((one) => (one.documents - documents) * (one.seconds - seconds));
+  if (samples.length < SAMPLES_MIN) return null;
+  const meanOf = (of: (sample: MoveSample) => number): number => mean(samples.map(of));
+  const documents = meanOf((one) => one.documents);
+  const seconds = meanOf((one) => one.seconds);
+  const spread = meanOf((one) => (one.documents - documents) ** 2);
+  const together = meanOf((one) => (one.documents - documents) * (one.seconds - seconds));
   // Shards of about one size do not tell what is fixed and what is not; then all of it grows with the documents.
   const slope = spread > (documents * 0.1) ** 2 ? together / spread : 0;
   const isLine = slope > 0 && seconds - slope * documents >= FIXED_SECONDS_MIN;

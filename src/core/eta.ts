@@ -2,6 +2,7 @@
  * How fast a plan is and when its shards will be on their new owners, from what Redis keeps of it: no process has to have
  * seen the plan from its start. The grace of old copies comes on top, and is in no figure here.
  */
+import { mean, quantile, sum } from './statistics.ts';
 
 /** What a plan had brought about at a moment. */
 export interface Sample {
@@ -71,13 +72,6 @@ const ENDING_MS = 400;
 /** A range is never wider than this to either side: a rate that was nothing for a while says nothing of later. */
 const SPREAD_MAX = 3;
 
-/** Where a value stands in the sorted list at that share of it. */
-function quantile(sorted: readonly number[], share: number): number {
-  const at = (sorted.length - 1) * share;
-  const [low = 0, high = low] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-  return low + (high - low) * (at - Math.floor(at));
-}
-
 /** Samples of the last minute before the newest one, and the one before these. */
 function recent(samples: readonly Sample[]): readonly Sample[] {
   const newest = samples.at(-1)?.atMs ?? 0;
@@ -117,9 +111,6 @@ interface Cost {
   readonly beforeMs: number;
   readonly afterMs: number;
 }
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : sum(values) / values.length);
 
 /** What a move of the plan costs, by those that have begun; null while none was counted. */
 function costOf({ nowMs, settled, running }: PlanHistory): Cost | null {

@@ -1,6 +1,7 @@
 /** What became of a plan: what it moved and why, how long each step took, and how it came out against what was said. */
 import type { MoveReason, Outcome, Phase } from './move.ts';
 import { PHASES, isSwitched } from './move.ts';
+import { sum } from './statistics.ts';
 
 /** The first that could be said of a plan. */
 export interface Prediction {
@@ -99,7 +100,6 @@ export interface PlanReport {
   readonly unknown: readonly string[];
 }
 
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const seconds = (ms: number): number => Math.round(ms / 100) / 10;
 
 /** When its shard was settled, or it ended without that. */

@@ -139,7 +139,7 @@ interface Tally {
  * @param sizeOf documents and bytes of one copy of a shard, where they are known.
  */
 export function planSummary(
-  plan: Plan,
+  plan: Pick<Plan, 'moves'>,
   indexes: readonly PlannerIndex[],
   sizeOf: (index: string, shard: number) => ShardSize = () => NOTHING,
 ): PlanSummary {

@@ -33,7 +33,7 @@ describe('what moves take', () => {
   it('of one size grows with the documents, and the range is that of the moves', () => {
     const pace = learnMovePace([4, 5, 5, 5, 6].map((seconds) => ({ documents: 1_000, seconds })))!;
     expect(pace.fixedSeconds + 1_000 * pace.secondsPerDocument).toBeCloseTo(5);
-    expect([pace.low, pace.high]).toEqual([expect.closeTo(1), expect.closeTo(1.2)]);
+    expect([pace.low, pace.high]).toEqual([expect.closeTo(0.96), expect.closeTo(1.04)]);
   });
 
   it('of empty shards is all fixed, and a line that falls is none', () => {
