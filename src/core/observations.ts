@@ -154,6 +154,38 @@ export function troubledNodes({ nodes }: Topology, { routers, reports }: Observe
   return new Set(ids.filter((id) => own.some(id, isBad) || counting.most(id, isBad, 1) !== null));
 }
 
+/** What holds a node up that a move needs, and since when (Redis time, ms). */
+export interface NodeTrouble {
+  readonly node: string;
+  readonly what: 'failed' | 'silent' | 'refused';
+  readonly sinceMs: number;
+  /** In words: who says so. */
+  readonly told: string;
+}
+
+/** Nodes that have failed, or that most of those who reach half of the nodes get no good answer from, by id. */
+export function nodeTroubles({ nodes }: Topology, { nowMs, routers, reports }: Observed): Map<string, NodeTrouble> {
+  const ids = nodes.filter(({ state }) => LIVE.has(state)).map(({ id }) => id);
+  const counting = new Observers(reports, routers).counting(ids, routers);
+  const troubles = new Map<string, NodeTrouble>();
+  for (const { id, state, failedAtMs = nowMs, seen } of nodes) {
+    if (state === 'failed') {
+      const told = `${id} has failed${seen?.why === undefined ? '' : `: ${seen.why}`}`;
+      troubles.set(id, { node: id, what: 'failed', sinceMs: failedAtMs, told });
+      continue;
+    }
+    const saying = counting.most(id, (sight) => isBad(sight) && sight.looks >= BAD_LOOKS, 1);
+    if (saying === null) continue;
+    const sights = saying.flatMap(({ nodes: seenBy }) => seenBy.get(id) ?? []);
+    const what = sights.some(isSilent) ? 'silent' : 'refused';
+    const sinceMs = nowMs - Math.max(...sights.filter((sight) => sight.what === what).map(({ forMs }) => forMs));
+    const [first = '', ...more] = saying.map(({ name }) => name).sort();
+    const who = more.length === 0 ? first : `${first} and ${more.length} more`;
+    troubles.set(id, { node: id, what, sinceMs, told: `${id}: ${WORDS[what]}, as seen by ${who}` });
+  }
+  return troubles;
+}
+
 export function judgeNodes(topology: Topology, observed: Observed, options: JudgeOptions): Verdict {
   const { nowMs, routers, reports } = observed;
   const live = topology.nodes.filter(({ state }) => LIVE.has(state));

@@ -43,6 +43,7 @@ export const WAIT_REASONS = [
   'redis_lost_writes',
   'slot_full',
   'source_failed',
+  'target_failed',
   'verify_differs',
   // Errors by their code (docs/errors.md).
   'miroir_config',

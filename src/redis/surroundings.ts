@@ -1,9 +1,15 @@
-/** What stands around moves: plan, other moves of the shard, places, leases. One round trip for any number of them. */
+/**
+ * What stands around moves: plan, other moves of the shard, places, leases, what becomes of their nodes. As many round trips
+ * for any number of them.
+ */
 import type { ChainableCommander, Redis } from 'ioredis';
 import { isSwitched, type Phase } from '../core/move.ts';
-import { isStill } from '../core/reasons.ts';
+import { nodeTroubles } from '../core/observations.ts';
+import { isStill, type Surroundings } from '../core/reasons.ts';
+import type { ShardRoute } from '../core/routing.ts';
 import { documentsInto } from '../core/throttle.ts';
-import type { MoveState, MoveSurroundings, PlanRecord } from '../ports.ts';
+import { isReadable } from '../core/topology.ts';
+import type { MoveState, MoveSurroundings, Observations, PlanRecord, Records } from '../ports.ts';
 import { reading } from './fault.ts';
 import { keys, rebalanceScope } from './keys.ts';
 import { parseRoute, routeField } from './route-text.ts';
@@ -16,7 +22,15 @@ function stepBefore({ id, shard, step, planId }: MoveState): string | null {
   return step === 0 || !id.startsWith(head) ? null : `${head}${step - 1}${id.slice(head.length + String(step).length)}`;
 }
 
-export function createSurroundings(redis: Redis, places: number): MoveSurroundings {
+export interface SurroundingsParts {
+  readonly redis: Redis;
+  readonly records: Pick<Records, 'topology'>;
+  readonly observations: Pick<Observations, 'read'>;
+  /** Places of each node, in and out each. */
+  readonly places: number;
+}
+
+export function createSurroundings({ redis, records, observations, places }: SurroundingsParts): MoveSurroundings {
   return {
     places,
     async placesOf(nodes) {
@@ -29,6 +43,7 @@ export function createSurroundings(redis: Redis, places: number): MoveSurroundin
     async of(moves) {
       const nowMs = await reading('time', () => redisNowMs(redis));
       const still = moves.filter((move) => isStill(move, nowMs));
+      if (still.length === 0) return { nowMs, around: new Map() };
       const asked = new Map<string, number>();
       const pipeline = redis.pipeline();
       /** Each thing once, whoever needs it. */
@@ -37,7 +52,7 @@ export function createSurroundings(redis: Redis, places: number): MoveSurroundin
         asked.set(name, asked.size);
         command(pipeline);
       };
-      if (still.length > 0) ask('throttle', (chain) => chain.hget(keys.throttle, 'throttle'));
+      ask('throttle', (chain) => chain.hget(keys.throttle, 'throttle'));
       for (const move of still) {
         const { index, shard, planId, plannedSource, target } = move;
         const before = stepBefore(move);
@@ -48,19 +63,34 @@ export function createSurroundings(redis: Redis, places: number): MoveSurroundin
         ask(`in ${target}`, (chain) => chain.scard(keys.nodeMoves(target, 'in')));
         if (before !== null) ask(`move ${before}`, (chain) => chain.hmget(keys.move(before), 'phase', 'outcome'));
       }
-      const replies = (await reading('surroundings of moves', () => pipeline.exec())) ?? [];
+      const [answers, topology, observed] = await Promise.all([
+        reading('surroundings of moves', () => pipeline.exec()),
+        records.topology(),
+        observations.read(),
+      ]);
+      const replies = answers ?? [];
+      const troubles = nodeTroubles(topology, observed);
       const told = (name: string): unknown => {
         const [error, value] = replies[asked.get(name) ?? -1] ?? [null, null];
         if (error) throw error;
         return value;
       };
-      const holderOf = (index: string): string | null => {
-        const [state, holder, until] = told(`lease ${index}`) as (string | null)[];
-        return state === 'held' && Number(until) >= nowMs ? (holder ?? null) : null;
+      const leaseOf = (index: string): Pick<Surroundings, 'holder' | 'lostAtMs'> => {
+        const [state, holder = null, until] = told(`lease ${index}`) as (string | null)[];
+        if (state !== 'held') return { holder: null, lostAtMs: null };
+        return Number(until) >= nowMs ? { holder, lostAtMs: null } : { holder: null, lostAtMs: Number(until) };
+      };
+      const routeOf = ({ index, shard }: MoveState): ShardRoute | null => {
+        const text = told(`route ${index} ${shard}`) as string | null;
+        return text === null ? null : parseRoute(shard, text);
+      };
+      const otherOwner = (move: MoveState): string | null => {
+        const { source, target } = move;
+        const others = routeOf(move)?.owners.filter((owner) => owner !== source && owner !== target) ?? [];
+        return others.find((owner) => isReadable(topology, owner)) ?? null;
       };
       const beforeOf = (move: MoveState): string | null => {
-        const text = told(`route ${move.index} ${move.shard}`) as string | null;
-        const inMove = text === null ? undefined : parseRoute(move.shard, text).moveId;
+        const inMove = routeOf(move)?.moveId;
         if (inMove !== undefined) return inMove === move.id ? null : inMove;
         const before = stepBefore(move);
         if (before === null) return null;
@@ -75,8 +105,11 @@ export function createSurroundings(redis: Redis, places: number): MoveSurroundin
           outOfSource: Number(told(`out ${move.plannedSource}`)),
           intoTarget: Number(told(`in ${move.target}`)),
           places,
-          holder: holderOf(move.index),
+          ...leaseOf(move.index),
           documentsPerSecond: documentsInto(move.target, throttle),
+          sourceTrouble: troubles.get(move.source) ?? null,
+          targetTrouble: troubles.get(move.target) ?? null,
+          otherOwner: otherOwner(move),
         };
         return [move.id, surroundings] as const;
       });

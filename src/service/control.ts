@@ -92,7 +92,7 @@ export function controlOf(base: Base, actor: string): Control {
     throttles: base.throttles,
     repairs,
     passes,
-    surroundings: createSurroundings(redis, config.movesPerNode),
+    surroundings: createSurroundings({ redis, records, observations: base.observations, places: config.movesPerNode }),
     progress: createProgressHistory(redis, records),
     observations: base.observations,
     judging: { failedAfterMs: config.nodeFailedAfterMs, flapQuietMs: config.nodeFlapQuietMs },

@@ -6,6 +6,7 @@ import { loadConfig } from '../../src/config.ts';
 import { type Running, startApi } from '../../src/service.ts';
 import { apiCode, askApi, apiSettings } from '../support/api.ts';
 import { makeWorld, MOVES_PER_NODE, type World } from '../support/records-world.ts';
+import { createObservations } from '../../src/redis/observations.ts';
 import { withRedis } from '../support/redis.ts';
 
 const redis = withRedis();
@@ -132,6 +133,21 @@ describe('a move that does not get on', () => {
       waiting: { reason: 'no_worker', unblock: expect.stringContaining('`miroir worker`') as string },
     });
     await world.connection.hset('{miroir}:rebalance:books', 'state', 'held');
+  });
+
+  it('is told to wait for a node that observers get no answer from, by whom and since when', async () => {
+    const observations = createObservations({ scripts: world.scripts, reportMs: 10_000 });
+    const observer = { id: 'o1', process: 'host/9', name: 'host/9 planner' };
+    await observations.report(observer, new Map([['n2', { what: 'silent', forMs: 40_000, looks: 20 }]]));
+    const { waiting } = await get<{ waiting: { sinceMs: number } }>('/v1/moves/p1-0');
+    expect(waiting).toMatchObject({
+      reason: 'miroir_node_unreachable',
+      text: 'miroir_node_unreachable: n2: no answer, as seen by host/9 planner',
+      unblock: expect.stringContaining('`miroir node fail n2`') as string,
+    });
+    expect((await world.records.nowMs()) - waiting.sinceMs).toBeGreaterThanOrEqual(40_000);
+    await observations.withdraw(observer);
+    expect(await get('/v1/moves/p1-0')).toMatchObject({ waiting: { reason: 'at_work' } });
   });
 
   it('is explained by its nodes, its route and its routers; and so is a shard', async () => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { isAwaited, isLookedAt, judgeNodes, troubledNodes, type Observed } from '../../../src/core/observations.ts';
+import {
+  isAwaited,
+  isLookedAt,
+  judgeNodes,
+  nodeTroubles,
+  troubledNodes,
+  type Observed,
+} from '../../../src/core/observations.ts';
 import type { NodeSeen } from '../../../src/core/seen.ts';
 import type { Seen, Sight } from '../../../src/core/sights.ts';
 import { NODE_STATES, type Topology } from '../../../src/core/topology.ts';
@@ -175,6 +182,30 @@ describe('nodes from which nobody expects an answer', () => {
     expect(troubled({ a: {}, b: {}, 'me/p': {}, 'me/l': { n3: 100 } })).toEqual(['n3']);
     expect(troubled({ a: { n1: 100, n2: 100, n3: 100, n4: 100 } })).toEqual([]);
     expect(troubled({ a: { n1: 100, n2: 100, n3: 100 }, b: { n1: 100, n2: 100, n3: 100 }, me: {} })).toEqual([]);
+  });
+});
+
+describe('what holds up a move of the node', () => {
+  const troubles = (reports: Record<string, Record<string, Told>>, topology: Topology = FOUR) => [
+    ...nodeTroubles(topology, observed(reports)).values(),
+  ];
+  it('is that it has failed, or that most get no good answer from it, since when and by whom', () => {
+    const failedNode = topologyOf({ n1: 'active', n2: 'failed', n3: 'active', n4: 'active' });
+    const at = { ...failedNode, nodes: failedNode.nodes.map((node) => ({ ...node, failedAtMs: NOW_MS - 5 })) };
+    const told = { node: 'n2', what: 'failed', sinceMs: NOW_MS - 5, told: 'n2 has failed' };
+    expect(troubles({}, at)).toEqual([told]);
+    expect(troubles({}, withSeen(at, { n2: { why: 'no answer' } }))).toEqual([
+      { ...told, told: 'n2 has failed: no answer' },
+    ]);
+    expect(troubles({}, failedNode)).toMatchObject([{ sinceMs: NOW_MS }]);
+    expect(troubles({ p: { n2: 4_000 } })).toEqual([
+      { node: 'n2', what: 'silent', sinceMs: NOW_MS - 4_000, told: 'n2: no answer, as seen by host p' },
+    ]);
+    expect(troubles({ r1: { n2: 4_000 }, p: { n2: ['refused', 9_000, 9] } })).toEqual([
+      { node: 'n2', what: 'silent', sinceMs: NOW_MS - 4_000, told: 'n2: no answer, as seen by host p and 1 more' },
+    ]);
+    expect(troubles({ p: { n2: ['refused', 9_000, 9] } })).toMatchObject([{ what: 'refused', node: 'n2' }]);
+    expect(troubles({ p: { n2: ['silent', 900, 2] }, q: {} })).toEqual([]);
   });
 });
 

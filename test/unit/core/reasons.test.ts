@@ -11,7 +11,8 @@ import {
   unblockText,
   waitOf,
 } from '../../../src/core/reasons.ts';
-import { WAIT_REASONS } from '../../../src/errors.ts';
+import type { NodeTrouble } from '../../../src/core/observations.ts';
+import { WAIT_REASONS, type WaitReason } from '../../../src/errors.ts';
 
 const NOW = 1_800_000_000_000;
 const IDLE: StandingMove = {
@@ -39,8 +40,18 @@ const AROUND: Surroundings = {
   intoTarget: 0,
   places: 2,
   holder: 'host/7',
+  lostAtMs: null,
   documentsPerSecond: null,
+  sourceTrouble: null,
+  targetTrouble: null,
+  otherOwner: null,
 };
+const trouble = (node: string, what: NodeTrouble['what']): NodeTrouble => ({
+  node,
+  what,
+  sinceMs: NOW - 77,
+  told: `${node} is ${what}`,
+});
 
 describe('the list', () => {
   it('has a meaning and a way out for each', () => {
@@ -69,7 +80,7 @@ describe('the list', () => {
 describe('a move that noted a reason', () => {
   it('has that one, since then', () => {
     const waiting = { code: 'queue', reason: 'queue: task 7 of n4 waits', sinceMs: NOW - 9 } as const;
-    expect(isStill({ ...IDLE, waiting }, NOW)).toBe(false);
+    expect(isStill({ ...IDLE, waiting: { ...waiting, code: 'grace' } }, NOW)).toBe(false);
     expect(waitOf({ ...IDLE, waiting }, undefined, NOW)).toEqual({
       reason: 'queue',
       text: 'queue: task 7 of n4 waits',
@@ -80,6 +91,66 @@ describe('a move that noted a reason', () => {
   });
 });
 
+describe('what a worker has noted', () => {
+  const noted = (code: WaitReason): StandingMove => ({
+    ...IDLE,
+    waiting: { code, reason: `${code}: as it was`, sinceMs: NOW - 9_000 },
+  });
+  const reasonOfNoted = (code: WaitReason, around: Partial<Surroundings>) =>
+    waitOf(noted(code), { ...AROUND, ...around }, NOW);
+
+  it('does not stand where nobody serves the index that would have looked again', () => {
+    for (const code of ['shard_busy', 'settings', 'hold', 'source_full', 'target_full'] as const) {
+      expect(reasonOfNoted(code, { holder: null }), code).toMatchObject({ reason: 'no_worker', sinceMs: NOW - 9_000 });
+    }
+    expect(reasonOfNoted('shard_busy', {})).toMatchObject({ text: 'shard_busy: as it was' });
+    // The index gives its lease back while a node is full, or while it waits for longer.
+    expect(reasonOfNoted('target_full', { holder: null, intoTarget: 2 })).toMatchObject({ reason: 'target_full' });
+    expect(reasonOfNoted('source_full', { holder: null, outOfSource: 2 })).toMatchObject({ reason: 'source_full' });
+    expect(reasonOfNoted('barrier', { holder: null })).toMatchObject({ reason: 'barrier' });
+    const lost = { holder: null, lostAtMs: NOW - STILL_MS };
+    expect(reasonOfNoted('barrier', lost)).toMatchObject({ reason: 'no_worker', sinceMs: NOW - STILL_MS });
+    expect(reasonOfNoted('barrier', { ...lost, lostAtMs: NOW - 1 })).toMatchObject({ reason: 'barrier' });
+    for (const code of ['grace', 'paused_by_operator'] as const) {
+      expect(reasonOfNoted(code, lost), code).toMatchObject({ reason: code });
+    }
+  });
+
+  it('gives way to a node that is not there, where that explains it', () => {
+    const around = { targetTrouble: trouble('n4', 'failed') };
+    expect(reasonOfNoted('queue', around)).toMatchObject({ reason: 'target_failed', sinceMs: NOW - 77 });
+    expect(reasonOfNoted('redis_lost_writes', around)).toMatchObject({ reason: 'redis_lost_writes' });
+  });
+});
+
+describe('a move whose node is not there', () => {
+  it.each([
+    ['target_failed', { targetTrouble: trouble('n4', 'failed'), sourceTrouble: trouble('n1', 'silent') }],
+    ['source_failed', { sourceTrouble: trouble('n1', 'failed') }],
+    ['miroir_node_unreachable', { targetTrouble: trouble('n4', 'silent'), sourceTrouble: trouble('n1', 'refused') }],
+    ['miroir_node_refused', { sourceTrouble: trouble('n1', 'refused') }],
+  ] as const)('says so, since when and what to do: %s', (reason, around) => {
+    for (const move of [IDLE, RUNNING]) {
+      const wait = waitOf(move, { ...AROUND, holder: null, outOfSource: 2, ...around }, NOW);
+      expect(wait).toMatchObject({ reason, sinceMs: NOW - 77 });
+      expect(wait?.unblock).not.toMatch(/<\w+>/);
+    }
+  });
+
+  it('is read from another owner where the source has failed, and needs neither after the switch', () => {
+    const sourceTrouble = trouble('n1', 'failed');
+    expect(waitOf(RUNNING, { ...AROUND, sourceTrouble, otherOwner: 'n2' }, NOW)).toMatchObject({
+      reason: 'target_backlog',
+    });
+    const switched = { ...RUNNING, phase: 'DualWriteStopped' as const };
+    expect(waitOf(switched, { ...AROUND, sourceTrouble }, NOW)).toMatchObject({ reason: 'grace' });
+    const noted = { code: 'node_busy', reason: 'node_busy: n1', sinceMs: NOW } as const;
+    expect(waitOf({ ...switched, waiting: noted }, { ...AROUND, sourceTrouble }, NOW)).toMatchObject({
+      reason: 'node_busy',
+    });
+  });
+});
+
 describe('a move that noted none', () => {
   it.each([
     ['plan_opening', { planState: 'opening', before: 'p1-3-9' }],
@@ -87,6 +158,7 @@ describe('a move that noted none', () => {
     ['source_full', { outOfSource: 2, intoTarget: 2 }],
     ['target_full', { intoTarget: 2, holder: null }],
     ['no_worker', { holder: null }],
+    ['no_worker', { holder: null, before: 'p0-3-0-ab' }],
     ['queued', {}],
   ] as const)('waits for its turn: %s', (reason, around) => {
     expect(isStill(IDLE, NOW)).toBe(true);
