@@ -36,7 +36,7 @@ export function sendEvent(
 ): Promise<SentEvent> {
   const { actor, producer } = parts;
   return audited(parts, 'event send', aboutOf(name, data), async () => {
-    const id = idempotencyKey === undefined ? undefined : idOf(actor, idempotencyKey);
+    const id = idempotencyKey === undefined ? undefined : sentIdOf(actor, idempotencyKey);
     // What was sent before is answered again, whatever has changed through it.
     const isKnown = id !== undefined && (await producer.look(id)) !== null;
     if (ifVersion !== undefined && !isKnown) await assertVersion(parts, ifVersion);
@@ -78,7 +78,7 @@ export async function assertVersion({ records }: Pick<ControlParts, 'records'>, 
 }
 
 /** Of each asker its own: nobody gets another's answer. Neither digits alone nor a colon, which ids of jobs may not have. */
-function idOf(actor: string, key: string): string {
+export function sentIdOf(actor: string, key: string): string {
   if (!IDEMPOTENCY_KEY.test(key)) {
     throw new InvalidInputError('the Idempotency-Key is no key', {
       field: 'Idempotency-Key',

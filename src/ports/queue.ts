@@ -67,7 +67,9 @@ export interface EventSender {
   /** Asks the planner to take a drained node out of the topology. */
   removeNode(nodeId: string): Promise<{ readonly jobId: string }>;
   /** Asks the planner to carry out a plan that was shown; `StalePlanError` is its answer where it would be another now. */
-  applyPlan(plan: PlanApplied): Promise<{ readonly jobId: string }>;
+  applyPlan(plan: PlanApplied, id?: string): Promise<{ readonly jobId: string }>;
+  /** Whether this plan was applied by that id; throws `IdempotencyError` where something else was sent by it. */
+  wasApplied(plan: string, id: string): Promise<boolean>;
   /** What the planner made of it: throws the error that it was refused with, `TimeoutError` when nobody took it. */
   result(
     jobId: string,

@@ -7,7 +7,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { systemClock } from '../clock.ts';
 import { NODE_REMOVED, parseTopologyEvent, toWire, type TopologyEvent } from '../core/events.ts';
 import { groupEventToWire, isGroupEvent, parseGroupEvent } from '../core/group-events.ts';
-import { planAppliedToWire, type PlanApplied } from '../core/plan-applied.ts';
+import { PLAN_APPLIED, planAppliedToWire, type PlanApplied } from '../core/plan-applied.ts';
 import { IdempotencyError, QueueFullError, RedisUnreachableError, TimeoutError } from '../errors.ts';
 import type { Clock, EventOutcome, EventState, Failpoint } from '../ports.ts';
 import { addJobs, NO_FAILPOINT, queueFault } from './add.ts';
@@ -65,7 +65,9 @@ export interface Producer {
   /** Takes a drained node out of the topology. */
   removeNode(nodeId: string): Promise<SentEvent>;
   /** Carries out a plan that was shown, or nothing. */
-  applyPlan(plan: PlanApplied): Promise<SentEvent>;
+  applyPlan(plan: PlanApplied, id?: string): Promise<SentEvent>;
+  /** Whether this plan was applied by that id; throws `IdempotencyError` where something else was sent by it. */
+  wasApplied(plan: string, id: string): Promise<boolean>;
   /** What the planner made of it: throws the error that it was refused with, `TimeoutError` when nobody took it. */
   result(jobId: string, options?: ResultOptions): Promise<EventOutcome>;
   close(): Promise<void>;
@@ -157,9 +159,13 @@ class QueueProducer implements Producer {
     return this.#inTurn(() => this.#add(NODE_REMOVED, data));
   }
 
-  async applyPlan(plan: PlanApplied): Promise<SentEvent> {
+  async applyPlan(plan: PlanApplied, id?: string): Promise<SentEvent> {
     const { name, data } = planAppliedToWire(plan);
-    return this.#inTurn(() => this.#add(name, data));
+    return this.#inTurn(() => this.#add(name, data, id, isOfPlan(plan.plan)));
+  }
+
+  async wasApplied(plan: string, id: string): Promise<boolean> {
+    return (await this.#known(id, PLAN_APPLIED, isOfPlan(plan))) !== null;
   }
 
   async look(jobId: string): Promise<EventState | null> {
@@ -221,18 +227,18 @@ class QueueProducer implements Producer {
   }
 
   /** Throws `IdempotencyError` where another event was sent by this id. */
-  async #known(id: string, name: string, data: object): Promise<SentEvent | null> {
+  async #known(id: string, name: string, isSame: (data: unknown) => boolean): Promise<SentEvent | null> {
     const job = await this.#reached('look', () => this.#queue.getJob(id));
     if (job === undefined) return null;
-    if (job.name === name && JSON.stringify(job.data) === JSON.stringify(data)) return { jobId: id };
+    if (job.name === name && isSame(job.data)) return { jobId: id };
     throw new IdempotencyError(`another event was sent with the same key: ${job.name}`, {
       field: 'Idempotency-Key',
       remedy: 'give every event a key of its own, and the same one only when you send it again',
     });
   }
 
-  async #add(name: string, data: object, id?: string): Promise<SentEvent> {
-    const known = id === undefined ? null : await this.#known(id, name, data);
+  async #add(name: string, data: object, id?: string, isSame = isEqualTo(data)): Promise<SentEvent> {
+    const known = id === undefined ? null : await this.#known(id, name, isSame);
     if (known !== null) return known;
     const { capacity = CAPACITY, failpoint = NO_FAILPOINT } = this.#options;
     const counts = await this.#reached('count', () => this.#queue.getJobCounts('wait', 'prioritized', 'delayed'));
@@ -246,7 +252,7 @@ class QueueProducer implements Producer {
     const options = id === undefined ? KEEP : { ...KEEP, jobId: id };
     const job = await addJobs(failpoint, 'event', () => this.#queue.add(name, data, options));
     // Somebody may have been first meanwhile, and then nothing was added.
-    return (id === undefined ? null : await this.#known(id, name, data)) ?? { jobId: job.id ?? '' };
+    return (id === undefined ? null : await this.#known(id, name, isSame)) ?? { jobId: job.id ?? '' };
   }
 
   /** BullMQ itself would wait for the first connection without end; afterwards the options above make it fail fast. */
@@ -273,6 +279,17 @@ class QueueProducer implements Producer {
     }
   }
 }
+
+const isEqualTo =
+  (data: object) =>
+  (sent: unknown): boolean =>
+    JSON.stringify(sent) === JSON.stringify(data);
+
+/** Whatever it was looked at with. */
+const isOfPlan =
+  (plan: string) =>
+  (sent: unknown): boolean =>
+    (sent as { readonly plan?: unknown } | null)?.plan === plan;
 
 /** A producer with a connection of its own. Close it when the service ends. */
 export const createProducer = (options: ProducerOptions): Producer => new QueueProducer(options);

@@ -104,6 +104,31 @@ describe('a change of nodes', () => {
     expect([other.status, apiCode(other)]).toEqual([409, 'miroir_idempotency']);
   });
 
+  it('a plan is applied once by one key of its own, and answered as then, whatever has changed through it', async () => {
+    await fleet.createIndex('cities', 8);
+    const planOf = async (node: string): Promise<string> =>
+      (json(await send(planner.key, ['POST', '/v1/plans'], { add: [], drain: [node] })) as { id: string }).id;
+    const [plan, another] = [await planOf('n1'), await planOf('n2')];
+    const once = { 'idempotency-key': 'f3b5', 'if-match': '"1"' };
+    const apply = (id: string, headers: Record<string, string> = once) =>
+      send(operator.key, ['POST', `/v1/plans/${id}/apply`], {}, headers);
+    const stale = await apply(plan, { ...once, 'if-match': '"2"' });
+    expect([stale.status, apiCode(stale)]).toEqual([412, 'miroir_stale_version']);
+    const first = await apply(plan);
+    expect([first.status, json(first)]).toEqual([202, { id: plan, state: 'waiting' }]);
+    const other = await apply(another);
+    expect([other.status, apiCode(other)]).toEqual([409, 'miroir_idempotency']);
+    expect(await fleet.events.count()).toBe(1);
+    await fleet.startPlanner().worker.leading;
+    await ended(first);
+    const again = await apply(plan);
+    expect([again.status, again.text, again.headers.location]).toEqual([202, first.text, first.headers.location]);
+    // One that is there already stands for its key, too.
+    const anew = { 'idempotency-key': 'f3b6' };
+    expect((await apply(plan, anew)).status).toBe(202);
+    expect(apiCode(await apply(another, anew))).toBe('miroir_idempotency');
+  });
+
   it('is refused when the topology is another than it was decided by', async () => {
     const fits = await send(operator.key, ['POST', '/v1/nodes/n1/drain'], {}, { 'if-match': '"1"' });
     expect(fits.status).toBe(202);

@@ -1,12 +1,11 @@
 /** Plans: made to be looked at, carried out, and how far they are. */
 import { z } from 'zod';
-import { assertVersion } from '../../control/events.ts';
 import { listPlans } from '../../control/plan-list.ts';
 import { applyPlan } from '../../control/proposal/apply.ts';
 import { lookAtPlan } from '../../control/proposal/look.ts';
 import { proposePlan, viewProposed } from '../../control/proposal/make.ts';
 import type { App } from '../app.ts';
-import { conditionOf, IF_MATCH_HEADER } from '../conditions.ts';
+import { CONDITION_HEADERS, conditionOf } from '../conditions.ts';
 import { type ApiParts, askedBy } from '../parts.ts';
 import { PAGE } from '../schemas/base.ts';
 import { EMPTY } from '../schemas/changes.ts';
@@ -71,7 +70,7 @@ export function addPlans(app: App, control: ApiParts): void {
         tags: TAGS,
         summary: 'Carry out a plan that was looked at: exactly that, or nothing',
         description: '412 with the difference when it would be another plan by now.',
-        headers: IF_MATCH_HEADER,
+        headers: CONDITION_HEADERS,
         params: ID,
         body: EMPTY,
         response: { 202: APPLIED },
@@ -79,9 +78,7 @@ export function addPlans(app: App, control: ApiParts): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { ifVersion } = conditionOf(request.headers);
-      if (ifVersion !== undefined) await assertVersion(control, ifVersion);
-      const { jobId } = await applyPlan(askedBy(control, request), id, null);
+      const { jobId } = await applyPlan(askedBy(control, request), id, null, conditionOf(request.headers));
       void reply.code(202).header('location', jobId === null ? `/v1/plans/${id}` : `/v1/events/${jobId}`);
       return { id, state: jobId === null ? ('running' as const) : ('waiting' as const) };
     },

@@ -1,10 +1,11 @@
 /** Carrying out a plan that was looked at: exactly that, or nothing and what has changed since. */
 import { hasBegun, withCancels } from '../../core/plan-hold.ts';
+import type { PlanApplied } from '../../core/plan-applied.ts';
 import { differenceSince, propose } from '../../core/proposal.ts';
 import { PlanStateError, PlanUnknownError, PreflightError, StalePlanError, isMiroirError } from '../../errors.ts';
 import type { EventOutcome, PlanRecord, Proposed } from '../../ports.ts';
 import { audited, type Asker } from '../audited.ts';
-import type { WaitOptions } from '../events.ts';
+import { assertVersion, sentIdOf, type EventCondition, type WaitOptions } from '../events.ts';
 import { allIndexes } from '../indexes.ts';
 import type { ProposalParts } from './make.ts';
 
@@ -20,13 +21,29 @@ const DIFFERENCES_TOLD = 10;
 
 /**
  * Throws `PlanUnknownError`; `PreflightError` while a check of it fails; `StalePlanError` where it would be another plan
- * by now; `PlanStateError` for one that was cancelled. With `wait` it also throws what the planner refuses it with. A plan that
- * waits for its approval gets it; one that runs already is answered as such.
+ * by now; `PlanStateError` for one that was cancelled; `IdempotencyError` for a key that something else was sent with. With
+ * `wait` it also throws what the planner refuses it with. A plan that waits for its approval gets it; one that runs already
+ * is answered as such.
  */
-export function applyPlan(parts: ProposalParts & Asker, id: string, wait: WaitOptions | null): Promise<AppliedPlan> {
+export function applyPlan(
+  parts: ProposalParts & Asker,
+  id: string,
+  wait: WaitOptions | null,
+  { ifVersion, idempotencyKey }: EventCondition = {},
+): Promise<AppliedPlan> {
+  const { actor, producer, records } = parts;
   return audited(parts, 'plan apply', { plan: id }, async () => {
-    const running = await parts.records.plan(id);
-    if (running !== null) return { jobId: null, outcome: await approve(parts, running) };
+    const sentId = idempotencyKey === undefined ? undefined : sentIdOf(actor, idempotencyKey);
+    // What was applied before is answered again, whatever has changed through it.
+    if (sentId !== undefined && (await producer.wasApplied(id, sentId))) return answerOf(sentId);
+    if (ifVersion !== undefined) await assertVersion(parts, ifVersion);
+    const running = await records.plan(id);
+    if (running !== null) {
+      await assertApplicable(parts, running);
+      // The planner has nothing to do for it: it stands for the key that was used.
+      const jobId = sentId === undefined ? null : (await producer.applyPlan(wished(id), sentId)).jobId;
+      return { jobId, outcome: await approve(parts, running) };
+    }
     const proposed = await parts.proposals.read(id);
     if (proposed === null) {
       throw new PlanUnknownError(`there is no plan ${id}`, {
@@ -36,22 +53,25 @@ export function applyPlan(parts: ProposalParts & Asker, id: string, wait: WaitOp
     }
     assertChecked(proposed);
     const { version, events } = proposed;
-    if ((await parts.records.topology()).version !== version) throw await staleOf(parts, proposed);
-    const { jobId } = await parts.producer.applyPlan({ plan: id, version, events });
-    if (wait === null) return { jobId, outcome: null };
+    if ((await records.topology()).version !== version) throw await staleOf(parts, proposed);
+    const { jobId } = await producer.applyPlan({ plan: id, version, events }, sentId);
     try {
-      return { jobId, outcome: await parts.producer.result(jobId, wait) };
+      return await answerOf(jobId);
     } catch (error) {
       throw error instanceof StalePlanError ? await staleOf(parts, proposed) : error;
     }
   });
+
+  async function answerOf(jobId: string): Promise<AppliedPlan> {
+    return { jobId, outcome: wait === null ? null : await producer.result(jobId, wait) };
+  }
 }
 
-/** Lets a plan begin that waits for it; one that runs already is told as such. */
-async function approve(parts: ProposalParts, plan: PlanRecord): Promise<EventOutcome> {
-  const { id, held, blocked, moves, cancelled } = plan;
+/** A plan that is there already asks for no change of nodes. */
+const wished = (plan: string): PlanApplied => ({ plan, version: 0, events: [] });
+
+async function assertApplicable(parts: ProposalParts, { id, cancelled }: PlanRecord): Promise<void> {
   if (cancelled !== null) throw cancelledBefore(id, cancelled.actor);
-  const outcome = { plan: id, moves, blocked: blocked.length };
   const planned = await parts.records.moves(await parts.records.planMoveIds(id));
   // The planner replaces what waits when the fleet changes: then nothing of it has begun, and nothing will.
   if (planned.length > 0 && planned.every((move) => move.cancelWished && !hasBegun(move))) {
@@ -61,6 +81,11 @@ async function approve(parts: ProposalParts, plan: PlanRecord): Promise<EventOut
       details: { plan: id },
     });
   }
+}
+
+/** Lets a plan begin that waits for it; one that runs already is told as such. */
+async function approve(parts: ProposalParts, { id, held, blocked, moves }: PlanRecord): Promise<EventOutcome> {
+  const outcome = { plan: id, moves, blocked: blocked.length };
   if (held?.by !== 'approval') return { change: 'repeated', ...outcome };
   return { change: (await parts.planHolds.release(id, 'approval')) ? 'changed' : 'repeated', ...outcome };
 }
