@@ -1,9 +1,9 @@
 /** `miroir plan …` and `miroir topology`: what the records say, page by page. */
 import type { Command } from 'commander';
-import { listPlans } from '../control/plan-list.ts';
+import { stageText } from '../core/plan-stage.ts';
+import { listPlans, type PlanListed } from '../control/plan-list.ts';
 import { lookAtPlan } from '../control/proposal/look.ts';
 import { showTopology } from '../control/topology.ts';
-import type { PlanRecord } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
 import { paceText } from './eta-text.ts';
 import { groupsText } from './group-commands.ts';
@@ -11,7 +11,7 @@ import { nodesText } from './node-commands.ts';
 import { print, printStarted, say, tableText } from './output.ts';
 import { addPlanOrderCommands } from './plan-order-commands.ts';
 import { withWait, type WaitFlags } from './planned.ts';
-import { planStateText, proposedText } from './plan-text.ts';
+import { proposedText } from './plan-text.ts';
 import { addProposalOptions, applied } from './proposal-commands.ts';
 import { whole } from './values.ts';
 
@@ -85,13 +85,13 @@ export function addPlanCommands(program: Command): void {
     });
 }
 
-const plansText = (plans: readonly PlanRecord[]): string =>
+const plansText = (plans: readonly PlanListed[]): string =>
   tableText(
     ['plan', 'why', 'state', 'moves', 'left', 'blocked', 'created'],
     plans.map((plan) => [
       plan.id,
       plan.why,
-      planStateText(plan),
+      stageText(plan.stage),
       plan.moves,
       plan.left,
       plan.blocked.length,

@@ -3,7 +3,7 @@ import prettyBytes from 'pretty-bytes';
 import prettyMs from 'pretty-ms';
 import type { PlanHold } from '../core/plan-hold.ts';
 import type { PlanView } from '../control/plan-view.ts';
-import type { NodeCopies, PlanRecord, Proposed } from '../ports.ts';
+import type { NodeCopies, Proposed } from '../ports.ts';
 import { tableText } from './output.ts';
 
 /** Blocked shards that are told one by one. */
@@ -12,18 +12,6 @@ const BLOCKED_SHOWN = 5;
 const countText = (count: number | null): string => (count === null ? '?' : count.toLocaleString('en'));
 const bytesText = (bytes: number | null): string => (bytes === null ? '?' : prettyBytes(bytes));
 const change = (before: string, after: string): string => (before === after ? before : `${before} -> ${after}`);
-
-/** How a plan stands, in one word. */
-export const planStateText = ({ state, held, cancelled }: Pick<PlanRecord, 'state' | 'held' | 'cancelled'>): string =>
-  state === 'done'
-    ? state
-    : cancelled !== null
-      ? 'cancelling'
-      : held === null
-        ? state
-        : held.by === 'operator'
-          ? 'paused'
-          : 'awaiting approval';
 
 export const pauseText = ({ actor, sinceMs }: PlanHold): string =>
   `all plans are paused since ${new Date(sinceMs).toISOString()} by ${actor}: go on with \`miroir plan resume --all\``;

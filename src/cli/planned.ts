@@ -2,7 +2,9 @@
 import { Option, type Command } from 'commander';
 import { sendEvent } from '../control/events.ts';
 import type { ControlParts } from '../control/parts.ts';
+import { stageNow } from '../control/plan-list.ts';
 import { planView } from '../control/plan-view.ts';
+import { stageText } from '../core/plan-stage.ts';
 import type { EventOutcome } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -50,6 +52,7 @@ export async function answered(
   flags: WaitFlags,
 ): Promise<ExitCode> {
   if (flags.wait !== undefined && outcome.plan !== null) return waited(control, output, outcome, flags);
+  await tellRepeated(control, outcome);
   report(output, outcome, {});
   return outcomeExit(outcome);
 }
@@ -60,13 +63,19 @@ async function waited(
   outcome: EventOutcome,
   flags: WaitFlags,
 ): Promise<ExitCode> {
-  if (outcome.change === 'repeated') say(`plan ${outcome.plan} is under way: ${outcome.moves} moves`);
+  await tellRepeated(control, outcome);
   const { progress, exit } = await follow(control, outcome.plan ?? '', {
     until: flags.until,
     ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
   });
   report(output, outcome, progress === null ? {} : { progress });
   return exit === EXIT.ok ? outcomeExit(outcome) : exit;
+}
+
+/** Of a plan that was there before, how it stands now. */
+async function tellRepeated(parts: ControlParts, { change, plan: id, moves }: EventOutcome): Promise<void> {
+  if (change !== 'repeated' || id === null) return;
+  say(`plan ${id} is ${stageText(await stageNow(parts, id))}: ${moves} moves`);
 }
 
 function report(output: OutputFormat, outcome: EventOutcome, more: object): void {

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import prettyMs from 'pretty-ms';
 import { planReport, type ReportView } from '../control/report.ts';
+import { stageText } from '../core/plan-stage.ts';
 import { globalsOf, withControl } from './context.ts';
 import { print, tableText } from './output.ts';
 
@@ -23,14 +24,14 @@ const lengthText = (ms: number | null): string | null => (ms === null ? null : p
 const secondsText = (seconds: number): string => prettyMs(seconds * 1_000, { unitCount: 2 });
 
 function reportText(shown: ReportView): string {
-  const { id, why, state, totals, settledSeconds, isSettled, blocked, unknown } = shown;
+  const { id, why, stage, totals, settledSeconds, isSettled, blocked, unknown } = shown;
   const reasons = Object.entries(totals.byReason).map(([reason, count]) => `${count} to ${reason}`);
   const took =
     settledSeconds === null
       ? 'has not begun'
       : `${isSettled ? 'settled after' : 'runs for'} ${secondsText(settledSeconds)}`;
   return [
-    `plan ${id} (${why}), ${state}: ${took}`,
+    `plan ${id} (${why}), ${stageText(stage)}: ${took}`,
     `moves: ${totals.moves} (${reasons.join(', ') || 'none'}), ${totals.settled} settled, ${totals.cancelled} cancelled, ${totals.failed} failed`,
     `copied: ${totals.documents} documents, ${totals.bytes} bytes`,
     `verified: ${totals.windowsVerified} windows, ${totals.repaired} documents differed and were repaired, ${totals.retries} retries`,

@@ -1,11 +1,12 @@
 /** `miroir status` */
 import type { Command } from 'commander';
+import { stageText } from '../core/plan-stage.ts';
 import type { MoveView } from '../control/move-view.ts';
 import { status, type Status } from '../control/status.ts';
 import { paceText } from './eta-text.ts';
 import { groupText, stateText } from './node-commands.ts';
 import { colors, tableText } from './output.ts';
-import { pauseText, planStateText } from './plan-text.ts';
+import { pauseText } from './plan-text.ts';
 import { show, withWatch, type WatchFlags } from './watch.ts';
 
 /** Moves, and frozen shards, shown in a table; JSON has them all. */
@@ -47,7 +48,7 @@ function statusText(seen: Status): string {
         plans.map(({ progress, blocked, ...plan }) => [
           plan.id,
           plan.why,
-          planStateText(plan),
+          stageText(plan.stage),
           progress.moves,
           progress.settled,
           progress.cleaned,

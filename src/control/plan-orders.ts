@@ -1,5 +1,6 @@
 /** Pausing, resuming and cancelling a plan, or all plans. The planner and the workers carry out what is said here. */
 import { hasBegun, isKept, type PlanHold } from '../core/plan-hold.ts';
+import { stageOf } from '../core/plan-stage.ts';
 import { findNode, type Topology } from '../core/topology.ts';
 import { PlanStateError, TimeoutError } from '../errors.ts';
 import type { MoveState, PlanRecord } from '../ports.ts';
@@ -75,7 +76,7 @@ export async function cancelOf(parts: ControlParts, id: string): Promise<CancelV
   const { records } = parts;
   const plan = await planOf(parts, id);
   if (plan.state === 'done') {
-    throw new PlanStateError(`plan ${id} is done`, {
+    throw new PlanStateError(`plan ${id} is ${stageOf(plan, 0, null)}`, {
       field: 'plan',
       remedy: 'it is over: see `miroir plan show`, and ask for what you want now with an event',
       details: { plan: id },

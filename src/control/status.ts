@@ -3,6 +3,7 @@ import { groupedBy } from '../core/grouped.ts';
 import { byOwnership } from '../core/missed.ts';
 import { turnOf } from '../core/move.ts';
 import type { PlanHold } from '../core/plan-hold.ts';
+import type { PlanStage } from '../core/plan-stage.ts';
 import type { BlockedShard, PlannerIndex } from '../core/planner.ts';
 import type { MoveState, Passes, PlanRecord, RepairLists } from '../ports.ts';
 import { type EtaParts, type EtaView, etaView } from './eta.ts';
@@ -11,12 +12,14 @@ import { indexParts } from './index-part.ts';
 import { type MoveView, viewMoves } from './move-view.ts';
 import { type NodeView, viewNodes } from './nodes.ts';
 import type { ControlParts } from './parts.ts';
+import { planStage } from './plan-list.ts';
 import { progressOf, type PlanProgress } from './progress.ts';
 
 export type PlanStatus = Pick<
   PlanRecord,
   'id' | 'why' | 'state' | 'createdAtMs' | 'endedAtMs' | 'blocked' | 'held' | 'cancelled'
 > & {
+  readonly stage: PlanStage;
   readonly progress: PlanProgress & EtaView;
 };
 
@@ -79,10 +82,11 @@ export async function status(parts: StatusParts): Promise<Status> {
   const { topology, indexes, movesOf } = fleet;
   const plans: PlanStatus[] = [];
   for (const plan of await records.plans(ENDED_PLANS)) {
-    const counts = progressOf(await records.moves(await records.planMoveIds(plan.id)));
-    const progress = { ...counts, ...(await etaView(parts, plan)) };
+    const moves = await records.moves(await records.planMoveIds(plan.id));
+    const stage = await planStage(parts, plan, moves);
+    const progress = { ...progressOf(moves), ...(await etaView(parts, plan)) };
     const { id, why, state, createdAtMs, endedAtMs, blocked, held, cancelled } = plan;
-    plans.push({ id, why, state, createdAtMs, endedAtMs, blocked, held, cancelled, progress });
+    plans.push({ id, why, state, stage, createdAtMs, endedAtMs, blocked, held, cancelled, progress });
   }
   const runningFirst = (a: MoveState, b: MoveState): number =>
     turnOf(a) - turnOf(b) ||

@@ -9,6 +9,10 @@ import {
   resumePlan,
   untilPaused,
 } from '../../src/control/plan-orders.ts';
+import { listPlans } from '../../src/control/plan-list.ts';
+import { applyPlan } from '../../src/control/proposal/apply.ts';
+import { lookAtPlan } from '../../src/control/proposal/look.ts';
+import { planReport } from '../../src/control/report.ts';
 import { listMoves } from '../../src/control/move-list.ts';
 import { status } from '../../src/control/status.ts';
 import { keys } from '../../src/redis/keys.ts';
@@ -76,6 +80,36 @@ describe('a plan', () => {
       ['plan resume', id],
       ['plan resume', id],
     ]);
+  });
+
+  it('says in one word how it stands, in lists and by itself, and is told so when it is applied again', async () => {
+    const id = await plan();
+    const stages = async (): Promise<string[]> => {
+      const { results } = await listPlans(control, { from: null, limit: 1 });
+      const applied = applyPlan(control, id, null).then(
+        ({ stage }) => stage ?? '',
+        (error: unknown) => (error as { code: string }).code,
+      );
+      return [results[0]?.stage ?? '', (await lookAtPlan(control, id)).stage, await applied];
+    };
+    expect(await stages()).toEqual(['running', 'running', 'running']);
+    await pauseAll(control);
+    expect(await stages()).toEqual(['paused', 'paused', 'paused']);
+    await resumeAll(control);
+    const moves = await control.records.planMoveIds(id);
+    const { redis } = fleet.base;
+    await Promise.all(moves.map((move) => redis.hset(keys.move(move), { phase: 'DualWriteStopped' })));
+    expect(await stages()).toEqual(['settled', 'settled', 'settled']);
+    expect((await planReport(control, id)).stage).toBe('settled');
+    await Promise.all(moves.map((move) => redis.hset(keys.move(move), { phase: 'Idle' })));
+    await cancelPlan(control, id);
+    expect(await stages()).toEqual(['cancelling', 'cancelling', 'miroir_plan_state']);
+    await untilTrue(async () => (await control.records.unfinishedMoves()).every(({ cancelWished }) => cancelWished));
+    await fleet.finishMoves();
+    await untilTrue(async () => (await control.records.plan(id))?.state === 'done');
+    expect(await stages()).toEqual(['cancelled', 'cancelled', 'miroir_plan_state']);
+    await expect(cancelOf(control, id)).rejects.toMatchObject({ message: `plan ${id} is cancelled` });
+    expect((await status(control)).plans).toMatchObject([{ id, stage: 'cancelled' }]);
   });
 
   it('that is made while all plans are paused waits, too', async () => {

@@ -38,7 +38,7 @@ describe('a plan that an event asks for', () => {
     expect(await waiting()).toMatchObject([{ id: plan, moves, state: 'running', held: { by: 'approval' } }]);
     expect(await jobs()).toBe(0);
     const applied = await applyPlan(control, plan ?? '', WAIT);
-    expect(applied).toEqual({ jobId: null, outcome: { change: 'changed', plan, moves, blocked: 0 } });
+    expect(applied).toEqual({ jobId: null, stage: 'running', outcome: { change: 'changed', plan, moves, blocked: 0 } });
     await untilTrue(async () => (await jobs()) > 0);
     expect((await applyPlan(control, plan ?? '', WAIT)).outcome?.change).toBe('repeated');
   });

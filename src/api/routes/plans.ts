@@ -78,9 +78,9 @@ export function addPlans(app: App, control: ApiParts): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { jobId } = await applyPlan(askedBy(control, request), id, null, conditionOf(request.headers));
+      const { jobId, stage } = await applyPlan(askedBy(control, request), id, null, conditionOf(request.headers));
       void reply.code(202).header('location', jobId === null ? `/v1/plans/${id}` : `/v1/events/${jobId}`);
-      return { id, state: jobId === null ? ('running' as const) : ('waiting' as const) };
+      return { id, state: jobId === null && stage !== null ? stage : ('waiting' as const) };
     },
   );
 }

@@ -1,5 +1,6 @@
 /** Plans that are looked at before they run, over the wire. */
 import { z } from 'zod';
+import { PLAN_STAGES } from '../../core/plan-stage.ts';
 import { NODE_STATES } from '../../core/topology.ts';
 import { many, shown, timeMs } from './base.ts';
 import { NEW_NODE } from './changes.ts';
@@ -25,6 +26,7 @@ export const PROPOSED = shown(
     id: z.string().describe('the same question has the same id, as long as the answer is the same'),
     why: z.string(),
     state: z.literal('proposed'),
+    stage: z.literal('proposed'),
     isStale: z.boolean().describe('the topology has changed since: it cannot be applied any more'),
     version: z.number().describe('of the topology that it was made from'),
     madeAtMs: timeMs,
@@ -47,6 +49,7 @@ export const PROPOSED = shown(
     id: 'p3f9c1a7d2e40',
     why: 'NodeDraining n1',
     state: 'proposed',
+    stage: 'proposed',
     isStale: false,
     version: 7,
     madeAtMs: 1_800_000_000_000,
@@ -75,7 +78,12 @@ export const PROPOSED = shown(
 );
 /** One example: of two the document would name neither. */
 export const PLAN_LOOKED_AT = z.union([PLAN_DETAILS, PROPOSED]).meta({ examples: PLAN_DETAILS.meta()?.examples ?? [] });
-export const APPLIED = shown(z.object({ id: z.string(), state: z.enum(['waiting', 'running']) }), {
-  id: 'p3f9c1a7d2e40',
-  state: 'waiting',
-});
+export const APPLIED = shown(
+  z.object({
+    id: z.string(),
+    state: z
+      .enum(['waiting', ...PLAN_STAGES])
+      .describe('`waiting`: the planner has it to do; else the stage of the plan, which was there already'),
+  }),
+  { id: 'p3f9c1a7d2e40', state: 'waiting' },
+);

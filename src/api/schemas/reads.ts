@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { GROUP_STATES } from '../../core/groups.ts';
 import { MOVE_REASONS, OUTCOMES, PHASES } from '../../core/move.ts';
 import { HOLDERS } from '../../core/plan-hold.ts';
+import { PLAN_STAGES } from '../../core/plan-stage.ts';
 import { SHARD_STATES } from '../../core/routing.ts';
 import { NODE_STATES } from '../../core/topology.ts';
 import { WAIT_REASONS } from '../../errors.ts';
@@ -136,12 +137,14 @@ export const MOVE_DETAILS = shown(DETAILED_MOVE, DETAILED_MOVE_EXAMPLE);
 
 export const HOLD = z.object({ by: z.enum(HOLDERS), sinceMs: timeMs, actor: z.string() });
 export const PLAN_STATES = ['opening', 'running', 'done'] as const;
+export const STAGE = z.enum(PLAN_STAGES).describe('how it stands');
 export const BLOCKED = z.object({ index: z.string(), shard: z.number(), reason: z.string() });
 const PLAN = z.object({
   id: z.string(),
   why: z.string(),
   topologyVersion: z.number(),
-  state: z.enum(PLAN_STATES),
+  state: z.enum(PLAN_STATES).describe('as it is kept; `stage` says more'),
+  stage: STAGE,
   moves: z.number(),
   left: z.number().describe('moves that have not ended'),
   blocked: many(BLOCKED).describe('shards that could not be planned, the first hundred'),
@@ -156,6 +159,7 @@ const PLAN_EXAMPLE: z.input<typeof PLAN> = {
   why: 'NodeAdded n4',
   topologyVersion: 7,
   state: 'running',
+  stage: 'running',
   moves: 16,
   left: 9,
   blocked: [],

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { MOVE_REASONS, OUTCOMES, PHASES } from '../../core/move.ts';
 import { many, shown, timeMs } from './base.ts';
-import { BLOCKED, PLAN_STATES } from './reads.ts';
+import { BLOCKED, PLAN_STATES, STAGE } from './reads.ts';
 
 const lastedMs = z.number().nullable();
 const LINE = z.object({
@@ -39,6 +39,7 @@ export const PLAN_REPORT = shown(
     id: z.string(),
     why: z.string(),
     state: z.enum(PLAN_STATES),
+    stage: STAGE,
     topologyVersion: z.number(),
     createdAtMs: timeMs,
     startedAtMs: timeMs.nullable(),
@@ -81,6 +82,7 @@ export const PLAN_REPORT = shown(
     id: 'p3f9c1a7d2e40',
     why: 'NodeAdded n4',
     state: 'done',
+    stage: 'done',
     topologyVersion: 7,
     createdAtMs: 1_800_000_000_000,
     startedAtMs: 1_800_000_000_020,

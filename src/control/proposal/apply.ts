@@ -1,5 +1,6 @@
 /** Carrying out a plan that was looked at: exactly that, or nothing and what has changed since. */
 import { hasBegun, withCancels } from '../../core/plan-hold.ts';
+import type { PlanStage } from '../../core/plan-stage.ts';
 import type { PlanApplied } from '../../core/plan-applied.ts';
 import { differenceSince, propose } from '../../core/proposal.ts';
 import { PlanStateError, PlanUnknownError, PreflightError, StalePlanError, isMiroirError } from '../../errors.ts';
@@ -7,11 +8,14 @@ import type { EventOutcome, PlanRecord, Proposed } from '../../ports.ts';
 import { audited, type Asker } from '../audited.ts';
 import { assertVersion, sentIdOf, type EventCondition, type WaitOptions } from '../events.ts';
 import { allIndexes } from '../indexes.ts';
+import { stageNow } from '../plan-list.ts';
 import type { ProposalParts } from './make.ts';
 
 export interface AppliedPlan {
   /** Job of the event that carries it out; null for a plan that runs already. */
   readonly jobId: string | null;
+  /** How a plan stands that is there already; null where the planner has to write it first. */
+  readonly stage: PlanStage | null;
   /** Null where nobody waited for the planner. */
   readonly outcome: EventOutcome | null;
 }
@@ -42,7 +46,8 @@ export function applyPlan(
       await assertApplicable(parts, running);
       // The planner has nothing to do for it: it stands for the key that was used.
       const jobId = sentId === undefined ? null : (await producer.applyPlan(wished(id), sentId)).jobId;
-      return { jobId, outcome: await approve(parts, running) };
+      const outcome = await approve(parts, running);
+      return { jobId, stage: await stageNow(parts, id), outcome };
     }
     const proposed = await parts.proposals.read(id);
     if (proposed === null) {
@@ -63,7 +68,7 @@ export function applyPlan(
   });
 
   async function answerOf(jobId: string): Promise<AppliedPlan> {
-    return { jobId, outcome: wait === null ? null : await producer.result(jobId, wait) };
+    return { jobId, stage: null, outcome: wait === null ? null : await producer.result(jobId, wait) };
   }
 }
 

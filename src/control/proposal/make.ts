@@ -116,6 +116,7 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
 /** A plan that has not run, as it is shown. */
 export type ProposedView = Proposed & {
   readonly state: 'proposed';
+  readonly stage: 'proposed';
   /** Whether the topology has changed since: it cannot be applied any more. */
   readonly isStale: boolean;
   readonly next_steps: readonly string[];
@@ -125,7 +126,7 @@ export function viewProposed(proposed: Proposed, version: number): ProposedView 
   const isStale = version !== proposed.version;
   const isRefused = proposed.checks.some(({ level }) => level === 'fail');
   const next_steps = isStale || isRefused ? [commandOf(proposed.events)] : [`miroir plan apply ${proposed.id} --wait`];
-  return { ...proposed, state: 'proposed', isStale, next_steps };
+  return { ...proposed, state: 'proposed', stage: 'proposed', isStale, next_steps };
 }
 
 /** What asks for the same plan again, with every node that it is about. */
