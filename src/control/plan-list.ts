@@ -4,7 +4,7 @@ import { type PlanStage, stageOf } from '../core/plan-stage.ts';
 import { PlanUnknownError } from '../errors.ts';
 import type { MoveState, PageAsked, PlanRecord } from '../ports.ts';
 import { type EtaParts, type EtaView, etaView } from './eta.ts';
-import { type Page, pageWith } from './pages.ts';
+import { notInList, type Page, pageWith } from './pages.ts';
 import type { ControlParts } from './parts.ts';
 import { type PlanProgress, progressOf } from './progress.ts';
 
@@ -19,6 +19,7 @@ export type PlanDetails = PlanListed & { readonly progress: PlanProgress & EtaVi
 export async function listPlans(parts: StageParts, wish: PageAsked): Promise<Page<PlanListed>> {
   const { records } = parts;
   const page = await records.planPage(wish);
+  if (page === null) throw notInList(wish.from);
   const plans = await Promise.all(page.keys.slice(0, wish.limit).map((id) => records.plan(id)));
   const there = plans.filter((plan) => plan !== null);
   const open = there.some(({ state }) => state === 'running') ? await records.unfinishedMoves() : [];

@@ -140,7 +140,7 @@ export const REASONS: Readonly<Record<WaitReason, ReasonText>> = {
   target_failed: {
     means: 'the target has failed',
     unblock:
-      'bring it back, then `miroir node recover <target>`; else the move is replaced once its copies are restored elsewhere',
+      'bring it back, then `miroir event send NodeRecovered`; else the move is replaced once its copies are restored elsewhere',
   },
   verify_differs: {
     means: 'windows, or a document that settles, differ after four repairs',

@@ -151,10 +151,10 @@ export interface Records {
   freePlaces(moveId: string, movesPerNode: number): Promise<number>;
   plan(id: string): Promise<PlanRecord | null>;
   planMoveIds(id: string): Promise<readonly string[]>;
-  /** Ids of plans, and the next one: those that run, then those that have ended, newest first. */
-  planPage(wish: PageAsked): Promise<IdPage>;
-  /** Ids of moves, and the next one: unfinished ones by id, ended ones newest first. */
-  movePage(state: 'unfinished' | 'ended', wish: PageAsked): Promise<IdPage>;
+  /** Ids of plans, and the next one: those that run, then those that have ended, newest first. Null when `from` is none. */
+  planPage(wish: PageAsked): Promise<IdPage | null>;
+  /** Ids of moves, and the next one: unfinished ones by id, ended ones newest first; null when `from` is none of these. */
+  movePage(state: 'unfinished' | 'ended', wish: PageAsked): Promise<IdPage | null>;
   /** Ids of a plan's moves as planned, and the next one; null when `from` is none of them. */
   planMovePage(plan: string, wish: PageAsked): Promise<IdPage | null>;
   /** Newest first: running ones, then at most `ended` ended ones. */

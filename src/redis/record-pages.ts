@@ -10,10 +10,11 @@ export function pageAt(ids: readonly string[], { from, limit }: PageAsked): IdPa
 }
 
 export function recordPages(redis: Redis): Pick<Records, 'planPage' | 'movePage' | 'planMovePage'> {
-  /** Ids of ended records, newest first; none behind one that is forgotten by now. */
-  const endedPage = async (key: string, from: string | null, count: number): Promise<string[]> => {
+  /** Ids of ended records, newest first; null behind one that there never was, or that is forgotten by now. */
+  const endedPage = async (key: string, from: string | null, count: number): Promise<string[] | null> => {
     const rank = from === null ? 0 : await redis.zrevrank(key, from);
-    return rank === null || count <= 0 ? [] : redis.zrevrange(key, rank, rank + count - 1);
+    if (rank === null) return null;
+    return count <= 0 ? [] : redis.zrevrange(key, rank, rank + count - 1);
   };
   /** Running plans are few: each of them moves something. */
   const newestFirst = async (ids: readonly string[]): Promise<string[]> => {
@@ -27,7 +28,7 @@ export function recordPages(redis: Redis): Pick<Records, 'planPage' | 'movePage'
       const at = from === null ? 0 : running.indexOf(from);
       const first = at < 0 ? [] : running.slice(at, at + limit + 1);
       const ended = await endedPage(keys.plansEnded, at < 0 ? from : null, limit + 1 - first.length);
-      return { keys: [...first, ...ended], total: running.length + (await redis.zcard(keys.plansEnded)) };
+      return ended && { keys: [...first, ...ended], total: running.length + (await redis.zcard(keys.plansEnded)) };
     },
     async planMovePage(plan, { from, limit }) {
       const at = from === null ? 0 : await redis.lpos(keys.planMoves(plan), from);
@@ -40,7 +41,8 @@ export function recordPages(redis: Redis): Pick<Records, 'planPage' | 'movePage'
     },
     async movePage(state, { from, limit }) {
       if (state === 'ended') {
-        return { keys: await endedPage(keys.movesEnded, from, limit + 1), total: await redis.zcard(keys.movesEnded) };
+        const ended = await endedPage(keys.movesEnded, from, limit + 1);
+        return ended && { keys: ended, total: await redis.zcard(keys.movesEnded) };
       }
       return pageAt((await redis.smembers(keys.moves)).sort(), { from, limit });
     },

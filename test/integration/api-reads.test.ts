@@ -75,6 +75,9 @@ describe('lists', () => {
     ['/v1/moves?state=all', 400, 'miroir_invalid_input', 'state'],
     ['/v1/moves?colour=red', 400, 'miroir_invalid_input', 'colour'],
     ['/v1/nodes?from=n9', 400, 'miroir_invalid_input', 'from'],
+    ['/v1/plans?from=nope', 400, 'miroir_invalid_input', 'from'],
+    ['/v1/moves?state=ended&from=nope', 400, 'miroir_invalid_input', 'from'],
+    ['/v1/moves?plan=p1&from=nope', 400, 'miroir_invalid_input', 'from'],
     ['/v1/moves/p-1', 404, 'miroir_move_unknown', 'p-1'],
     ['/v1/plans/p-1', 404, 'miroir_plan_unknown', 'p-1'],
     ['/v1/indexes/nope', 404, 'miroir_index_unknown', 'nope'],
@@ -84,6 +87,10 @@ describe('lists', () => {
     const body = JSON.parse(answer.text) as { message: string; next_steps: string[] };
     expect(body.message).toContain(named);
     expect(body.next_steps.length).toBeGreaterThan(0);
+    // A command is told once: by itself where the remedy is nothing but that.
+    const commands = body.next_steps.filter((step) => !step.includes('`'));
+    expect(body.next_steps.filter((step) => commands.some((one) => step === `see \`${one}\``))).toEqual([]);
+    expect(new Set(commands).size).toBe(commands.length);
   });
 });
 

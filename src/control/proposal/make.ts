@@ -150,8 +150,8 @@ async function settledMoves(
   records: Pick<Records, 'moves' | 'movePage'>,
   unfinished: readonly MoveState[],
 ): Promise<MoveSample[]> {
-  const { keys } = await records.movePage('ended', { from: null, limit: MOVES_LEARNED_FROM });
-  const ended = (await records.moves(keys)).filter(({ outcome }) => outcome === 'done');
+  const page = await records.movePage('ended', { from: null, limit: MOVES_LEARNED_FROM });
+  const ended = (await records.moves(page?.keys ?? [])).filter(({ outcome }) => outcome === 'done');
   // Those in their grace are the newest, and have ended for whoever waits.
   return [...unfinished.filter(({ switchedAtMs }) => switchedAtMs !== null), ...ended]
     .slice(0, MOVES_LEARNED_FROM)
