@@ -88,10 +88,14 @@ function typeOf(status: number): string {
   return status === 500 ? 'internal' : 'system';
 }
 
-/** The remedy, then each command that it names. */
+/** Says nothing but where to look. */
+const ONLY_SEE = /^see `miroir [^`]+`$/;
+
+/** The remedy, then each command that it names; of one that only names a command, that command. */
 function nextSteps({ remedy }: MiroirError): string[] {
   if (remedy === undefined) return [];
-  return [remedy, ...[...remedy.matchAll(COMMAND)].map(([, command = '']) => command)];
+  const commands = new Set([...remedy.matchAll(COMMAND)].map(([, command = '']) => command));
+  return ONLY_SEE.test(remedy) ? [...commands] : [remedy, ...commands];
 }
 
 export function errorAnswer(error: MiroirError): ErrorAnswer {

@@ -29,7 +29,7 @@ const ERROR = {
         code: 'miroir_move_unknown',
         type: 'invalid_request',
         link: 'docs/errors.md',
-        next_steps: ['see `miroir move list`', 'miroir move list'],
+        next_steps: ['miroir move list'],
       },
     },
   },

@@ -21,13 +21,13 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** For people, in the order of the numbers. */
 export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'done',
-  error: 'any error that is not below, or a plan with failed moves',
+  error: 'any error that is not below, something that there is not, or a plan with failed moves',
   blocked: 'cannot be done as things are, or what was looked at is not as it has to be',
   timeout: 'the wait ended, the work goes on',
   cancelled: 'moves of the plan were cancelled',
   conflict: 'it exists, or somebody was first',
   unreachable: 'Redis or a node cannot be reached, or refuses the key',
-  usage: 'the command line or an event is wrong',
+  usage: 'the command line or an event is wrong, whatever there is',
   config: 'the configuration is wrong',
   detached: 'Ctrl-C, the work goes on',
 };
@@ -35,8 +35,6 @@ export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
 export const EXIT_BY_CODE: Readonly<Record<string, ExitCode>> = {
   miroir_invalid_input: EXIT.usage,
   miroir_unknown_event: EXIT.usage,
-  miroir_plan_unknown: EXIT.usage,
-  miroir_move_unknown: EXIT.usage,
   miroir_config: EXIT.config,
   miroir_conflict: EXIT.conflict,
   miroir_node_conflict: EXIT.conflict,

@@ -13,8 +13,8 @@ import {
 import { InvalidInputError } from '../errors.ts';
 import { globalsOf, withControl } from './context.ts';
 import { follow } from './follow.ts';
-import { print, say } from './output.ts';
-import { pauseText } from './plan-text.ts';
+import { print, printStarted, say } from './output.ts';
+import { pauseText, RESUME_ALL } from './plan-text.ts';
 import { duration } from './values.ts';
 
 interface Flags {
@@ -61,16 +61,14 @@ export function addPlanOrderCommands(plan: Command): void {
       await withControl(command, async (control) => {
         if (id === null) {
           const view = await pauseAll(control);
-          print(output, view, () => (view.paused === null ? '' : pauseText(view.paused)));
-          say('next: miroir plan resume --all');
+          printStarted(output, view, () => (view.paused === null ? '' : pauseText(view.paused)), [RESUME_ALL]);
           return;
         }
         const view = await pausePlan(control, id);
         if (flags.wait) await untilPaused(control, id, waitOf(flags));
-        print(output, view, () =>
-          view.held?.by === 'approval' ? `plan ${id} waits for its approval anyway` : `plan ${id} is paused`,
-        );
-        say(`next: miroir plan resume ${id}`);
+        const waits = view.held?.by === 'approval';
+        const text = waits ? `plan ${id} waits for its approval anyway` : `plan ${id} is paused`;
+        printStarted(output, view, () => text, [waits ? `miroir plan show ${id}` : `miroir plan resume ${id}`]);
       });
     });
 
@@ -86,9 +84,10 @@ export function addPlanOrderCommands(plan: Command): void {
           return;
         }
         const view = await resumePlan(control, id);
-        print(output, view, () => (view.paused === null ? `plan ${id} goes on` : pauseText(view.paused)));
-        if (view.paused !== null) say('next: miroir plan resume --all');
-        else if (flags.wait) {
+        const { paused } = view;
+        const text = paused === null ? `plan ${id} goes on` : pauseText(paused);
+        printStarted(output, view, () => text, paused === null ? [] : [RESUME_ALL]);
+        if (paused === null && flags.wait) {
           const { exit } = await follow(control, id, { until: 'settled', ...waitOf(flags) });
           process.exitCode = exit;
         }
@@ -106,19 +105,23 @@ export function addPlanOrderCommands(plan: Command): void {
     .action(async (id: string, flags: Flags & { readonly yes?: true }, command: Command) => {
       await withControl(command, async (control) => {
         const view = await (flags.yes === undefined ? cancelOf : cancelPlan)(control, id);
-        print(globalsOf(command).output, view, () => cancelText(view));
-        if (flags.yes === undefined) say(`nothing is changed without --yes\nnext: miroir plan cancel ${id} --yes`);
-        else for (const next of view.reverse) say(`next: ${next}`);
+        const next = flags.yes === undefined ? [`miroir plan cancel ${id} --yes`] : view.reverse;
+        if (flags.yes === undefined) say('nothing is changed without --yes');
+        printStarted(globalsOf(command).output, view, () => cancelText(view, flags.yes === true), next);
         // The plan's moves are cancelled then, as was asked for.
         if (flags.yes && flags.wait) await follow(control, id, { until: 'settled', ...waitOf(flags) });
       });
     });
 }
 
-const cancelText = ({ plan, why, cancelled, unbegun, undone, switched, reverse }: CancelView): string =>
-  [
+/** What takes back what has switched is said behind `next:` once it is cancelled. */
+function cancelText(view: CancelView, isDone: boolean): string {
+  const { plan, why, cancelled, unbegun, undone, switched, reverse } = view;
+  const back = isDone || switched === 0 || reverse.length === 0 ? '' : `; back by: ${reverse.join('; ')}`;
+  return [
     `plan ${plan} (${why}) ${cancelled ? 'is cancelled' : 'would be cancelled'}`,
     `${unbegun} moves have not begun: they end`,
     `${undone} moves have begun: they are undone, and what they brought is deleted`,
-    `${switched} moves are past their switch: they stay${switched > 0 && reverse.length > 0 ? `; back by: ${reverse.join('; ')}` : ''}`,
+    `${switched} moves are past their switch: they stay${back}`,
   ].join('\n');
+}

@@ -13,8 +13,9 @@ const countText = (count: number | null): string => (count === null ? '?' : coun
 const bytesText = (bytes: number | null): string => (bytes === null ? '?' : prettyBytes(bytes));
 const change = (before: string, after: string): string => (before === after ? before : `${before} -> ${after}`);
 
+export const RESUME_ALL = 'miroir plan resume --all';
 export const pauseText = ({ actor, sinceMs }: PlanHold): string =>
-  `all plans are paused since ${new Date(sinceMs).toISOString()} by ${actor}: go on with \`miroir plan resume --all\``;
+  `all plans are paused since ${new Date(sinceMs).toISOString()} by ${actor}`;
 
 export function planText(view: PlanView): string {
   return [`plan ${view.id} (${view.why}): ${sumText(view)}`, nodesText(view), ...blockedTexts(view)].join('\n');

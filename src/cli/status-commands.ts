@@ -6,7 +6,7 @@ import { status, type Status } from '../control/status.ts';
 import { paceText } from './eta-text.ts';
 import { groupText, stateText } from './node-commands.ts';
 import { colors, tableText } from './output.ts';
-import { pauseText } from './plan-text.ts';
+import { pauseText, RESUME_ALL } from './plan-text.ts';
 import { show, withWatch, type WatchFlags } from './watch.ts';
 
 /** Moves, and frozen shards, shown in a table; JSON has them all. */
@@ -26,7 +26,7 @@ function statusText(seen: Status): string {
   const { topologyVersion, nodes, paused, plans, blocked: blockedShards, moves, missed, former, frozen } = seen;
   const parts = [
     colors.bold(`topology version ${topologyVersion}`),
-    ...(paused === null ? [] : [colors.yellow(pauseText(paused))]),
+    ...(paused === null ? [] : [colors.yellow(`${pauseText(paused)}: go on with \`${RESUME_ALL}\``)]),
     tableText(
       ['node', 'group', 'state', 'shards', 'in', 'out', 'grace'],
       nodes.map((node) => [

@@ -5,7 +5,7 @@ import { NO_LIMITS, type CopyLimits } from '../core/throttle.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { ThrottleRecord } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
-import { print, say, tableText } from './output.ts';
+import { print, printStarted, say, tableText } from './output.ts';
 import { whole } from './values.ts';
 
 interface SetFlags {
@@ -47,8 +47,8 @@ export function addThrottleCommands(program: Command): void {
         });
       }
       const record = await withControl(command, (control) => changeThrottle(control, node ?? null, change));
-      print(globalsOf(command).output, ...textOf(record));
-      say('copies that run heed it within 2 s\nnext: miroir throttle clear');
+      printStarted(globalsOf(command).output, ...textOf(record), ['miroir throttle clear']);
+      say('copies that run heed it within 2 s');
     });
 
   throttle

@@ -114,7 +114,7 @@ function reverseOf({ why }: PlanRecord, moves: readonly MoveState[], topology: T
   const away = added.flatMap((node) =>
     node !== undefined && (node.state === 'joining' || node.state === 'active') ? [`miroir node drain ${node.id}`] : [],
   );
-  return [...back, ...away];
+  return [...new Set([...back, ...away])];
 }
 
 const LOOK_MS = 250;

@@ -216,7 +216,7 @@ describe('miroir', () => {
     const [move] = (JSON.parse(listed.out) as { results: { id: string }[] }).results;
     expect(JSON.parse((await miroir('move', 'show', move?.id ?? '', '-o', 'json')).out)).toMatchObject(move ?? {});
     const unknown = await miroir('plan', 'show', 'p0');
-    expect([unknown.code, unknown.talk]).toEqual([64, expect.stringContaining('miroir_plan_unknown')]);
+    expect([unknown.code, unknown.talk]).toEqual([1, expect.stringContaining('miroir_plan_unknown')]);
     const watching = start(['status', '-w', '-o', 'json']);
     await untilTrue(() => watching.out() !== '');
     // Nothing changes, so a second look prints nothing.

@@ -43,6 +43,7 @@ const STORY = [
   'plan --drain n1',
   'shard explain cities 0',
   'plan pause --all',
+  'plan pause --all -o json',
   'plan resume --all',
   'throttle set --documents-per-second 2000',
   'throttle show',

@@ -36,7 +36,9 @@ describe('errors at a terminal', () => {
   it('have one exit code each', () => {
     expect(exitCodeOf(new errors.TimeoutError('late'))).toBe(EXIT.timeout);
     expect(exitCodeOf(new errors.ConfigError('wrong'))).toBe(EXIT.config);
-    expect(exitCodeOf(new errors.NodeUnknownError('who'))).toBe(EXIT.error);
+    // What there is not is one case, whatever it is.
+    for (const what of ['Node', 'Group', 'Index', 'Plan', 'Move', 'Event'] as const)
+      expect([what, exitCodeOf(new errors[`${what}UnknownError`]('who'))]).toEqual([what, EXIT.error]);
     expect(exitCodeOf(new Error('defect'))).toBe(EXIT.error);
   });
 
