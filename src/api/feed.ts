@@ -7,19 +7,22 @@ import { messageOf, OverloadedError } from '../errors.ts';
 import type { AuditEntry, AuditTrail } from '../ports.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
+type IsWanted = (entry: AuditEntry) => Promise<boolean>;
+
 export interface Feed {
   /**
    * Sends what follows this entry, then everything that comes; null: only what comes. Rejects before the first byte.
    * The answer's head is the caller's.
    */
-  join(response: ServerResponse, after: string | null, begin: () => void): Promise<void>;
+  join(response: ServerResponse, after: string | null, isWanted: IsWanted, begin: () => void): Promise<void>;
   /** Ends every stream. */
   close(): void;
 }
 
 interface Watcher {
   readonly response: ServerResponse;
-  /** Of the newest entry that it was sent. */
+  readonly isWanted: IsWanted;
+  /** Of the newest entry that it was sent, or did not want. */
   last: string;
   /** What comes is sent at once; before, it is read from Redis. */
   isLive: boolean;
@@ -54,7 +57,8 @@ export function createFeed({ audit, logger }: { readonly audit: AuditTrail; read
   const read = async (from: string): Promise<void> => {
     for await (const entries of audit.follow(from, closing.signal)) {
       seen = entries.at(-1)?.id ?? seen;
-      for (const watcher of watchers) if (watcher.isLive) send(watcher, entries);
+      for (const watcher of watchers)
+        if (watcher.isLive) await send(watcher, entries).catch((error: unknown) => cutOff(watcher, error));
     }
   };
   const begin = async (): Promise<string> => {
@@ -75,11 +79,18 @@ export function createFeed({ audit, logger }: { readonly audit: AuditTrail; read
     watcher.response.destroy();
   }
 
-  function send(watcher: Watcher, entries: readonly AuditEntry[]): void {
+  function cutOff(watcher: Watcher, error: unknown): void {
+    logger.warn({ problem: messageOf(error) }, 'a watcher of the audit stream is cut off');
+    drop(watcher);
+  }
+
+  async function send(watcher: Watcher, entries: readonly AuditEntry[]): Promise<void> {
     const news = entries.filter(({ id }) => isAfter(id, watcher.last));
-    if (news.length === 0) return;
+    const texts: string[] = [];
+    for (const entry of news) if (await watcher.isWanted(entry)) texts.push(textOf(entry));
     watcher.last = news.at(-1)?.id ?? watcher.last;
-    watcher.response.write(news.map(textOf).join(''));
+    if (texts.length === 0) return;
+    watcher.response.write(texts.join(''));
     if (watcher.isLive && watcher.response.writableLength > BUFFER_MAX_BYTES) {
       logger.info({ last: watcher.last }, 'a watcher of the audit stream does not read: cut off');
       drop(watcher);
@@ -90,7 +101,7 @@ export function createFeed({ audit, logger }: { readonly audit: AuditTrail; read
   async function catchUp(watcher: Watcher): Promise<void> {
     while (watchers.has(watcher)) {
       const entries = await audit.after(watcher.last, PAGE);
-      send(watcher, entries);
+      await send(watcher, entries);
       if (entries.length === 0 && !isAfter(seen, watcher.last)) {
         watcher.isLive = true;
         return;
@@ -100,7 +111,7 @@ export function createFeed({ audit, logger }: { readonly audit: AuditTrail; read
   }
 
   return {
-    async join(response, after, start) {
+    async join(response, after, isWanted, start) {
       if (closing.signal.aborted || watchers.size >= WATCHERS_MAX) {
         throw new OverloadedError(`${watchers.size} watch the audit stream already`, {
           remedy: 'close some, or run another process of the control API',
@@ -112,15 +123,12 @@ export function createFeed({ audit, logger }: { readonly audit: AuditTrail; read
         newest = null;
         throw error;
       });
-      const watcher: Watcher = { response, last: after ?? (isAfter(seen, now) ? seen : now), isLive: false };
+      const watcher: Watcher = { response, isWanted, last: after ?? (isAfter(seen, now) ? seen : now), isLive: false };
       watchers.add(watcher);
       response.once('close', () => watchers.delete(watcher));
       start();
       response.write(`retry: ${RETRY_MS}\n\n`);
-      catchUp(watcher).catch((error: unknown) => {
-        logger.warn({ problem: messageOf(error) }, 'a watcher of the audit stream is cut off');
-        drop(watcher);
-      });
+      catchUp(watcher).catch((error: unknown) => cutOff(watcher, error));
     },
     close() {
       closing.abort();

@@ -1,6 +1,6 @@
 /** `miroir events` */
 import type { Command } from 'commander';
-import { trail, trailFrom, type TrailStart } from '../control/trail.ts';
+import { trail, trailFrom, type TrailFilter, type TrailStart } from '../control/trail.ts';
 import type { AuditEntry } from '../ports.ts';
 import { globalsOf, untilInterrupted, withControl } from './context.ts';
 import { printLines, say } from './output.ts';
@@ -11,6 +11,7 @@ interface EventsFlags {
   readonly since?: TrailStart;
   readonly plan?: string;
   readonly node?: string;
+  readonly index?: string;
 }
 
 const HOUR_MS = 3_600_000;
@@ -30,6 +31,7 @@ export function addTrailCommand(program: Command): void {
     )
     .option('--plan <plan>', 'only this plan, and the steps of its moves')
     .option('--node <node>', 'only what names this node, and the steps of moves that it is a part of')
+    .option('--index <index>', 'only what is about this index, and the steps of its moves')
     .addHelpText(
       'after',
       '\nExamples:\n  miroir events --since 1h --node n1\n  miroir events -f --plan p3f9c1a7d2e40 -o ndjson\n  miroir events -f --since 1800000000000-0',
@@ -51,11 +53,12 @@ export function addTrailCommand(program: Command): void {
     });
 }
 
-const againText = (last: string, { plan, node }: Pick<EventsFlags, 'plan' | 'node'>): string =>
+const againText = (last: string, { plan, node, index }: TrailFilter): string =>
   [
     `miroir events -f --since ${last}`,
     ...(plan === undefined ? [] : [`--plan ${plan}`]),
     ...(node === undefined ? [] : [`--node ${node}`]),
+    ...(index === undefined ? [] : [`--index ${index}`]),
   ].join(' ');
 
 /** The id begins with when it was. */

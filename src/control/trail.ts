@@ -1,4 +1,5 @@
-/** What the audit stream tells from some moment on: of everything, of one plan, or of one node. */
+/** What the audit stream tells from some moment on: of everything, or of one plan, node or index. */
+import { indexUidSchema, nodeIdSchema } from '../core/events.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { AuditEntry, AuditTrail, Records } from '../ports.ts';
 
@@ -11,19 +12,26 @@ export interface TrailParts {
 /** Behind the entry with this id; of the last so many ms; `now`: only what comes. */
 export type TrailStart = { readonly id: string } | { readonly agoMs: number } | 'now';
 
-export interface TrailWish {
+/** Entries have to be all of what is named. */
+export interface TrailFilter {
   /** Only what is about this plan, and the steps of its moves. */
-  readonly plan?: string;
+  readonly plan?: string | undefined;
   /** Only what names this node, and the steps of moves that it is a part of. */
-  readonly node?: string;
+  readonly node?: string | undefined;
+  /** Only what is about this index, and the steps of its moves. */
+  readonly index?: string | undefined;
+}
+
+export interface TrailWish extends TrailFilter {
   /** Goes on with what comes, until the signal. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
 }
 
+const PLAN_ID = /^p[0-9a-f]{1,40}$/;
 const ENTRY_ID = /^\d{1,15}-\d{1,15}$/;
 const PAGE = 200;
-/** Moves whose nodes are remembered: most entries are steps of a few that run. */
+/** Moves whose nodes and index are remembered: most entries are steps of a few that run. */
 const MOVES_KEPT = 1_000;
 
 /** The id of the entry that the trail begins behind. Throws `InvalidInputError` for what is no id. */
@@ -39,14 +47,8 @@ export async function trailFrom({ audit, redisNowMs }: TrailParts, start: TrailS
 
 /** Entries behind this one, oldest first. */
 export async function* trail(parts: TrailParts, from: string, wish: TrailWish): AsyncGenerator<AuditEntry> {
-  const nodesOf = moveNodes(parts.records);
-  const { plan, node, follow, signal } = wish;
-  const isWanted = async ({ fields }: AuditEntry): Promise<boolean> => {
-    if (plan !== undefined && fields['plan'] !== plan && fields['move']?.startsWith(`${plan}-`) !== true) return false;
-    if (node === undefined || names(fields, node)) return true;
-    const { move } = fields;
-    return move !== undefined && (await nodesOf(move)).includes(node);
-  };
+  const { follow, signal } = wish;
+  const isWanted = trailFilter(parts, wish);
   const pages = follow ? parts.audit.follow(from, signal) : untilNow(parts.audit, from);
   for await (const entries of pages) {
     for (const entry of entries) {
@@ -54,6 +56,35 @@ export async function* trail(parts: TrailParts, from: string, wish: TrailWish): 
       if (await isWanted(entry)) yield entry;
     }
   }
+}
+
+/** Whether an entry is wanted. Throws `InvalidInputError` for what is no plan, node or index. */
+export function trailFilter(
+  { records }: Pick<TrailParts, 'records'>,
+  { plan, node, index }: TrailFilter,
+): (entry: AuditEntry) => Promise<boolean> {
+  assertId('plan', plan, (id) => PLAN_ID.test(id), 'give the id of a plan: `miroir plan list`');
+  assertId('node', node, (id) => nodeIdSchema.safeParse(id).success, 'give the id of a node: `miroir node list`');
+  assertId(
+    'index',
+    index,
+    (id) => indexUidSchema.safeParse(id).success,
+    'give the uid of an index: `miroir index list`',
+  );
+  const moveOf = keptMoves(records);
+  return async ({ fields }) => {
+    const { move: id } = fields;
+    if (plan !== undefined && fields['plan'] !== plan && id?.startsWith(`${plan}-`) !== true) return false;
+    const isNode = node === undefined || names(fields, node);
+    const isIndex = index === undefined || fields['index'] === index;
+    if (isNode && isIndex) return true;
+    const move = id === undefined ? null : await moveOf(id);
+    return move !== null && (isNode || move.nodes.includes(node)) && (isIndex || move.index === index);
+  };
+}
+
+function assertId(field: string, id: string | undefined, isOne: (id: string) => boolean, remedy: string): void {
+  if (id !== undefined && !isOne(id)) throw new InvalidInputError(`${id} is no ${field}`, { field, remedy });
 }
 
 async function* untilNow(audit: TrailParts['audit'], from: string): AsyncGenerator<readonly AuditEntry[]> {
@@ -70,15 +101,23 @@ async function* untilNow(audit: TrailParts['audit'], from: string): AsyncGenerat
 const names = (fields: AuditEntry['fields'], node: string): boolean =>
   Object.values(fields).some((value) => value.split(/[\s,]+/).includes(node));
 
-function moveNodes(records: TrailParts['records']): (move: string) => Promise<readonly string[]> {
-  const known = new Map<string, readonly string[]>();
+interface KeptMove {
+  readonly index: string;
+  readonly nodes: readonly string[];
+}
+
+function keptMoves(records: TrailParts['records']): (move: string) => Promise<KeptMove | null> {
+  const known = new Map<string, KeptMove | null>();
   return async (id) => {
     const found = known.get(id);
     if (found !== undefined) return found;
     const move = await records.move(id);
-    const nodes = move === null ? [] : [move.source, move.target, ...(move.retires === null ? [] : [move.retires])];
+    const kept = move && {
+      index: move.index,
+      nodes: [move.source, move.target, ...(move.retires === null ? [] : [move.retires])],
+    };
     if (known.size >= MOVES_KEPT) known.delete(known.keys().next().value ?? '');
-    known.set(id, nodes);
-    return nodes;
+    known.set(id, kept);
+    return kept;
   };
 }

@@ -21,10 +21,10 @@ interface Watching {
 }
 const open: Watching[] = [];
 
-const watch = (lastId?: string): Promise<Watching> =>
+const watch = (lastId?: string, query = ''): Promise<Watching> =>
   new Promise((resolve, reject) => {
     const headers = lastId === undefined ? {} : { 'last-event-id': lastId };
-    request(`${api.apiUrl}/v1/events`, { headers }, (response) => {
+    request(`${api.apiUrl}/v1/events${query}`, { headers }, (response) => {
       let text = '';
       let isOver = false;
       response.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -111,6 +111,33 @@ describe('GET /v1/events', () => {
     await untilTrue(() => slow.isOver());
     expect(numbers(slow).length).toBeLessThan(300);
     expect(quick.isOver()).toBe(false);
+  });
+
+  it('tells only of the plan, node or index that is asked for, what is kept and what comes', async () => {
+    const from = await control.audit.newest();
+    const about = async (n: number, fields: Record<string, string>): Promise<void> =>
+      control.audit.note({ what: 'test', n: String(n), ...fields });
+    await about(1, { plan: 'p1', node: 'n1', index: 'cities' });
+    await about(2, { plan: 'p2', node: 'n2', index: 'films' });
+    const queries = ['?plan=p1', '?node=n2', '?index=cities', '?plan=p1&node=n2'];
+    const watching = await Promise.all(queries.map((query) => watch(from, query)));
+    const all = await watch(from);
+    await about(3, { plan: 'p2', node: 'n2', index: 'films' });
+    await about(4, { move: 'p1-0-0-aa' });
+    await about(5, { plan: 'p1', node: 'n1', index: 'cities' });
+    await untilTrue(() => numbers(all).length === 5 && watching.slice(0, 3).every((one) => numbers(one).length >= 2));
+    await untilTrue(() => numbers(watching[2]!).at(-1) === 5);
+    expect(watching.map(numbers)).toEqual([[1, 4, 5], [2, 3], [1, 5], []]);
+    for (const [query, named] of [
+      ['?plan=films', 'plan'],
+      ['?node=n%201', 'node'],
+      ['?index=*', 'index'],
+      ['?colour=red', 'colour'],
+    ] as const) {
+      const wrong = await askApi(api.apiUrl, { path: `/v1/events${query}` });
+      expect([wrong.status, apiCode(wrong)]).toEqual([400, 'miroir_invalid_input']);
+      expect((JSON.parse(wrong.text) as { message: string }).message).toContain(named);
+    }
   });
 
   it('refuses what is no id, and serves only so many', async () => {

@@ -18,6 +18,7 @@ const ENTRIES = [
   { what: 'switched', move: 'p1-7-0-aa' },
   { what: 'switched', move: 'p12-7-0-aa' },
   { what: 'left', nodes: 'n2,n1' },
+  { what: 'verb', verb: 'index create', index: 'cities' },
 ];
 
 async function heard(start: TrailStart, wish: Partial<TrailWish> = {}): Promise<string[]> {
@@ -40,9 +41,9 @@ afterAll(() => control.close());
 
 describe('the trail of what was done', () => {
   it('begins behind an entry, so long ago, or with what comes', async () => {
-    expect(numbers(await heard({ id: ids[3] ?? '' }))).toEqual([4, 5]);
-    expect(numbers(await heard({ id: '0-0' }))).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(numbers(await heard({ agoMs: 60_000 }))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(numbers(await heard({ id: ids[3] ?? '' }))).toEqual([4, 5, 6]);
+    expect(numbers(await heard({ id: '0-0' }))).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(numbers(await heard({ agoMs: 60_000 }))).toEqual([0, 1, 2, 3, 4, 5, 6]);
     expect(await heard({ agoMs: 0 })).toEqual([]);
     expect(await heard('now')).toEqual([]);
     await expect(heard({ id: 'yesterday-or-so' })).rejects.toMatchObject({
@@ -51,16 +52,24 @@ describe('the trail of what was done', () => {
     });
   });
 
-  it('is of one plan and its moves, or of one node', async () => {
+  it('is of one plan and its moves, of one node, or of one index', async () => {
     expect(numbers(await heard({ id: '0-0' }, { plan: 'p1' }))).toEqual([1, 3]);
     expect(numbers(await heard({ id: '0-0' }, { node: 'n1' }))).toEqual([0, 2, 5]);
     expect(await heard({ id: '0-0' }, { node: 'n' })).toEqual([]);
+    expect(numbers(await heard({ id: '0-0' }, { index: 'cities' }))).toEqual([6]);
+    expect(await heard({ id: '0-0' }, { index: 'cities', node: 'n1' })).toEqual([]);
+    for (const [field, id] of [
+      ['plan', 'cities'],
+      ['node', 'n 1'],
+      ['index', '*'],
+    ] as const)
+      await expect(heard('now', { [field]: id })).rejects.toMatchObject({ code: 'miroir_invalid_input', field });
   });
 
   it('goes on with what comes until it is told to end', async () => {
     const controller = new AbortController();
     const found: string[] = [];
-    const from = ids[4] ?? '';
+    const from = ids[5] ?? '';
     const following = (async () => {
       for await (const { id } of trail(control, from, { follow: true, signal: controller.signal })) found.push(id);
     })();
@@ -69,6 +78,6 @@ describe('the trail of what was done', () => {
     await untilTrue(() => found.length === 2);
     controller.abort();
     await following;
-    expect(found).toEqual([ids[5], await control.audit.newest()]);
+    expect(found).toEqual([ids[6], await control.audit.newest()]);
   });
 });

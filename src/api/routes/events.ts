@@ -5,6 +5,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { sendEvent, showEvent } from '../../control/events.ts';
+import { trailFilter } from '../../control/trail.ts';
 import type { App } from '../app.ts';
 import { asOurs, errorAnswer } from '../answers.ts';
 import { CONDITION_HEADERS, conditionOf, LAST_EVENT_HEADER, lastEventOf } from '../conditions.ts';
@@ -27,6 +28,12 @@ interface EventRoute {
 
 const FORCE = z.strictObject({
   force: z.stringbool().default(false).describe('drains the first time; no grace the second'),
+});
+
+const FILTER = z.strictObject({
+  plan: z.string().optional().describe('only this plan, and the steps of its moves'),
+  node: z.string().optional().describe('only what names this node, and the steps of moves that it is a part of'),
+  index: z.string().optional().describe('only what is about this index, and the steps of its moves'),
 });
 
 const ROUTES: readonly EventRoute[] = [
@@ -164,12 +171,14 @@ export function addEvents(app: App, control: ApiParts, feed: Feed): void {
         summary: 'Everything that is changed, by whom, as it happens: server-sent events from the audit stream',
         produces: ['text/event-stream'],
         headers: LAST_EVENT_HEADER,
+        querystring: FILTER,
         response: { 200: STREAM },
       },
     },
     async (request, reply) => {
       const after = lastEventOf(request.headers);
-      await feed.join(reply.raw, after, () => {
+      const isWanted = trailFilter(control, request.query);
+      await feed.join(reply.raw, after, isWanted, () => {
         reply.hijack();
         const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
         reply.raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...headers });
