@@ -3,41 +3,52 @@ import type { Command } from 'commander';
 import prettyMs from 'pretty-ms';
 import { explainMove, explainShard, type MoveExplained, type ShardExplained } from '../control/explain.ts';
 import type { Wait } from '../core/reasons.ts';
-import { globalsOf, withControl } from './context.ts';
-import { print, tableText } from './output.ts';
+import type { Control } from '../service.ts';
+import { tableText } from './output.ts';
 import { movesText } from './status-commands.ts';
 import { whole } from './values.ts';
+import { show, withWatch, type WatchFlags } from './watch.ts';
 
 export function addMoveExplain(move: Command): void {
-  move
-    .command('explain <move>')
-    .description('why a move does not get on, since when, what unblocks it, and the facts behind that')
+  withWatch(
+    move
+      .command('explain <move>')
+      .description('why a move does not get on, since when, what unblocks it, and the facts behind that'),
+  )
     .addHelpText('after', '\nExample:\n  miroir move explain p3f9c1a7d2e40-12-0-1f00ab3c')
-    .action(async (id: string, _flags: object, command: Command) => {
-      const { shown, nowMs } = await withControl(command, async (control) => ({
-        shown: await explainMove(control, id),
-        nowMs: await control.records.nowMs(),
-      }));
-      print(globalsOf(command).output, shown, () => moveText(shown, nowMs));
+    .action(async (id: string, flags: WatchFlags, command: Command) => {
+      const look = (control: Control) => atNow(control, explainMove(control, id));
+      await show(command, flags, look, moveText, shownOf);
     });
 }
 
 export function addShardCommands(program: Command): void {
-  program
-    .command('shard')
-    .description('look at one shard')
-    .command('explain <index> <shard>')
-    .description('owners and moves of a shard, and what decides about each node that could have it')
+  withWatch(
+    program
+      .command('shard')
+      .description('look at one shard')
+      .command('explain <index> <shard>')
+      .description('owners and moves of a shard, and what decides about each node that could have it'),
+  )
     .addHelpText('after', '\nExample:\n  miroir shard explain cities 12')
-    .action(async (index: string, shard: string, _flags: object, command: Command) => {
+    .action(async (index: string, shard: string, flags: WatchFlags, command: Command) => {
       const number = whole(shard);
-      const { shown, nowMs } = await withControl(command, async (control) => ({
-        shown: await explainShard(control, index, number),
-        nowMs: await control.records.nowMs(),
-      }));
-      print(globalsOf(command).output, shown, () => shardText(shown, nowMs));
+      const look = (control: Control) => atNow(control, explainShard(control, index, number));
+      await show(command, flags, look, shardText, shownOf);
     });
 }
+
+interface AtNow<T> {
+  readonly shown: T;
+  /** Redis time: people are told how long ago things were. */
+  readonly nowMs: number;
+}
+
+const atNow = async <T>({ records }: Control, looking: Promise<T>): Promise<AtNow<T>> => ({
+  shown: await looking,
+  nowMs: await records.nowMs(),
+});
+const shownOf = <T>({ shown }: AtNow<T>): T => shown;
 
 const lengthText = (ms: number): string => prettyMs(Math.max(0, ms), { secondsDecimalDigits: 1, unitCount: 2 });
 
@@ -48,7 +59,7 @@ const waitLines = (waiting: Wait | null, nowMs: number): string[] =>
 
 const time = (atMs: number): string => new Date(atMs).toISOString();
 
-function moveText(shown: MoveExplained, nowMs: number): string {
+function moveText({ shown, nowMs }: AtNow<MoveExplained>): string {
   const { index, shard, source, target, reason, plan, phase, outcome, route, journalIds, holder } = shown;
   const copied = shown.documents === null ? 'not counted yet' : `${shown.docsMigrated} of ${shown.documents} copied`;
   let beforeMs = shown.createdAtMs;
@@ -98,7 +109,8 @@ const routersText = ({ routers, route }: MoveExplained): string =>
     routers.map(({ name, epoch, isUpToDate }) => [name, epoch, isUpToDate ? 'yes' : 'not yet']),
   );
 
-function shardText({ index, shard, route, moves, decisions }: ShardExplained, nowMs: number): string {
+function shardText({ shown, nowMs }: AtNow<ShardExplained>): string {
+  const { index, shard, route, moves, decisions } = shown;
   let last = '';
   const rows = decisions.map(({ node, group, decider, decision, why }) => {
     const isFirst = node !== last;

@@ -1,14 +1,16 @@
 /** `miroir move …`: which there are, and what an operator decides about a move whose nodes are lost. */
 import type { Command } from 'commander';
 import { listMoves, showMove } from '../control/move-list.ts';
+import type { Control } from '../service.ts';
 import { acceptLoss, lossOf, revertMove, revertOf } from '../control/moves.ts';
 import { globalsOf, withControl } from './context.ts';
 import { addMoveExplain } from './explain-commands.ts';
 import { print, printStarted, say, tableText } from './output.ts';
-import { type PageFlags, sayNext, withPages } from './plan-commands.ts';
+import { moreText, type PageFlags, withPages } from './plan-commands.ts';
 import { movesText } from './status-commands.ts';
+import { show, withWatch, type WatchFlags } from './watch.ts';
 
-interface ListFlags extends PageFlags {
+interface ListFlags extends PageFlags, WatchFlags {
   readonly ended?: true;
   readonly plan?: string;
 }
@@ -16,16 +18,17 @@ interface ListFlags extends PageFlags {
 export function addMoveCommands(program: Command): void {
   const move = program.command('move').description('list and explain moves; decide about one whose nodes are lost');
 
-  withPages(move.command('list').description('unfinished moves; with --ended those that have ended, newest first'))
+  withWatch(
+    withPages(move.command('list').description('unfinished moves; with --ended those that have ended, newest first')),
+  )
     .option('--ended', 'moves that have ended')
     .option('--plan <plan>', 'all moves of this plan')
     .addHelpText('after', '\nExample:\n  miroir move list --plan p3f9c1a7d2e40 --limit 100')
     .action(async (flags: ListFlags, command: Command) => {
       const { limit, from = null, plan = null, ended } = flags;
       const state = ended === undefined ? 'unfinished' : 'ended';
-      const page = await withControl(command, (control) => listMoves(control, { limit, from, plan, state }));
-      print(globalsOf(command).output, page, () => movesText(page.results));
-      sayNext(page.next);
+      const look = (control: Control) => listMoves(control, { limit, from, plan, state });
+      await show(command, flags, look, ({ results }) => movesText(results), undefined, moreText);
     });
 
   move

@@ -4,16 +4,18 @@ import { stageText } from '../core/plan-stage.ts';
 import { listPlans, type PlanListed } from '../control/plan-list.ts';
 import { lookAtPlan } from '../control/proposal/look.ts';
 import { showTopology } from '../control/topology.ts';
+import type { Control } from '../service.ts';
 import { globalsOf, withControl } from './context.ts';
 import { paceText } from './eta-text.ts';
 import { groupsText } from './group-commands.ts';
 import { nodesText } from './node-commands.ts';
-import { print, printStarted, say, tableText } from './output.ts';
+import { type OutputFormat, print, tableText } from './output.ts';
 import { addPlanOrderCommands } from './plan-order-commands.ts';
 import { withWait, type WaitFlags } from './planned.ts';
 import { proposedText } from './plan-text.ts';
 import { addProposalOptions, applied } from './proposal-commands.ts';
 import { whole } from './values.ts';
+import { show, withWatch, type WatchFlags } from './watch.ts';
 
 export interface PageFlags {
   readonly limit: number;
@@ -25,10 +27,9 @@ export const withPages = (command: Command): Command =>
     .option('--limit <count>', 'at most so many', whole, 20)
     .option('--from <id>', 'from this one on: what the page before said is next');
 
-/** Where the next page begins, said once. */
-export function sayNext(next: string | null): void {
-  if (next !== null) say(`more: --from ${next}`);
-}
+/** Where the next page begins. */
+export const moreText = ({ next }: { readonly next: string | null }): readonly string[] =>
+  next === null ? [] : [`more: --from ${next}`];
 
 export function addPlanCommands(program: Command): void {
   const plan = program
@@ -39,31 +40,21 @@ export function addPlanCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  miroir plan apply p0123456789ab --wait --timeout 1h')
     .action((id: string, flags: WaitFlags, command: Command) => applied(command, id, flags));
 
-  withPages(plan.command('list').description('plans that run, then those that have ended, newest first'))
+  withWatch(withPages(plan.command('list').description('plans that run, then those that have ended, newest first')))
     .addHelpText('after', '\nExample:\n  miroir plan list --limit 5')
-    .action(async ({ limit, from }: PageFlags, command: Command) => {
-      const page = await withControl(command, (control) => listPlans(control, { limit, from: from ?? null }));
-      print(globalsOf(command).output, page, () => plansText(page.results));
-      sayNext(page.next);
+    .action(async (flags: PageFlags & WatchFlags, command: Command) => {
+      const { limit, from = null } = flags;
+      const look = (control: Control) => listPlans(control, { limit, from });
+      await show(command, flags, look, ({ results }) => plansText(results), undefined, moreText);
     });
 
-  plan
-    .command('show <plan>')
-    .description('one plan, with its progress')
+  withWatch(plan.command('show <plan>').description('one plan, with its progress'))
     .addHelpText('after', '\nExample:\n  miroir plan show p3f9c1a7d2e40')
-    .action(async (id: string, _flags: object, command: Command) => {
-      const shown = await withControl(command, (control) => lookAtPlan(control, id));
-      if (shown.state === 'proposed') {
-        printStarted(globalsOf(command).output, shown, () => proposedText(shown), shown.next_steps);
-        if (shown.isStale) say('the topology has changed since: it cannot be applied any more');
-        return;
-      }
-      print(globalsOf(command).output, shown, () => plansText([shown]));
-      const { settled, moves, failed, cancelled } = shown.progress;
-      if (shown.state !== 'done') say(paceText(shown.progress, shown.held));
-      say(
-        `${settled} of ${moves} moves settled, ${failed} failed, ${cancelled} cancelled; see: miroir move list --plan ${id}`,
-      );
+    .action(async (id: string, flags: WatchFlags, command: Command) => {
+      const look = (control: Control) => lookAtPlan(control, id);
+      const text = (shown: LookedAt): string => (shown.state === 'proposed' ? proposedText(shown) : plansText([shown]));
+      const { output } = globalsOf(command);
+      await show(command, flags, look, text, undefined, (shown) => planTalk(shown, output));
     });
 
   addPlanOrderCommands(plan);
@@ -83,6 +74,22 @@ export function addPlanCommands(program: Command): void {
         ].join('\n'),
       );
     });
+}
+
+type LookedAt = Awaited<ReturnType<typeof lookAtPlan>>;
+
+/** What is said beside a plan; programs have what to do next in it. */
+function planTalk(shown: LookedAt, output: OutputFormat): readonly string[] {
+  if (shown.state === 'proposed') {
+    const next = output === 'table' ? shown.next_steps.map((step) => `next: ${step}`) : [];
+    return [...next, ...(shown.isStale ? ['the topology has changed since: it cannot be applied any more'] : [])];
+  }
+  const { settled, moves, failed, cancelled } = shown.progress;
+  const sums = `${settled} of ${moves} moves settled, ${failed} failed, ${cancelled} cancelled`;
+  return [
+    ...(shown.state === 'done' ? [] : [paceText(shown.progress, shown.held)]),
+    `${sums}; see: miroir move list --plan ${shown.id}`,
+  ];
 }
 
 const plansText = (plans: readonly PlanListed[]): string =>

@@ -15,25 +15,27 @@ const CLEAR = '\u001b[2J\u001b[H';
 export const withWatch = (command: Command): Command =>
   command.option('-w, --watch', 'go on showing what changes until Ctrl-C');
 
-/** `value` is what programs get, where that is not what was seen. */
+/** `value` is what programs get, where that is not what was seen; `talk` what people are told beside it. */
 export async function show<T>(
   command: Command,
   flags: WatchFlags,
   look: (control: Control) => Promise<T>,
   text: (seen: T) => string,
   value: (seen: T) => unknown = (seen) => seen,
+  talk: (seen: T) => readonly string[] = () => [],
 ): Promise<void> {
   const { output } = globalsOf(command);
   await withControl(command, async (control) => {
     if (flags.watch === undefined) {
       const seen = await look(control);
       print(output, value(seen), () => text(seen));
+      for (const line of talk(seen)) say(line);
       return;
     }
     await watch(output, async () => {
       const seen = await look(control);
       return output === 'table'
-        ? [text(seen)]
+        ? [[text(seen), ...talk(seen)].join('\n')]
         : output === 'json'
           ? [JSON.stringify(value(seen))]
           : linesOf(value(seen));

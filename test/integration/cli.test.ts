@@ -217,14 +217,15 @@ describe('miroir', () => {
     expect(JSON.parse((await miroir('move', 'show', move?.id ?? '', '-o', 'json')).out)).toMatchObject(move ?? {});
     const unknown = await miroir('plan', 'show', 'p0');
     expect([unknown.code, unknown.talk]).toEqual([1, expect.stringContaining('miroir_plan_unknown')]);
-    const watching = start(['status', '-w', '-o', 'json']);
-    await untilTrue(() => watching.out() !== '');
+    const shown = [['status'], ['plan', 'show', id], ['move', 'explain', move?.id ?? '']];
+    const watching = shown.map((args) => start([...args, '-w', '-o', 'json']));
+    await untilTrue(() => watching.every((one) => one.out() !== ''));
     // Nothing changes, so a second look prints nothing.
     await new Promise((resolve) => setTimeout(resolve, 1_300));
-    watching.interrupt();
-    const watched = await watching.ended;
-    expect(watched.code).toBe(0);
-    expect(watched.out.trim().split('\n')).toHaveLength(1);
+    for (const one of watching) one.interrupt();
+    const watched = await Promise.all(watching.map(({ ended }) => ended));
+    expect(watched.map(({ code }) => code)).toEqual([0, 0, 0]);
+    for (const said of watched) expect(said.out.trim().split('\n')).toHaveLength(1);
   }, 90_000);
 
   it('shows passes of anti-entropy, and lets the next one begin', async () => {

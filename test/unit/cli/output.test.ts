@@ -57,6 +57,20 @@ describe('the help of every command', () => {
   const program = buildProgram();
   const leaves = leavesOf(program);
 
+  it.each([
+    'status',
+    'node list',
+    'group list',
+    'plan list',
+    'plan show',
+    'move list',
+    'move explain',
+    'shard explain',
+  ])('%s goes on showing what changes when asked to', (name) => {
+    const found = leaves.find((leaf) => leaf.name === name)?.command;
+    expect(found?.options.map(({ flags }) => flags)).toContain('-w, --watch');
+  });
+
   it.each(leaves.map((command): [string, Command] => [command.name, command.command]))(
     '%s says what it does, and shows an example',
     (name, command) => {

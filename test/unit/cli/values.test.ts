@@ -37,8 +37,9 @@ describe('errors at a terminal', () => {
     expect(exitCodeOf(new errors.TimeoutError('late'))).toBe(EXIT.timeout);
     expect(exitCodeOf(new errors.ConfigError('wrong'))).toBe(EXIT.config);
     // What there is not is one case, whatever it is.
-    for (const what of ['Node', 'Group', 'Index', 'Plan', 'Move', 'Event'] as const)
-      expect([what, exitCodeOf(new errors[`${what}UnknownError`]('who'))]).toEqual([what, EXIT.error]);
+    const { NodeUnknownError, GroupUnknownError, IndexUnknownError, PlanUnknownError, MoveUnknownError } = errors;
+    for (const Unknown of [NodeUnknownError, GroupUnknownError, IndexUnknownError, PlanUnknownError, MoveUnknownError])
+      expect([Unknown.name, exitCodeOf(new Unknown('who'))]).toEqual([Unknown.name, EXIT.error]);
     expect(exitCodeOf(new Error('defect'))).toBe(EXIT.error);
   });
 
