@@ -72,7 +72,8 @@ export function openRouter(base: Base, { role, limits }: RouterOptions): Router 
     name: `${holder} ${role}`,
     lapseMs: timings.routerLapseMs,
     entryMs,
-    ...(limits === undefined ? {} : { limits }),
+    // A hold lasts no longer, so nobody waits longer for its end.
+    limits: { holdMs: config.holdMs, ...limits },
   });
   return {
     ...router,

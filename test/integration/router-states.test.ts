@@ -18,9 +18,9 @@ describe('a router and a shard that moves', () => {
   beforeAll(async () => {
     fleet = await startTestFleet({
       nodes: 2,
-      config: { lease_ttl_secs: 10, lease_renewal_interval_ms: 2_000, moves_per_node: 64 },
+      config: { lease_ttl_secs: 10, lease_renewal_interval_ms: 2_000, moves_per_node: 64, hold_ms: 700 },
     });
-    calls = await RouterCalls.open(fleet.base, { limits: { holdMs: 700, settleMs: 1_500 } });
+    calls = await RouterCalls.open(fleet.base, { limits: { settleMs: 1_500 } });
   });
 
   afterAll(async () => {
@@ -106,13 +106,17 @@ describe('a router and a shard that moves', () => {
     expect(await idsOn(fleet, from, index)).toEqual([]);
   });
 
-  it('answers 503 with Retry-After after the longest hold', async () => {
+  it('answers 503 with Retry-After after the longest hold, as it is configured', async () => {
     const { index, mover, source } = await stage();
     await mover.track();
     await mover.hold(30_000);
     await mover.acknowledged();
+    const startedMs = performance.now();
     const answer = await calls.put(index, [{ id: 1 }]);
+    const waitedMs = performance.now() - startedMs;
     expect(answer).toMatchObject({ status: 503, body: { code: 'miroir_write_waited' } });
+    expect(waitedMs).toBeGreaterThan(650);
+    expect(waitedMs).toBeLessThan(2_000);
     expect(answer.headers['retry-after']).toBe('1');
     expect(await source.asked(`^/indexes/${index}/documents`)).toEqual([]);
   });
