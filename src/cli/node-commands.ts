@@ -116,14 +116,10 @@ export const nodesText = (nodes: readonly NodeView[]): string =>
 export const groupText = ({ group, groupState }: Pick<NodeView, 'group' | 'groupState'>): string =>
   groupState === 'active' ? String(group) : `${group} (${groupState})`;
 
-/** Nothing is left on it, and no move needs it: it may be removed. */
-const isDrained = ({ state, shards, movesOut, inGrace }: NodeView): boolean =>
-  state === 'draining' && shards + movesOut + inGrace === 0;
-
 /** A node's state; for one that has failed also until when it may come back, for one that is back what it has lost. */
 export function stateText(node: NodeView): string {
-  const { state: stored, repairAtMs, drainWished, lost } = node;
-  const state = isDrained(node) ? 'drained' : stored;
+  const { repairAtMs, drainWished, lost } = node;
+  const state = node.drained ? 'drained' : node.state;
   const repair = repairAtMs === null ? '' : `, repair begins at ${new Date(repairAtMs).toISOString()}`;
   const drain = drainWished ? ', to be drained' : '';
   return `${state}${drain}${repair}${lost === null ? '' : `, has lost data (${lost})`}`;

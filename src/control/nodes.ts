@@ -55,6 +55,8 @@ export interface NodeView {
   readonly repairAtMs: number | null;
   /** It failed while it was drained, and goes on with that when it is back. */
   readonly drainWished: boolean;
+  /** It is drained: nothing is left on it, and no move needs it. It may be removed. */
+  readonly drained: boolean;
   /** What it had lost when it came back, until it is restored; null when nothing tells so. */
   readonly lost: string | null;
   readonly url: string;
@@ -92,19 +94,25 @@ export async function viewNodes({ records }: Pick<ControlParts, 'records'>, flee
   return [...topology.nodes]
     .sort((a, b) => a.group - b.group || (a.id < b.id ? -1 : 1))
     .map((node) => ({ ...node, note: noteOf(node) }))
-    .map(({ id, group, state, url, note, repairAtMs = null, drainWished = false }) => ({
-      id,
-      group,
-      groupState: groupStateOf(topology, group),
-      state,
-      repairAtMs,
-      drainWished,
-      lost: lost.get(id) ?? null,
-      url,
-      note,
-      shards: sumOf(parts, ({ copies }) => copies, id),
-      movesIn: sumOf(parts, ({ into }) => into, id),
-      movesOut: sumOf(parts, ({ out }) => out, id),
-      inGrace: sumOf(parts, ({ inGrace }) => inGrace, id),
-    }));
+    .map(({ id, group, state, url, note, repairAtMs = null, drainWished = false }) => {
+      const shards = sumOf(parts, ({ copies }) => copies, id);
+      const movesOut = sumOf(parts, ({ out }) => out, id);
+      const inGrace = sumOf(parts, (part) => part.inGrace, id);
+      return {
+        id,
+        group,
+        groupState: groupStateOf(topology, group),
+        state,
+        repairAtMs,
+        drainWished,
+        drained: state === 'draining' && shards + movesOut + inGrace === 0,
+        lost: lost.get(id) ?? null,
+        url,
+        note,
+        shards,
+        movesIn: sumOf(parts, ({ into }) => into, id),
+        movesOut,
+        inGrace,
+      };
+    });
 }

@@ -19,6 +19,8 @@ export interface NodeAnswer {
   readonly movesIn: number;
   readonly movesOut: number;
   readonly inGrace?: number;
+  readonly drained?: boolean;
+  readonly drainWished?: boolean;
   readonly lost?: string | null;
   readonly note?: string | null;
   readonly bytes?: number | null;

@@ -13,14 +13,14 @@ const SHOWN = 30;
 export function NodeDetails({ id, reread }: { readonly id: string; readonly reread: () => void }) {
   const [row] = nodeRows((topology.value?.nodes ?? []).filter((node) => node.id === id));
   if (row === undefined) return <p>There is no node {id}.</p>;
-  const { node, after, sign } = row;
+  const { node, state, after, sign } = row;
   const own = moves.value.filter(({ source, target, outcome }) => outcome === null && (source === id || target === id));
   const isFiltered = nodeFilter.value === id;
   return (
     <>
       <Facts
         facts={[
-          ['state', `${sign} ${node.state}`],
+          ['state', `${sign} ${state}`],
           ['group', String(node.group)],
           node.url === undefined ? null : ['address', node.url],
           ['copies of shards', after === node.shards ? String(node.shards) : `${node.shards}, ${after} afterwards`],

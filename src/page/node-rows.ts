@@ -23,14 +23,10 @@ const SIGNS: Readonly<Record<string, readonly [string, NodeRow['tone']]>> = {
 
 export const signOf = (state: string): readonly [string, NodeRow['tone']] => SIGNS[state] ?? ['?', 'plain'];
 
-/** Nothing is left on it, and no move needs it: it may be removed. */
-const isDrained = ({ state, shards, movesOut, inGrace = 0 }: NodeAnswer): boolean =>
-  state === 'draining' && shards + movesOut + inGrace === 0;
-
 export function nodeRows(nodes: readonly NodeAnswer[]): readonly NodeRow[] {
   return nodes.map((node) => {
     const [sign, tone] = signOf(node.state);
-    const state = isDrained(node) ? 'drained' : node.state;
+    const state = `${node.drained === true ? 'drained' : node.state}${node.drainWished === true ? ', to be drained' : ''}`;
     return { node, state, after: Math.max(0, node.shards + node.movesIn - node.movesOut), sign, tone };
   });
 }
@@ -45,5 +41,5 @@ export function spreadOf(rows: readonly NodeRow[], pick: (row: NodeRow) => numbe
 const TAKES: ReadonlySet<string> = new Set(['active', 'healthy', 'joining', 'degraded', 'restoring']);
 
 /** A drained node can be stopped; say so, with the command that takes it out. */
-export const drainedNodes = (rows: readonly NodeRow[]): readonly string[] =>
-  rows.flatMap(({ node, state }) => (state === 'drained' ? [node.id] : []));
+export const drainedNodes = (nodes: readonly NodeAnswer[]): readonly string[] =>
+  nodes.flatMap(({ id, drained }) => (drained === true ? [id] : []));

@@ -5,7 +5,7 @@ import { FirstSteps } from './first-steps.tsx';
 import { clockText, countText, durationText, moveCount } from './format.ts';
 import { hashOf } from './hash-route.ts';
 import { awaitsApproval, documentsText, isOver, isPaused, paceOf, planPercent, whyText } from './plan-progress.ts';
-import { drainedNodes, nodeRows } from './node-rows.ts';
+import { drainedNodes } from './node-rows.ts';
 import { pause, plan, plans, rates, readAtMs, throttle, topology } from './store.ts';
 import { totalRate } from './rates.ts';
 import { PlanButtons } from './plan-buttons.tsx';
@@ -90,7 +90,7 @@ function sumsOf({ progress, startedAtMs, createdAtMs, endedAtMs, blocked }: Plan
 /** What to do now, as a command. */
 function Next({ plan: shown }: { readonly plan: PlanDetailsAnswer }) {
   if (!isOver(shown)) return null;
-  const [drained] = drainedNodes(nodeRows(topology.value?.nodes ?? []));
+  const [drained] = drainedNodes(topology.value?.nodes ?? []);
   if (drained === undefined) return null;
   return (
     <p class="next">

@@ -60,6 +60,7 @@ describe('lists', () => {
   it('show nodes, indexes and plans, and moves of a plan', async () => {
     const nodes = await get<Page>('/v1/nodes?limit=1');
     expect(nodes).toMatchObject({ results: [{ id: 'n1', state: 'active', shards: 6 }], total: 2, next: 'n2' });
+    expect(nodes.results[0]).toMatchObject({ drained: false, drainWished: false });
     expect((await get<Page>('/v1/nodes?from=n2')).results).toMatchObject([{ id: 'n2', shards: 0 }]);
     expect((await get<Page>('/v1/indexes')).results).toMatchObject([{ uid: 'books', shards: 6, copies: { n1: 6 } }]);
     const plans = await get<Page>('/v1/plans');

@@ -281,7 +281,10 @@ describe('an event becomes a plan', () => {
     await untilTrue(async () => (await wished()).length === moves);
     expect(await nodeState('n1')).toBe('draining');
     expect((await wished()).every(({ reason, retires }) => reason === 'drain' && retires === 'n1')).toBe(true);
+    expect(failed).toMatchObject({ drainWished: true, drained: false });
     await fleet.finishMoves();
+    const [left] = await listNodes(fleet.base);
+    expect([left?.drained, stateText(left!)]).toEqual([true, 'drained']);
     expect(await fleet.send('NodeRemoved', { node_id: 'n1' })).toMatchObject({ change: 'changed' });
   });
 

@@ -180,7 +180,9 @@ describe('nodes', () => {
     expect(spreadOf([], ({ after }) => after)).toBeNull();
   });
   it('that are empty can go', () => {
-    expect(drainedNodes(rows)).toEqual([]);
-    expect(drainedNodes(nodeRows([aNode('n1', { state: 'draining' }), aNode('n2')]))).toEqual(['n1']);
+    const nodes = [aNode('n1', { state: 'draining', drained: true }), aNode('n2', { state: 'draining' })];
+    expect(drainedNodes(nodes)).toEqual(['n1']);
+    expect(nodeRows(nodes).map(({ state }) => state)).toEqual(['drained', 'draining']);
+    expect(nodeRows([aNode('n1', { state: 'failed', drainWished: true })])[0]?.state).toBe('failed, to be drained');
   });
 });
