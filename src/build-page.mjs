@@ -2,6 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
+// Whoever builds it, it is the same page: with `test`, as tests have it, vite would put names of source files into it.
+process.env.NODE_ENV = 'production';
+
 await build({
   configFile: false,
   logLevel: 'warn',

@@ -3,6 +3,7 @@
  * kept between two questions, only indexes in which something has changed are counted again.
  */
 import { groupShards, type ShardSync } from '../core/group-progress.ts';
+import { lackingOf, type Lacking } from '../core/lacking.ts';
 import { isSwitched } from '../core/move.ts';
 import { desiredPlacement, type DesiredPlacement } from '../core/placement.ts';
 import type { PlannerIndex } from '../core/plan.ts';
@@ -30,6 +31,8 @@ export interface IndexPart {
   readonly inGrace: Tally;
   /** Every shard has a node that it is read from. */
   readonly isCovered: boolean;
+  /** Shards that failed nodes have left without a copy, or with too few. */
+  readonly lacking: readonly Lacking[];
   group(id: number): GroupPart;
   /** What is wanted and cannot be done. */
   blocked(): readonly BlockedShard[];
@@ -87,6 +90,7 @@ function partOf(
     out: out.counts,
     inGrace: inGrace.counts,
     isCovered: shards.every(({ readers }) => readers.some((reader) => isReadable(topology, reader))),
+    lacking: lackingOf(topology, index, moves),
     group(id) {
       const seen = groups.get(id) ?? groupPart(topology, index, moves, placement, id);
       groups.set(id, seen);

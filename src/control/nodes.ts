@@ -51,6 +51,8 @@ export interface NodeView {
   readonly group: number;
   readonly groupState: GroupState;
   readonly state: NodeState;
+  /** Since when (ms) it is failed; null in every other state. */
+  readonly failedAtMs: number | null;
   /** Failed: until then (ms) its copies are not restored elsewhere, since it may come back; null otherwise. */
   readonly repairAtMs: number | null;
   /** It failed while it was drained, and goes on with that when it is back. */
@@ -94,7 +96,7 @@ export async function viewNodes({ records }: Pick<ControlParts, 'records'>, flee
   return [...topology.nodes]
     .sort((a, b) => a.group - b.group || (a.id < b.id ? -1 : 1))
     .map((node) => ({ ...node, note: noteOf(node) }))
-    .map(({ id, group, state, url, note, repairAtMs = null, drainWished = false }) => {
+    .map(({ id, group, state, url, note, failedAtMs = null, repairAtMs = null, drainWished = false }) => {
       const shards = sumOf(parts, ({ copies }) => copies, id);
       const movesOut = sumOf(parts, ({ out }) => out, id);
       const inGrace = sumOf(parts, (part) => part.inGrace, id);
@@ -103,6 +105,7 @@ export async function viewNodes({ records }: Pick<ControlParts, 'records'>, flee
         group,
         groupState: groupStateOf(topology, group),
         state,
+        failedAtMs,
         repairAtMs,
         drainWished,
         drained: state === 'draining' && shards + movesOut + inGrace === 0,

@@ -1,4 +1,5 @@
 /** The fleet at one version: its nodes and replica groups. */
+import type { Lacking } from '../core/lacking.ts';
 import { groupsOf } from '../core/topology.ts';
 import { readFleet } from './fleet-read.ts';
 import { type GroupParts, type GroupView, viewGroups } from './groups.ts';
@@ -12,12 +13,19 @@ export interface TopologyView {
   readonly groups: readonly GroupView[];
   /** Every shard has a node that it is read from. */
   readonly covered: boolean;
+  /** Shards that failed nodes have left without a copy, or with too few; at most two entries an index. */
+  readonly lacking: readonly Lacking[];
 }
 
-export async function showTopology(parts: GroupParts): Promise<TopologyView> {
-  const fleet = await readFleet(parts);
+export async function showTopology(control: GroupParts): Promise<TopologyView> {
+  const fleet = await readFleet(control);
   const { topology } = fleet;
-  const covered = indexParts(fleet).every(({ isCovered }) => isCovered);
-  const [nodes, groups] = await Promise.all([viewNodes(parts, fleet), viewGroups(parts, fleet, groupsOf(topology))]);
-  return { version: topology.version, nodes, groups, covered };
+  const parts = indexParts(fleet);
+  const covered = parts.every(({ isCovered }) => isCovered);
+  const lacking = parts.flatMap((part) => part.lacking);
+  const [nodes, groups] = await Promise.all([
+    viewNodes(control, fleet),
+    viewGroups(control, fleet, groupsOf(topology)),
+  ]);
+  return { version: topology.version, nodes, groups, covered, lacking };
 }

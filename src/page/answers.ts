@@ -19,6 +19,8 @@ export interface NodeAnswer {
   readonly movesIn: number;
   readonly movesOut: number;
   readonly inGrace?: number;
+  readonly failedAtMs?: number | null;
+  readonly repairAtMs?: number | null;
   readonly drained?: boolean;
   readonly drainWished?: boolean;
   readonly lost?: string | null;
@@ -27,10 +29,20 @@ export interface NodeAnswer {
   readonly bytesMax?: number | null;
 }
 
+/** What failed nodes have left behind in an index: shards without any copy that answers, or with too few. */
+export interface Lacking {
+  readonly index: string;
+  readonly lack: 'every_copy' | 'a_copy';
+  readonly count: number;
+  readonly shards: readonly number[];
+  readonly nodes: readonly string[];
+}
+
 export interface TopologyAnswer {
   readonly version: number;
   readonly nodes: readonly NodeAnswer[];
   readonly covered?: boolean;
+  readonly lacking?: readonly Lacking[];
 }
 
 export interface IndexAnswer {

@@ -1,5 +1,6 @@
 /** The page: its panels, and the keys that work everywhere. */
 import { useEffect } from 'preact/hooks';
+import { Alarms } from './alarms.tsx';
 import { ChartsPanel } from './charts-panel.tsx';
 import { Details, leave } from './details.tsx';
 import { EventsPanel } from './events-panel.tsx';
@@ -28,6 +29,7 @@ export function App({ reread }: { readonly reread: () => void }) {
     <>
       <Header />
       <main>
+        <Alarms />
         <PlanBar reread={reread} />
         <TopologyPanel />
         <NodesPanel />

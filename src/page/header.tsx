@@ -1,6 +1,6 @@
 /** The top of the page: which fleet, whether what is shown is now, and where to go. */
 import { durationText } from './format.ts';
-import { connection, indexes, indexShown, isFinding, nowMs, topology } from './store.ts';
+import { alarm, connection, indexes, indexShown, isFinding, nowMs, topology } from './store.ts';
 import { nextTheme, theme } from './theme.ts';
 
 const CONNECTION = { live: ['●', 'live'], behind: ['◐', 'behind'], lost: ['○', 'lost'] } as const;
@@ -27,6 +27,11 @@ export function Header() {
         </span>
       )}
       <ConnectionState />
+      {alarm.value !== null && (
+        <span class="connection lost" role="status">
+          <span aria-hidden="true">✗</span> {alarm.value}
+        </span>
+      )}
       <span class="grow" />
       <button type="button" class="find" onClick={() => (isFinding.value = true)}>
         Find <kbd>Ctrl K</kbd>
@@ -43,7 +48,7 @@ export function Header() {
 function ConnectionState() {
   const { state, sinceMs, why } = connection.value;
   const [sign, word] = CONNECTION[state];
-  const age = state === 'live' || sinceMs === 0 ? '' : ` for ${durationText(Math.max(0, nowMs.value - sinceMs))}`;
+  const age = state === 'live' || sinceMs === 0 ? '' : ` for ${durationText(nowMs.value - sinceMs)}`;
   return (
     <span class={`connection ${state}`} role="status" title={why}>
       <span aria-hidden="true">{sign}</span> {word}

@@ -7,6 +7,7 @@ import { placeOf } from './hash-route.ts';
 import { titleOf } from './plan-progress.ts';
 import { createRefresh } from './refresh.ts';
 import {
+  alarm,
   events,
   feedProblem,
   indexShown,
@@ -65,7 +66,7 @@ document.addEventListener('visibilitychange', () => refresh.show(!document.hidde
 addEventListener('hashchange', () => (place.value = placeOf(location.hash)));
 addEventListener('popstate', () => (place.value = placeOf(location.hash)));
 effect(() => {
-  document.title = titleOf(plan.value);
+  document.title = `${alarm.value === null ? '' : '✗ '}${titleOf(plan.value)}`;
 });
 // Another index is read at once, not with the next reading of everything.
 const indexUid = computed(() => indexShown.value?.uid);

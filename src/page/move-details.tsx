@@ -30,7 +30,7 @@ export function MoveDetails({ id }: { readonly id: string }) {
       {note !== null && (
         <p class="warn">
           ! {waiting?.text ?? note}
-          {waiting?.sinceMs !== undefined && ` (for ${durationText(Math.max(0, nowMs.value - waiting.sinceMs))})`}
+          {waiting?.sinceMs !== undefined && ` (for ${durationText(nowMs.value - waiting.sinceMs)})`}
           {waiting?.unblock !== undefined && <span class="muted"> {waiting.unblock}</span>}
         </p>
       )}

@@ -1,6 +1,7 @@
 /** Moves: what each does, how far it is, and why it waits. Only the rows that are seen are there. */
 import { useComputed, useSignal } from '@preact/signals';
 import type { MoveAnswer } from './answers.ts';
+import { type BlockedShards, shardCount, sumOf } from './blocked.ts';
 import { useSize } from './element-size.ts';
 import { countText, durationText, rateText } from './format.ts';
 import { hashOf } from './hash-route.ts';
@@ -18,21 +19,30 @@ import {
 } from './move-steps.ts';
 import { Panel } from './panel.tsx';
 import { rateOf } from './rates.ts';
-import { moves, nodeFilter, nowMs, plan, problemsOnly, rates, topology, unfinished } from './store.ts';
+import { blocked, moves, nodeFilter, nowMs, plan, problemsOnly, rates, topology, unfinished } from './store.ts';
 import { visibleRows } from './visible-rows.ts';
 
 const ROW = 30;
+type Row = MoveAnswer | BlockedShards;
+interface BlockedProps {
+  readonly blocked: BlockedShards;
+  readonly at: number;
+}
 /** Half a row more than whole ones: there is more below. */
 const ROWS_SHOWN = 6.5;
 
 export function MovesPanel() {
-  const shown = useComputed(() =>
-    movesShown(moves.value, { node: nodeFilter.value, problemsOnly: problemsOnly.value }),
-  );
+  const shown = useComputed((): readonly Row[] => {
+    const { value: node } = nodeFilter;
+    return [
+      ...blocked.value.filter(({ nodes }) => node === '' || nodes.includes(node)),
+      ...movesShown(moves.value, { node, problemsOnly: problemsOnly.value }),
+    ];
+  });
   const command = plan.value === null ? 'miroir move list' : `miroir move list --plan ${plan.value.id}`;
   return (
     <Panel name="moves" title="Moves" about={<About />} command={command}>
-      <MoveRows moves={shown.value} />
+      <Rows rows={shown.value} />
     </Panel>
   );
 }
@@ -62,13 +72,13 @@ function About() {
         aria-pressed={problemsOnly.value}
         onClick={() => (problemsOnly.value = !problemsOnly.value)}
       >
-        ! problems only <b>{problems}</b>
+        ! problems only <b>{problems + sumOf(blocked.value)}</b>
       </button>
     </>
   );
 }
 
-function MoveRows({ moves: rows }: { readonly moves: readonly MoveAnswer[] }) {
+function Rows({ rows }: { readonly rows: readonly Row[] }) {
   const [view, size] = useSize<HTMLDivElement>();
   const scrollTop = useSignal(0);
   const { first, end } = visibleRows(rows.length, ROW, scrollTop.value, size.value.height);
@@ -85,10 +95,40 @@ function MoveRows({ moves: rows }: { readonly moves: readonly MoveAnswer[] }) {
     >
       {rows.length === 0 && <p class="more">No move fits.</p>}
       <div role="rowgroup" style={{ height: `${rows.length * ROW}px` }}>
-        {rows.slice(first, end).map((move, at) => (
-          <MoveRow key={move.id} move={move} at={first + at} />
-        ))}
+        {rows
+          .slice(first, end)
+          .map((row, at) =>
+            'why' in row ? (
+              <BlockedRow key={`${row.index} ${row.why}`} blocked={row} at={first + at} />
+            ) : (
+              <MoveRow key={row.id} move={row} at={first + at} />
+            ),
+          )}
       </div>
+    </div>
+  );
+}
+
+/** Shards that no move helps: they stand before all moves. */
+function BlockedRow({ blocked: { index, shards, count, nodes, why, sinceMs }, at }: BlockedProps) {
+  return (
+    <div class="row blocked" role="row" aria-rowindex={at + 1} style={{ top: `${at * ROW}px` }}>
+      <span role="cell" class="shard">
+        <a href={hashOf({ kind: 'shard', index, shard: shards[0] ?? 0 })}>
+          {index}/{shards[0]}
+        </a>
+        {count > 1 && ` +${countText(count - 1)}`}
+      </span>
+      <span role="cell" class="way">
+        {nodes.join(', ')}
+      </span>
+      <span role="cell" class="bad">
+        <span aria-hidden="true">✗</span> blocked
+      </span>
+      <span role="cell" class="doing why">
+        {shardCount(count)}: {why}
+        {sinceMs !== null && ` (for ${durationText(nowMs.value - sinceMs)})`}
+      </span>
     </div>
   );
 }
@@ -140,9 +180,7 @@ function Trouble({ move }: { readonly move: MoveAnswer }) {
 
 function reasonText({ note, waiting, lost = 0 }: MoveAnswer): string {
   const why = waiting?.text ?? note ?? (lost > 0 ? `${lost} documents were given up` : 'it does not get on');
-  return waiting?.sinceMs === undefined
-    ? why
-    : `${why} (for ${durationText(Math.max(0, nowMs.value - waiting.sinceMs))})`;
+  return waiting?.sinceMs === undefined ? why : `${why} (for ${durationText(nowMs.value - waiting.sinceMs)})`;
 }
 
 function Rate({ id }: { readonly id: string }) {

@@ -1,5 +1,6 @@
 /** One node: what it holds, what comes and goes, and having it drained. */
 import { useSignal } from '@preact/signals';
+import { FailedNode } from './alarms.tsx';
 import type { ProposedPlan } from './answers.ts';
 import { change, Refused } from './client.ts';
 import { Facts } from './facts.tsx';
@@ -18,6 +19,7 @@ export function NodeDetails({ id, reread }: { readonly id: string; readonly rere
   const isFiltered = nodeFilter.value === id;
   return (
     <>
+      {node.state === 'failed' && <FailedNode node={node} />}
       <Facts
         facts={[
           ['state', `${sign} ${state}`],

@@ -1,9 +1,10 @@
 /** Nodes: state, copies now and afterwards, moves in and out, what is held against one. */
-import { bytesText } from './format.ts';
+import { shardCount } from './blocked.ts';
+import { bytesText, durationText } from './format.ts';
 import { hashOf } from './hash-route.ts';
 import { type NodeRow, nodeRows, spreadOf } from './node-rows.ts';
 import { Panel } from './panel.tsx';
-import { nodeFilter, topology } from './store.ts';
+import { nodeFilter, nowMs, topology } from './store.ts';
 
 const SHOWN = 200;
 
@@ -59,13 +60,15 @@ function NodeLine({ row, most, hasGroups, hasDisk }: LineProps) {
   const note = node.lost ?? node.note ?? null;
   const isChosen = nodeFilter.value === node.id;
   return (
-    <tr class={isChosen ? 'chosen' : ''}>
+    <tr class={isChosen ? 'chosen' : tone === 'bad' ? tone : ''}>
       <th scope="row">
         <a href={hashOf({ kind: 'node', id: node.id })}>{node.id}</a>
       </th>
       {hasGroups && <td>{node.group}</td>}
       <td class={`state ${tone}`} title={note ?? undefined}>
         <span aria-hidden="true">{sign}</span> {state}
+        {node.failedAtMs != null && ` for ${durationText(nowMs.value - node.failedAtMs)}`}
+        {tone === 'bad' && node.shards > 0 && <b> ! {shardCount(node.shards)} without another copy</b>}
         {note !== null && <span class="warn"> ! {note}</span>}
       </td>
       <td class="number">

@@ -1,12 +1,13 @@
 /** The plan that runs: how far, how fast, how long, and what may be done about it. */
 import type { PlanDetailsAnswer } from './answers.ts';
+import { shardCount } from './blocked.ts';
 import { CopyCommand } from './copy-command.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { clockText, countText, durationText, moveCount } from './format.ts';
 import { hashOf } from './hash-route.ts';
 import { awaitsApproval, documentsText, isOver, isPaused, paceOf, planPercent, whyText } from './plan-progress.ts';
 import { drainedNodes } from './node-rows.ts';
-import { pause, plan, plans, rates, readAtMs, throttle, topology } from './store.ts';
+import { alarm, pause, plan, plans, rates, readAtMs, throttle, topology } from './store.ts';
 import { totalRate } from './rates.ts';
 import { PlanButtons } from './plan-buttons.tsx';
 
@@ -16,7 +17,11 @@ export function PlanBar({ reread }: { readonly reread: () => void }) {
   if (shown === null) {
     return (
       <section class="plan quiet" aria-label="Plan">
-        {plans.value.length === 0 ? <FirstSteps /> : <p>Nothing moves. Every shard is where it belongs.</p>}
+        {plans.value.length === 0 ? (
+          <FirstSteps />
+        ) : (
+          <p>Nothing moves.{alarm.value === null && ' Every shard is where it belongs.'}</p>
+        )}
       </section>
     );
   }
@@ -44,6 +49,7 @@ function PlanShown({ plan: shown, reread }: { readonly plan: PlanDetailsAnswer; 
         {sumsOf(shown)}
         <Throttled />
       </p>
+      <BlockedOf plan={shown} />
       {pace.isStalled && shown.progress.unblock != null && <p class="next">{shown.progress.unblock}</p>}
       <Next plan={shown} />
       <Others shown={shown.id} />
@@ -67,7 +73,7 @@ function stateText(shown: PlanDetailsAnswer): string {
   return isPaused(shown) ? `‖ paused by ${held?.actor}` : '▶ running';
 }
 
-function sumsOf({ progress, startedAtMs, createdAtMs, endedAtMs, blocked }: PlanDetailsAnswer): string {
+function sumsOf({ progress, startedAtMs, createdAtMs, endedAtMs }: PlanDetailsAnswer): string {
   const { moves: all, settled, failed, cancelled, windowsVerified, differences } = progress;
   const took =
     endedAtMs === null
@@ -80,11 +86,25 @@ function sumsOf({ progress, startedAtMs, createdAtMs, endedAtMs, blocked }: Plan
     differences > 0 ? `${countText(differences)} repaired` : null,
     failed > 0 ? `${failed} failed` : null,
     cancelled > 0 ? `${cancelled} cancelled` : null,
-    blocked.length > 0 ? `${blocked.length} blocked: ${blocked[0]?.reason}` : null,
     took,
   ]
     .filter((part) => part !== null)
     .join(' · ');
+}
+
+/** What the plan could not plan; the first hundred are told. */
+function BlockedOf({ plan: { id, blocked } }: { readonly plan: PlanDetailsAnswer }) {
+  const [first] = blocked;
+  if (first === undefined) return null;
+  return (
+    <p class="bad">
+      <span aria-hidden="true">✗</span>{' '}
+      <a class="bad" href={hashOf({ kind: 'plan', id })}>
+        {shardCount(blocked.length)} of it blocked
+      </a>
+      , {first.index}/{first.shard}: {first.reason}
+    </p>
+  );
 }
 
 /** What to do now, as a command. */

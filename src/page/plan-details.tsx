@@ -26,8 +26,8 @@ export function PlanDetails({ id, reread }: { readonly id: string; readonly rere
           <h3>Blocked shards</h3>
           <ul class="list">
             {plan.blocked.slice(0, 20).map(({ index, shard, reason }) => (
-              <li key={`${index}/${shard}`}>
-                {index}/{shard}: {reason}
+              <li key={`${index}/${shard}`} class="bad">
+                <span aria-hidden="true">✗</span> {index}/{shard}: {reason}
               </li>
             ))}
           </ul>

@@ -52,7 +52,8 @@ export function paintShards(canvas: HTMLCanvasElement, paint: Paint): void {
       const kind = map.kinds[at] ?? 0;
       const owner = map.owners[at] ?? 255;
       context.globalAlpha = paint.onlyOwner === null || paint.onlyOwner === owner ? 1 : 0.22;
-      context.fillStyle = paint.colouring === 'owner' ? ownerColour(owner, isDark) : (colours[kind] ?? '');
+      context.fillStyle =
+        paint.colouring === 'owner' && CELL_KINDS[kind] !== 'away' ? ownerColour(owner, isDark) : (colours[kind] ?? '');
       context.fillRect(x, y, grid.size, grid.size);
       if (kind !== 0) sign(context, CELL_KINDS[kind] ?? 'stable', x, y, grid.size, inks.sign);
     }
@@ -75,8 +76,7 @@ export function sign(
   ink: string,
 ): void {
   const [third, half, pad] = [size / 3, size / 2, size / 5];
-  context.fillStyle = ink;
-  context.strokeStyle = ink;
+  context.fillStyle = context.strokeStyle = kind === 'away' ? '#fff' : ink;
   context.lineWidth = Math.max(1.25, size / 10);
   context.beginPath();
   switch (kind) {
@@ -101,14 +101,18 @@ export function sign(
     case 'cleaning': // a frame
       context.strokeRect(x + third, y + third, third, third);
       return;
-    case 'frozen': // a cross
+    case 'away': // a cross
       context.moveTo(x + pad, y + pad);
       context.lineTo(x + size - pad, y + size - pad);
       context.moveTo(x + size - pad, y + pad);
       context.lineTo(x + pad, y + size - pad);
       context.stroke();
       return;
-    case 'away': // one bar across
+    case 'blocked': // an exclamation mark
+      context.fillRect(x + half - size / 12, y + pad, size / 6, size / 3);
+      context.fillRect(x + half - size / 12, y + size - pad - size / 6, size / 6, size / 6);
+      return;
+    case 'frozen': // one bar across
       context.fillRect(x + pad, y + half - size / 12, size - 2 * pad, size / 6);
       return;
     case 'stable': // nothing

@@ -1,5 +1,6 @@
 /** The shards of an index as a grid of cells: what each one is, where it stands, and where the arrow keys lead. */
 import type { MoveAnswer, NodeAnswer, RouteAnswer } from './answers.ts';
+import type { BlockedShards } from './blocked.ts';
 import { progressText, stepsDone } from './move-steps.ts';
 
 export const CELL_KINDS = [
@@ -10,6 +11,7 @@ export const CELL_KINDS = [
   'switching',
   'cleaning',
   'frozen',
+  'blocked',
   'away',
 ] as const;
 export type CellKind = (typeof CELL_KINDS)[number];
@@ -22,7 +24,8 @@ export const CELL_WORDS: Readonly<Record<CellKind, string>> = {
   switching: 'switching',
   cleaning: 'old copy kept',
   frozen: 'frozen',
-  away: 'every owner has failed',
+  blocked: 'blocked',
+  away: 'no copy answers',
 };
 
 /** By number of the shard; a byte each, since there may be ten thousand. */
@@ -32,6 +35,8 @@ export interface ShardMap {
   readonly owners: Uint8Array;
   readonly routes: readonly RouteAnswer[];
   readonly moves: ReadonlyMap<number, MoveAnswer>;
+  /** Why a shard is blocked. */
+  readonly stuck: ReadonlyMap<number, string>;
 }
 
 export function mapShards(
@@ -39,9 +44,13 @@ export function mapShards(
   routes: readonly RouteAnswer[],
   moves: readonly MoveAnswer[],
   nodes: readonly NodeAnswer[],
+  blocked: readonly BlockedShards[] = [],
 ): ShardMap {
   const places = new Map(nodes.map(({ id }, at) => [id, Math.min(at, 254)]));
   const failed = new Set(nodes.flatMap(({ id, state }) => (state === 'failed' ? [id] : [])));
+  const stuck = new Map(
+    blocked.flatMap((one) => (one.index === index ? one.shards.map((shard) => [shard, one.why] as const) : [])),
+  );
   const open = new Map<number, MoveAnswer>();
   for (const move of moves) if (move.index === index && move.outcome === null) open.set(move.shard, move);
   const kinds = new Uint8Array(routes.length);
@@ -49,10 +58,12 @@ export function mapShards(
   for (const [at, route] of routes.entries()) {
     // Whatever else is to be said of such a shard: it takes no writes and answers no searches.
     const isAway = route.owners.length > 0 && route.owners.every((owner) => failed.has(owner));
-    kinds[at] = CELL_KINDS.indexOf(isAway ? 'away' : kindOf(route, open.get(route.shard)));
+    const kind = kindOf(route, open.get(route.shard));
+    const isStuck = kind === 'stable' && stuck.has(route.shard);
+    kinds[at] = CELL_KINDS.indexOf(isAway ? 'away' : isStuck ? 'blocked' : kind);
     owners[at] = places.get(route.owners[0] ?? '') ?? 255;
   }
-  return { kinds, owners, routes, moves: open };
+  return { kinds, owners, routes, moves: open, stuck };
 }
 
 function kindOf(route: RouteAnswer, move: MoveAnswer | undefined): CellKind {
@@ -83,9 +94,9 @@ export function cellText(map: ShardMap, at: number): string {
   const move = map.moves.get(route.shard);
   const kind = CELL_KINDS[map.kinds[at] ?? 0] ?? 'stable';
   const owners = `on ${route.owners.join(', ') || 'no node'}`;
-  if (move === undefined) return `shard ${route.shard} · ${CELL_WORDS[kind]} · ${owners}`;
-  const way = `${move.source} → ${move.target}`;
-  return [`shard ${route.shard}`, CELL_WORDS[kind], way, progressText(move), owners].join(' · ');
+  const way = move === undefined ? [] : [`${move.source} → ${move.target}`, progressText(move)];
+  const why = map.stuck.get(route.shard);
+  return [`shard ${route.shard}`, CELL_WORDS[kind], ...way, owners, ...(why === undefined ? [] : [why])].join(' · ');
 }
 
 export interface Grid {

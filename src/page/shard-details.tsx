@@ -3,7 +3,7 @@ import { Deciders } from './deciders.tsx';
 import { Facts } from './facts.tsx';
 import { hashOf } from './hash-route.ts';
 import { activityOf, progressText } from './move-steps.ts';
-import { moves, routes } from './store.ts';
+import { blocked, moves, routes } from './store.ts';
 
 export function ShardDetails({ index, shard }: { readonly index: string; readonly shard: number }) {
   const route = routes.value?.uid === index ? routes.value.routes[shard] : undefined;
@@ -14,8 +14,14 @@ export function ShardDetails({ index, shard }: { readonly index: string; readonl
       </p>
     );
   const move = moves.value.find((one) => one.index === index && one.shard === shard && one.outcome === null);
+  const wrong = blocked.value.find((one) => one.index === index && one.shards.includes(shard));
   return (
     <>
+      {wrong !== undefined && (
+        <p class="bad">
+          <span aria-hidden="true">✗</span> blocked: {wrong.why}
+        </p>
+      )}
       <Facts
         facts={[
           ['state', route.frozen === true ? `${route.state}, frozen` : route.state],

@@ -17,7 +17,7 @@ import {
   stepTo,
 } from './shard-cells.ts';
 import { type Colouring, paintShards, sign } from './shard-canvas.ts';
-import { chooseIndex, indexes, indexShown, moves, nodeFilter, place, routes, topology } from './store.ts';
+import { blocked, chooseIndex, indexes, indexShown, moves, nodeFilter, place, routes, topology } from './store.ts';
 import { colour, isDark } from './theme.ts';
 
 const COLOURINGS: readonly Colouring[] = ['state', 'owner'];
@@ -28,7 +28,7 @@ export function ShardsPanel() {
   const map = useComputed(() =>
     routes.value === null
       ? null
-      : mapShards(routes.value.uid, routes.value.routes, moves.value, topology.value?.nodes ?? []),
+      : mapShards(routes.value.uid, routes.value.routes, moves.value, topology.value?.nodes ?? [], blocked.value),
   );
   const command = index === null ? 'miroir index list' : `miroir index show ${index.uid}`;
   return (
@@ -179,7 +179,7 @@ function Legend({ map }: { readonly map: ShardMap }) {
     <ul class="legend" aria-label="Shards by state">
       {CELL_KINDS.map((kind, at) =>
         kind === 'stable' || (counts[at] ?? 0) > 0 ? (
-          <li key={kind}>
+          <li key={kind} class={kind}>
             <Sample at={at} /> {CELL_WORDS[kind]} <b>{countText(counts[at] ?? 0)}</b>
           </li>
         ) : null,

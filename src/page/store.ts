@@ -14,6 +14,7 @@ import type {
   ThroughputAnswer,
   TopologyAnswer,
 } from './answers.ts';
+import { alarmText, blockedShards } from './blocked.ts';
 import { ask, askIfThere, messageOf, Refused } from './client.ts';
 import { type Place, placeOf } from './hash-route.ts';
 import { awaitsApproval, isOver, shownPlan } from './plan-progress.ts';
@@ -47,12 +48,23 @@ export const nodeFilter = signal('');
 export const problemsOnly = signal(false);
 const chosenIndex = signal('');
 
+export const blocked = computed(() => blockedShards(topology.value, plans.value));
+/** What is wrong, in half a line; null: nothing. */
+export const alarm = computed(() => alarmText(topology.value, blocked.value));
+
 export const indexShown = computed(() => {
   const { value: open } = place;
   const wished = open?.kind === 'shard' ? open.index : chosenIndex.value;
   const known = indexes.value.find(({ uid }) => uid === wished);
-  // Where something moves is what people look for.
-  return known ?? indexes.value.find(({ moving }) => moving > 0) ?? indexes.value[0] ?? null;
+  // Where something is wrong, or moves, is what people look for.
+  const [wrong] = blocked.value;
+  return (
+    known ??
+    indexes.value.find(({ uid }) => uid === wrong?.index) ??
+    indexes.value.find(({ moving }) => moving > 0) ??
+    indexes.value[0] ??
+    null
+  );
 });
 export const chooseIndex = (uid: string): void => {
   chosenIndex.value = uid;

@@ -277,6 +277,26 @@ describe('the page', { timeout: 90_000 }, () => {
     expect(await textOf(page, '.connection')).toMatch(/lost for \d+ (?:ms|s)/);
     await visit.context.close();
   });
+
+  it('says first of all that a node has failed: what that means for shards, since when, and what to do', async () => {
+    const owned =
+      (await fleet.base.records.table('docs'))?.shards.filter(({ owners }) => owners[0] === 'n3').length ?? 0;
+    expect(owned).toBeGreaterThan(0);
+    const page = await open('/', reader.key);
+    expect(await page.locator('.alarms').count()).toBe(0);
+    await fleet.planner.handle('NodeFailed', { node_id: 'n3' });
+    await page.locator('.alarms', { hasText: `${owned} shards without any copy that answers` }).waitFor();
+    expect(await textOf(page, '.alarms')).toMatch(/✗ Node n3 has failed, \d+ (?:ms|s) ago/);
+    expect(await textOf(page, '.alarms .copy')).toContain('miroir event send NodeRecovered');
+    expect(await textOf(page, '.top')).toContain(`✗ n3 failed · ${owned} shards without a copy`);
+    expect(await textOf(page, '.nodes tr.bad')).toMatch(
+      /n3\s+✗ failed for \d+ (?:ms|s) ! \d+ shards without another copy/,
+    );
+    expect(await textOf(page, '.legend .away')).toMatch(new RegExp(`^no copy answers\\s+${owned}$`));
+    expect(await page.title()).toMatch(/^✗ /);
+    await page.getByRole('button', { name: `problems only ${owned}` }).click();
+    expect(await textOf(page, '.moves .row.blocked')).toContain(`${owned} shards: no copy answers: n3 failed`);
+  });
 });
 
 describe('what is loaded', () => {

@@ -281,7 +281,7 @@ describe('an event becomes a plan', () => {
     await untilTrue(async () => (await wished()).length === moves);
     expect(await nodeState('n1')).toBe('draining');
     expect((await wished()).every(({ reason, retires }) => reason === 'drain' && retires === 'n1')).toBe(true);
-    expect(failed).toMatchObject({ drainWished: true, drained: false });
+    expect(failed).toMatchObject({ drainWished: true, drained: false, failedAtMs: expect.any(Number) as number });
     await fleet.finishMoves();
     const [left] = await listNodes(fleet.base);
     expect([left?.drained, stateText(left!)]).toEqual([true, 'drained']);

@@ -1,6 +1,7 @@
 /** What is shown over the wire, as zod has it: answers are cut to it, /openapi.json shows it. */
 import { z } from 'zod';
 import { GROUP_STATES } from '../../core/groups.ts';
+import { LACKS } from '../../core/lacking.ts';
 import { MOVE_REASONS, OUTCOMES, PHASES } from '../../core/move.ts';
 import { HOLDERS } from '../../core/plan-hold.ts';
 import { PLAN_STAGES } from '../../core/plan-stage.ts';
@@ -15,7 +16,8 @@ const NODE = z.object({
   group: z.number(),
   groupState: z.enum(GROUP_STATES),
   state: z.enum(NODE_STATES),
-  repairAtMs: timeMs.nullable(),
+  failedAtMs: timeMs.nullable(),
+  repairAtMs: timeMs.nullable().describe('until then its copies wait for it, and are not restored elsewhere'),
   drainWished: z.boolean().describe('it failed while it was drained, and goes on with that when it is back'),
   drained: z.boolean().describe('nothing is left on it, and no move needs it: it may be removed'),
   lost: z.string().nullable(),
@@ -31,6 +33,7 @@ const NODE_EXAMPLE: z.input<typeof NODE> = {
   group: 0,
   groupState: 'active',
   state: 'active',
+  failedAtMs: null,
   repairAtMs: null,
   drainWished: false,
   drained: false,
@@ -262,18 +265,27 @@ const GROUP_EXAMPLE: z.input<typeof GROUP> = {
 };
 export const GROUPS = page(GROUP, GROUP_EXAMPLE);
 export const GROUP_SHOWN = shown(GROUP, GROUP_EXAMPLE);
+const LACKING = z.object({
+  index: z.string(),
+  lack: z.enum(LACKS).describe('every_copy: nobody can read or write these shards; a_copy: they have too few'),
+  count: z.number().describe('shards; one whose copy a move restores is not counted'),
+  shards: many(z.number()).describe('the first thousand'),
+  nodes: many(z.string()).describe('failed nodes whose copies are missed'),
+});
 export const TOPOLOGY = shown(
   z.object({
     version: z.number(),
     nodes: many(NODE),
     groups: many(GROUP),
     covered: z.boolean().describe('every shard has a node that it is read from'),
+    lacking: many(LACKING).describe('what failed nodes have left behind'),
   }),
   {
     version: 7,
     covered: true,
     nodes: [NODE_EXAMPLE],
     groups: [GROUP_EXAMPLE],
+    lacking: [],
   },
 );
 

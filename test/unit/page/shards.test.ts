@@ -29,7 +29,7 @@ describe('cells', () => {
     const without = [aNode('n1', { state: 'failed' }), aNode('n2')];
     const alone = mapShards('cities', [aRoute(0), aRoute(1, { owners: ['n1', 'n2'] })], [], without);
     expect([cellText(alone, 0), cellText(alone, 1)]).toEqual([
-      'shard 0 · every owner has failed · on n1',
+      'shard 0 · no copy answers · on n1',
       'shard 1 · stable · on n1, n2',
     ]);
   });
@@ -45,7 +45,14 @@ describe('cells', () => {
       'frozen',
     ]);
     expect([...map.owners]).toEqual([0, 0, 0, 0, 0, 1, 255]);
-    expect(countKinds(map)).toEqual([1, 1, 1, 1, 1, 1, 1, 0]);
+    expect(countKinds(map)).toEqual([1, 1, 1, 1, 1, 1, 1, 0, 0]);
+  });
+  it('are blocked where nothing else is to be said of them, and say why', () => {
+    const stuck = [{ index: 'cities', shards: [0, 1], count: 2, nodes: [], why: 'no room', sinceMs: null }];
+    const blocked = mapShards('cities', routes, moves, nodes, stuck);
+    expect([...blocked.kinds].slice(0, 2).map((kind) => CELL_KINDS[kind])).toEqual(['blocked', 'waiting']);
+    expect(cellText(blocked, 0)).toBe('shard 0 · blocked · on n1 · no room');
+    expect(countKinds(mapShards('other', routes, [], nodes, stuck))[CELL_KINDS.indexOf('blocked')]).toBe(0);
   });
   it('say in words what their colour and sign say', () => {
     expect(cellText(map, 0)).toBe('shard 0 · stable · on n1');
