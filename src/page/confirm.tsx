@@ -9,12 +9,14 @@ interface ConfirmProps {
   readonly button: string;
   readonly close: () => void;
   readonly act: () => void;
+  /** There is nothing to do any more. */
+  readonly isIdle?: boolean;
   readonly children: ComponentChildren;
 }
 
-export function Confirm({ title, word, button, close, act, children }: ConfirmProps) {
+export function Confirm({ title, word, button, close, act, isIdle = false, children }: ConfirmProps) {
   const typed = useSignal('');
-  const isRight = typed.value.trim() === word;
+  const isRight = typed.value.trim() === word && !isIdle;
   return (
     <Dialog title={title} close={close}>
       <form
@@ -25,7 +27,7 @@ export function Confirm({ title, word, button, close, act, children }: ConfirmPr
         }}
       >
         <h2>{title}</h2>
-        <p>{children}</p>
+        {children}
         <label>
           Type <code>{word}</code> to go on
           <input

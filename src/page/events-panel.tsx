@@ -3,7 +3,7 @@ import { useComputed } from '@preact/signals';
 import { clockText } from './format.ts';
 import { hashOf } from './hash-route.ts';
 import { Panel } from './panel.tsx';
-import { events, moves } from './store.ts';
+import { events, moves, plans } from './store.ts';
 import { lineOf, type TimelineLine } from './timeline.ts';
 
 /** A person does not read five hundred lines, and a browser need not lay them out. */
@@ -14,7 +14,8 @@ export function EventsPanel() {
     const names = new Map(
       moves.value.map(({ id, index, shard, source, target }) => [id, `${index}/${shard} ${source}→${target}`]),
     );
-    return events.value.slice(0, SHOWN).map((event) => lineOf(event, names));
+    const cancelled = new Set(plans.value.flatMap((plan) => (plan.cancelled == null ? [] : [plan.id])));
+    return events.value.slice(0, SHOWN).map((event) => lineOf(event, names, cancelled));
   });
   return (
     <Panel name="events" title="Events" command="miroir events -f">

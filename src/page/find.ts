@@ -2,7 +2,7 @@
 import type { IndexAnswer, MoveAnswer, NodeAnswer, PlanAnswer } from './answers.ts';
 import type { Place } from './hash-route.ts';
 import { activityOf } from './move-steps.ts';
-import { whyText } from './plan-progress.ts';
+import { stateText, whyText } from './plan-progress.ts';
 
 export interface Found {
   readonly label: string;
@@ -32,10 +32,10 @@ export function find(asked: string, { nodes, indexes, moves, plans }: Findable):
       about: `node, ${state} ${url}`,
       place: { kind: 'node', id },
     })),
-    ...plans.map(({ id, why, state }): Found => ({
-      label: id,
-      about: `plan, ${state}: ${whyText(why)}`,
-      place: { kind: 'plan', id },
+    ...plans.map((plan): Found => ({
+      label: plan.id,
+      about: `plan, ${stateText(plan)}: ${whyText(plan.why)}`,
+      place: { kind: 'plan', id: plan.id },
     })),
     ...moves.map((move): Found => ({
       label: `${move.index}/${move.shard} ${move.source}→${move.target}`,

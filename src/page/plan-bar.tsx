@@ -5,7 +5,16 @@ import { CopyCommand } from './copy-command.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { clockText, countText, durationText, moveCount } from './format.ts';
 import { hashOf } from './hash-route.ts';
-import { awaitsApproval, documentsText, isOver, isPaused, paceOf, planPercent, whyText } from './plan-progress.ts';
+import {
+  awaitsApproval,
+  documentsText,
+  isOver,
+  isPaused,
+  paceOf,
+  planPercent,
+  stateText,
+  whyText,
+} from './plan-progress.ts';
 import { drainedNodes } from './node-rows.ts';
 import { alarm, pause, plan, plans, rates, readAtMs, throttle, topology } from './store.ts';
 import { totalRate } from './rates.ts';
@@ -37,7 +46,7 @@ function PlanShown({ plan: shown, reread }: { readonly plan: PlanDetailsAnswer; 
         <a class="name" href={hashOf({ kind: 'plan', id: shown.id })}>
           {whyText(shown.why)}
         </a>
-        <span class="state">{stateText(shown)}</span>
+        <span class="state">{stateText(shown, pause.value?.paused)}</span>
         <progress max={100} value={percent} aria-label="How far the plan is">
           {percent}%
         </progress>
@@ -58,19 +67,9 @@ function PlanShown({ plan: shown, reread }: { readonly plan: PlanDetailsAnswer; 
 }
 
 function stateClass(shown: PlanDetailsAnswer): string {
-  if (isOver(shown)) return 'over';
+  if (isOver(shown)) return shown.cancelled == null ? 'over' : 'over paused';
   if (awaitsApproval(shown)) return 'proposed';
   return isPaused(shown) || pause.value?.paused != null ? 'paused' : 'running';
-}
-
-function stateText(shown: PlanDetailsAnswer): string {
-  const { held, cancelled } = shown;
-  if (isOver(shown)) return cancelled == null ? '✓ done' : '⊘ cancelled';
-  if (cancelled != null) return `⊘ being cancelled for ${cancelled.actor}`;
-  if (awaitsApproval(shown)) return '? waits for approval';
-  const all = pause.value?.paused ?? null;
-  if (all !== null) return `‖ all plans are paused by ${all.actor}`;
-  return isPaused(shown) ? `‖ paused by ${held?.actor}` : '▶ running';
 }
 
 function sumsOf({ progress, startedAtMs, createdAtMs, endedAtMs }: PlanDetailsAnswer): string {

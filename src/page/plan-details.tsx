@@ -6,9 +6,10 @@ import { change, Refused } from './client.ts';
 import { Confirm } from './confirm.tsx';
 import { Facts, Missing } from './facts.tsx';
 import { bytesText, clockText, countText, durationText, rangeText } from './format.ts';
-import { isOver, planPercent, whyText } from './plan-progress.ts';
+import { isOver, planPercent, stateText, whyText } from './plan-progress.ts';
+import { PlanButtons } from './plan-buttons.tsx';
 import { Report } from './plan-report.tsx';
-import { mayOperate } from './store.ts';
+import { mayOperate, pause } from './store.ts';
 
 type Shown = PlanDetailsAnswer | ProposedPlan;
 const isProposed = (plan: Shown): plan is ProposedPlan => plan.state === 'proposed';
@@ -20,7 +21,7 @@ export function PlanDetails({ id, reread }: { readonly id: string; readonly rere
   return (
     <>
       <p class="lead">{whyText(plan.why)}</p>
-      {isProposed(plan) ? <Proposed plan={plan} reread={reread} /> : <Known plan={plan} />}
+      {isProposed(plan) ? <Proposed plan={plan} reread={reread} /> : <Known plan={plan} reread={reread} />}
       {plan.blocked.length > 0 && (
         <>
           <h3>Blocked shards</h3>
@@ -38,30 +39,33 @@ export function PlanDetails({ id, reread }: { readonly id: string; readonly rere
   );
 }
 
-function Known({ plan }: { readonly plan: PlanDetailsAnswer }) {
-  const { state, held, cancelled, progress, createdAtMs, startedAtMs, endedAtMs } = plan;
+function Known({ plan, reread }: { readonly plan: PlanDetailsAnswer; readonly reread: () => void }) {
+  const { held, cancelled, progress, createdAtMs, startedAtMs, endedAtMs } = plan;
   return (
-    <Facts
-      facts={[
-        ['state', state],
-        held == null
-          ? null
-          : [
-              held.by === 'approval' ? 'waits for approval since' : `paused by ${held.actor} at`,
-              clockText(held.sinceMs),
-            ],
-        cancelled == null ? null : [`cancelled by ${cancelled.actor} at`, clockText(cancelled.sinceMs)],
-        ['moves', countText(progress.moves)],
-        ['through', `${planPercent(plan)} %`],
-        ['settled, old copy gone', `${progress.settled}, ${progress.cleaned}`],
-        ['failed, cancelled', `${progress.failed}, ${progress.cancelled}`],
-        ['windows found equal', countText(progress.windowsVerified)],
-        ['planned', clockText(createdAtMs)],
-        endedAtMs === null
-          ? null
-          : ['ended', `${clockText(endedAtMs)}, after ${durationText(endedAtMs - (startedAtMs ?? createdAtMs))}`],
-      ]}
-    />
+    <>
+      <PlanButtons plan={plan} reread={reread} hasCommands />
+      <Facts
+        facts={[
+          ['state', stateText(plan, pause.value?.paused)],
+          held == null
+            ? null
+            : [
+                held.by === 'approval' ? 'waits for approval since' : `paused by ${held.actor} at`,
+                clockText(held.sinceMs),
+              ],
+          cancelled == null ? null : ['cancelled at', clockText(cancelled.sinceMs)],
+          ['moves', countText(progress.moves)],
+          ['through', `${planPercent(plan)} %`],
+          ['settled, old copy gone', `${progress.settled}, ${progress.cleaned}`],
+          ['failed, cancelled', `${progress.failed}, ${progress.cancelled}`],
+          ['windows found equal', countText(progress.windowsVerified)],
+          ['planned', clockText(createdAtMs)],
+          endedAtMs === null
+            ? null
+            : ['ended', `${clockText(endedAtMs)}, after ${durationText(endedAtMs - (startedAtMs ?? createdAtMs))}`],
+        ]}
+      />
+    </>
   );
 }
 
@@ -167,7 +171,7 @@ function Apply({ plan: { id }, reread }: { readonly plan: ProposedPlan; readonly
           close={() => (isAsking.value = false)}
           act={() => void apply()}
         >
-          Its moves begin at once. They can be paused, and cancelled until their switch.
+          <p>Its moves begin at once. They can be paused, and cancelled until their switch.</p>
         </Confirm>
       )}
     </p>

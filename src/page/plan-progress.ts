@@ -1,5 +1,5 @@
 /** A plan in one line: how far, how fast, how long. */
-import type { MoveAnswer, PlanAnswer, PlanDetailsAnswer, Progress } from './answers.ts';
+import type { Hold, MoveAnswer, PlanAnswer, PlanDetailsAnswer, Progress } from './answers.ts';
 import { countText, durationText, percentOf, rangeText, rateText } from './format.ts';
 import { isOnItsWay } from './move-steps.ts';
 
@@ -48,16 +48,32 @@ export const isPaused = ({ held }: Pick<PlanAnswer, 'held'>): boolean => held?.b
 export const awaitsApproval = ({ state, held }: Pick<PlanAnswer, 'state' | 'held'>): boolean =>
   state === 'proposed' || held?.by === 'approval';
 
+/** Every shard is switched or will not be: only old copies are left to go, and nothing can be undone any more. */
+export const isSettled = ({ progress }: Pick<PlanDetailsAnswer, 'progress'>): boolean =>
+  progress.settled + progress.cancelled + progress.failed >= progress.moves;
+
+/** `all`: who has paused all plans. A plan that was cancelled is over as well, but not done. */
+export function stateText(plan: Pick<PlanAnswer, 'state' | 'held' | 'cancelled'>, all: Hold | null = null): string {
+  const { held, cancelled } = plan;
+  if (isOver(plan)) return cancelled == null ? '✓ done' : `⊘ cancelled by ${cancelled.actor}`;
+  if (cancelled != null) return `⊘ being cancelled for ${cancelled.actor}`;
+  if (awaitsApproval(plan)) return '? waits for approval';
+  if (all !== null) return `‖ all plans are paused by ${all.actor}`;
+  return isPaused(plan) ? `‖ paused by ${held?.actor}` : '▶ running';
+}
+
 /**
  * Of the work: copying is nearly all of it, so a move that is copied halfway counts half, as far as documents tell; one
  * is whole only when it is switched.
  */
-export function planPercent({ progress }: Pick<PlanDetailsAnswer, 'progress'>): number {
-  const { moves, settled, cancelled, failed, docsMigrated, documents } = progress;
+export function planPercent(plan: Pick<PlanDetailsAnswer, 'progress' | 'state' | 'cancelled'>): number {
+  const { moves, settled, cancelled, failed, docsMigrated, documents, running } = plan.progress;
+  // What is left of one that was cancelled.
+  if (isOver(plan) && plan.cancelled != null) return percentOf(settled, moves);
   const ended = settled + cancelled + failed;
   if (moves === 0 || ended >= moves) return 100;
   const copied = documents > 0 ? Math.min(1, docsMigrated / documents) : 0;
-  const begun = Math.min(moves, ended + progress.running);
+  const begun = Math.min(moves, ended + running);
   return percentOf(Math.max(ended, copied * begun), moves);
 }
 
@@ -89,7 +105,7 @@ export function paceOf(plan: PlanDetailsAnswer, measuredPerSecond: number | null
       isStalled: true,
     };
   }
-  if (progress.settled + progress.cancelled + progress.failed >= progress.moves) {
+  if (isSettled(plan)) {
     return { text: 'all shards are switched, old copies go', isStalled: false };
   }
   const rate = progress.ratePerSecond ?? measuredPerSecond;

@@ -14,6 +14,7 @@ export interface TimelineLine {
 }
 
 const KEPT = 500;
+const NONE: ReadonlySet<string> = new Set();
 const SIGNS: Readonly<Record<Tone, string>> = { plain: '·', good: '✓', warn: '!', bad: '✗', person: '▸' };
 
 /** What the steps of a move are called in the stream, and what they say to people. */
@@ -37,17 +38,26 @@ const STEPS: Readonly<Record<string, readonly [Tone, string]>> = {
 
 const atMsOf = (id: string): number => Number(id.split('-', 1)[0]);
 
-/** `names`: what a move is called, `cities/17 n1→n4`, as far as it is known. */
-export function lineOf({ id, fields }: AuditEvent, names: ReadonlyMap<string, string>): TimelineLine {
+/** `names`: what a move is called, `cities/17 n1→n4`, as far as it is known; `cancelled`: plans that were. */
+export function lineOf(
+  { id, fields }: AuditEvent,
+  names: ReadonlyMap<string, string>,
+  cancelled: ReadonlySet<string> = NONE,
+): TimelineLine {
   const { what = '', move, plan } = fields;
-  const [tone, text] = wordsOf(what, fields, names);
+  const [tone, text] = wordsOf(what, fields, names, cancelled);
   const line = { id, atMs: atMsOf(id), tone, sign: SIGNS[tone], text };
   return { ...line, ...(move === undefined ? {} : { move }), ...(plan === undefined ? {} : { plan }) };
 }
 
 type Fields = AuditEvent['fields'];
 
-function wordsOf(what: string, fields: Fields, names: ReadonlyMap<string, string>): readonly [Tone, string] {
+function wordsOf(
+  what: string,
+  fields: Fields,
+  names: ReadonlyMap<string, string>,
+  cancelled: ReadonlySet<string>,
+): readonly [Tone, string] {
   const { move, plan, why = '' } = fields;
   if (what === 'verb') return verbWords(fields);
   if (move !== undefined) {
@@ -59,6 +69,7 @@ function wordsOf(what: string, fields: Fields, names: ReadonlyMap<string, string
     case 'topology':
       return ['plain', `topology version ${fields['version']}: ${why}`];
     case 'plan':
+      if (why === 'done' && cancelled.has(plan ?? '')) return ['warn', `plan ${plan} is over: it was cancelled`];
       return [why === 'done' ? 'good' : 'plain', `plan ${plan} ${why}`];
     case 'index':
       return ['plain', `index ${fields['index']}: ${why}`];

@@ -246,14 +246,25 @@ describe('the page', { timeout: 90_000 }, () => {
     await fleet.drainNode('n2');
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.locator('.plan .state', { hasText: '‖ paused by key:boss' }).waitFor();
-    await page.getByRole('button', { name: 'Resume' }).click();
+    // The same in the details of the plan, with what does it in a terminal.
+    await page.locator('.plan .name').click();
+    const { 1: id = '' } = /#\/plans\/(.+)/.exec(new URL(page.url()).hash) ?? [];
+    const details = page.locator('.details');
+    await details.locator('.copy', { hasText: `miroir plan resume ${id}` }).waitFor();
+    await details.getByRole('button', { name: '▶ Resume' }).click();
+    await details.getByRole('button', { name: '‖ Pause' }).waitFor();
+    await details.locator('.copy', { hasText: `miroir plan cancel ${id} --yes` }).waitFor();
+    await page.keyboard.press('Escape');
     await page.locator('.plan .state', { hasText: '▶ running' }).waitFor();
     await page.getByRole('button', { name: 'Throttle…' }).click();
     await page.getByLabel('Documents a second').fill('40');
     await page.getByRole('button', { name: 'Set', exact: true }).click();
     await page.locator('.plan', { hasText: 'throttled to 40 documents/s' }).waitFor();
     await page.getByRole('button', { name: 'Cancel…' }).click();
-    await page.locator('dialog', { hasText: /\d+ moves? that have not begun end/ }).waitFor();
+    await page.locator('dialog', { hasText: /\d+ moves? not begun: will not begin/ }).waitFor();
+    expect(await textOf(page, 'dialog')).toMatch(
+      new RegExp(`Cancel “drain n2”\\?\\s+Plan ${id} \\(NodeDraining n2\\)`),
+    );
     const cancel = page.getByRole('button', { name: 'Cancel the plan' });
     await page.getByRole('textbox').fill('something else');
     expect(await cancel.isDisabled()).toBe(true);
@@ -264,6 +275,9 @@ describe('the page', { timeout: 90_000 }, () => {
     await page.locator('.plan .state', { hasText: '⊘ cancelled' }).waitFor();
     await looking.locator('.plan .state', { hasText: '⊘ cancelled' }).waitFor();
     expect(await looking.locator('.plan button:not(.copy)').count()).toBe(0);
+    await looking.locator('.plan .name').click();
+    await looking.locator('.details dd', { hasText: '⊘ cancelled by key:boss' }).waitFor();
+    expect(await looking.locator('.details .body button').count()).toBe(0);
   });
 
   it('says that it has lost the API, and for how long', async () => {

@@ -32,6 +32,12 @@ describe('the list of events', () => {
     expect([full.length, full[0]?.id, full.at(-1)?.id]).toEqual([500, '709-0', '210-0']);
   });
 
+  it('calls no plan done that was cancelled', () => {
+    const event = { id: '1-0', fields: { what: 'plan', plan: 'p1', why: 'done' } };
+    const said = [new Set<string>(), new Set(['p1'])].map((cancelled) => lineOf(event, new Map(), cancelled).text);
+    expect(said).toEqual(['plan p1 done', 'plan p1 is over: it was cancelled']);
+  });
+
   it.each([
     [{ what: 'verb', verb: 'node drain', actor: 'key:ci-bot', node: 'n1' }, '▸ key:ci-bot: node drain node=n1'],
     [

@@ -1,7 +1,16 @@
 // What the page says about plans, in numbers and times for people.
 import { describe, expect, it } from 'vitest';
 import { bytesText, durationText, percentOf, rangeText, rateText, shortText } from '../../../src/page/format.ts';
-import { documentsText, paceOf, planPercent, shownPlan, titleOf, whyText } from '../../../src/page/plan-progress.ts';
+import {
+  documentsText,
+  isSettled,
+  paceOf,
+  planPercent,
+  shownPlan,
+  stateText,
+  titleOf,
+  whyText,
+} from '../../../src/page/plan-progress.ts';
 import { chartOf } from '../../../src/page/throughput.ts';
 import { aMove, aPlan } from './answers.ts';
 
@@ -67,6 +76,8 @@ describe('how far a plan is', () => {
     expect(planPercent(aPlan({ progress: { settled: 5, running: 2, docsMigrated: 100, documents: 100 } }))).toBe(70);
     expect(planPercent(aPlan({ progress: { settled: 9, failed: 1 } }))).toBe(100);
     expect(planPercent(aPlan({ progress: { moves: 0 } }))).toBe(100);
+    const cancelled = { sinceMs: 1, actor: 'boss' };
+    expect(planPercent(aPlan({ state: 'done', cancelled, progress: { settled: 3, cancelled: 7 } }))).toBe(30);
   });
 
   it('has the documents of moves that have not begun among all', () => {
@@ -85,6 +96,27 @@ describe('how far a plan is', () => {
     const known = aPlan({ progress: { ratePerSecond: 640, etaLowSeconds: 118, etaHighSeconds: 185 } });
     expect(paceOf(known, 800).text).toBe('640/s documents · 2–3 min left');
     expect(titleOf(known)).toBe('0% · 3m05s – Miroir');
+  });
+
+  it('is in words: one that was cancelled is never done', () => {
+    const by = { sinceMs: 1, actor: 'boss' };
+    const held = { by: 'operator', ...by };
+    const said = [{}, { held }, { cancelled: by }, { state: 'done' }, { state: 'done', cancelled: by }].map((plan) =>
+      stateText(aPlan(plan)),
+    );
+    expect(said).toEqual([
+      '▶ running',
+      '‖ paused by boss',
+      '⊘ being cancelled for boss',
+      '✓ done',
+      '⊘ cancelled by boss',
+    ]);
+    expect(stateText(aPlan(), held)).toBe('‖ all plans are paused by boss');
+  });
+
+  it('can be cancelled until every shard is switched', () => {
+    expect(isSettled(aPlan({ progress: { settled: 9 } }))).toBe(false);
+    expect(isSettled(aPlan({ progress: { settled: 8, cancelled: 1, failed: 1 } }))).toBe(true);
   });
 
   it('says that it is stalled and why, that it is paused, or that only old copies are left', () => {
