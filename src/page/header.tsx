@@ -1,6 +1,6 @@
 /** The top of the page: which fleet, whether what is shown is now, and where to go. */
-import { durationText } from './format.ts';
-import { alarm, connection, indexes, indexShown, isFinding, nowMs, topology } from './store.ts';
+import { clockText, durationText } from './format.ts';
+import { alarm, connection, indexes, indexShown, isFinding, isStale, nowMs, readAtMs, topology } from './store.ts';
 import { nextTheme, theme } from './theme.ts';
 
 const CONNECTION = { live: ['●', 'live'], behind: ['◐', 'behind'], lost: ['○', 'lost'] } as const;
@@ -28,7 +28,7 @@ export function Header() {
       )}
       <ConnectionState />
       {alarm.value !== null && (
-        <span class="connection lost" role="status">
+        <span class="connection lost alarm" role="status">
           <span aria-hidden="true">✗</span> {alarm.value}
         </span>
       )}
@@ -53,6 +53,7 @@ function ConnectionState() {
     <span class={`connection ${state}`} role="status" title={why}>
       <span aria-hidden="true">{sign}</span> {word}
       {age}
+      {isStale.value && readAtMs.value > 0 && ` · as of ${clockText(readAtMs.value)}`}
     </span>
   );
 }

@@ -12,6 +12,7 @@ import {
   feedProblem,
   indexShown,
   isMoving,
+  isStale,
   nowMs,
   place,
   plan,
@@ -52,7 +53,11 @@ void follow({
   },
   onState(why) {
     if (why === null) feedProblem.value = null;
-    else if (feedProblem.value === null) feedProblem.value = { why, sinceMs: Date.now() };
+    else if (feedProblem.value === null) {
+      feedProblem.value = { why, sinceMs: Date.now() };
+      // Is it the stream alone that is away?
+      refresh.wish();
+    }
   },
 });
 
@@ -66,7 +71,10 @@ document.addEventListener('visibilitychange', () => refresh.show(!document.hidde
 addEventListener('hashchange', () => (place.value = placeOf(location.hash)));
 addEventListener('popstate', () => (place.value = placeOf(location.hash)));
 effect(() => {
-  document.title = `${alarm.value === null ? '' : '✗ '}${titleOf(plan.value)}`;
+  document.documentElement.toggleAttribute('data-stale', isStale.value);
+});
+effect(() => {
+  document.title = `${isStale.value ? '○ ' : ''}${alarm.value === null ? '' : '✗ '}${titleOf(plan.value)}`;
 });
 // Another index is read at once, not with the next reading of everything.
 const indexUid = computed(() => indexShown.value?.uid);

@@ -23,10 +23,19 @@ import { blocked, moves, nodeFilter, nowMs, plan, problemsOnly, rates, topology,
 import { visibleRows } from './visible-rows.ts';
 
 const ROW = 30;
+/** Where it is narrow (as in moves.css) what a move does stands below, in two lines at most. */
+const NARROW = 800;
+const TALL_ROW = 68;
 type Row = MoveAnswer | BlockedShards;
-interface BlockedProps {
-  readonly blocked: BlockedShards;
+interface RowProps {
   readonly at: number;
+  readonly height: number;
+}
+interface BlockedProps extends RowProps {
+  readonly blocked: BlockedShards;
+}
+interface MoveProps extends RowProps {
+  readonly move: MoveAnswer;
 }
 /** Half a row more than whole ones: there is more below. */
 const ROWS_SHOWN = 6.5;
@@ -81,7 +90,9 @@ function About() {
 function Rows({ rows }: { readonly rows: readonly Row[] }) {
   const [view, size] = useSize<HTMLDivElement>();
   const scrollTop = useSignal(0);
-  const { first, end } = visibleRows(rows.length, ROW, scrollTop.value, size.value.height);
+  const { width } = size.value;
+  const height = width > 0 && width < NARROW ? TALL_ROW : ROW;
+  const { first, end } = visibleRows(rows.length, height, scrollTop.value, size.value.height);
   return (
     <div
       class="scroll rows"
@@ -90,18 +101,20 @@ function Rows({ rows }: { readonly rows: readonly Row[] }) {
       role="table"
       aria-label="Moves"
       aria-rowcount={rows.length}
-      style={{ height: `${Math.max(1, Math.min(rows.length, ROWS_SHOWN)) * ROW}px` }}
+      style={{ height: `${Math.max(1, Math.min(rows.length, ROWS_SHOWN)) * height}px` }}
       onScroll={({ currentTarget }) => (scrollTop.value = currentTarget.scrollTop)}
     >
-      {rows.length === 0 && <p class="more">No move fits.</p>}
-      <div role="rowgroup" style={{ height: `${rows.length * ROW}px` }}>
+      {rows.length === 0 && (
+        <p class="more">{moves.value.length === 0 ? 'Nothing moves.' : 'No move fits the filter.'}</p>
+      )}
+      <div role="rowgroup" style={{ height: `${rows.length * height}px` }}>
         {rows
           .slice(first, end)
           .map((row, at) =>
             'why' in row ? (
-              <BlockedRow key={`${row.index} ${row.why}`} blocked={row} at={first + at} />
+              <BlockedRow key={`${row.index} ${row.why}`} blocked={row} at={first + at} height={height} />
             ) : (
-              <MoveRow key={row.id} move={row} at={first + at} />
+              <MoveRow key={row.id} move={row} at={first + at} height={height} />
             ),
           )}
       </div>
@@ -110,9 +123,9 @@ function Rows({ rows }: { readonly rows: readonly Row[] }) {
 }
 
 /** Shards that no move helps: they stand before all moves. */
-function BlockedRow({ blocked: { index, shards, count, nodes, why, sinceMs }, at }: BlockedProps) {
+function BlockedRow({ blocked: { index, shards, count, nodes, why, sinceMs }, at, height }: BlockedProps) {
   return (
-    <div class="row blocked" role="row" aria-rowindex={at + 1} style={{ top: `${at * ROW}px` }}>
+    <div class="row blocked" role="row" aria-rowindex={at + 1} style={{ top: `${at * height}px` }}>
       <span role="cell" class="shard">
         <a href={hashOf({ kind: 'shard', index, shard: shards[0] ?? 0 })}>
           {index}/{shards[0]}
@@ -136,11 +149,16 @@ function BlockedRow({ blocked: { index, shards, count, nodes, why, sinceMs }, at
 /** A reason to wait says more than what they do. */
 const ACTIVE: ReadonlySet<Activity> = new Set(['copying', 'verifying', 'switching']);
 
-function MoveRow({ move, at }: { readonly move: MoveAnswer; readonly at: number }) {
+function MoveRow({ move, at, height }: MoveProps) {
   const activity = activityOf(move);
   const isProblem = hasProblem(move);
   return (
-    <div class={isProblem ? 'row problem' : 'row'} role="row" aria-rowindex={at + 1} style={{ top: `${at * ROW}px` }}>
+    <div
+      class={isProblem ? 'row problem' : 'row'}
+      role="row"
+      aria-rowindex={at + 1}
+      style={{ top: `${at * height}px` }}
+    >
       <span role="cell" class="shard">
         <a href={hashOf({ kind: 'move', id: move.id })}>
           {move.index}/{move.shard}

@@ -25,7 +25,9 @@ export function NodesPanel() {
               <th scope="col" class="number">
                 shards
               </th>
-              <th scope="col">now → after</th>
+              <th scope="col" class="after">
+                now → after
+              </th>
               <th scope="col" class="number">
                 in
               </th>
@@ -75,7 +77,7 @@ function NodeLine({ row, most, hasGroups, hasDisk }: LineProps) {
         {node.shards}
         {after !== node.shards && <b> → {after}</b>}
       </td>
-      <td>
+      <td class="after">
         <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
           <rect class="rail" width="100" height="8" />
           <rect class="now" width={(100 * Math.min(node.shards, after)) / most} height="8" />

@@ -81,13 +81,16 @@ function mayDo(needed: string): boolean {
 
 export type Connection = 'live' | 'behind' | 'lost';
 const BEHIND_MS = 30_000;
+/** Whether what is shown may have changed since: the last reading failed, or is too long ago. */
+export const isStale = computed(
+  () => problem.value !== null || (readAtMs.value > 0 && nowMs.value - readAtMs.value > BEHIND_MS),
+);
 export const connection = computed(
   (): { readonly state: Connection; readonly sinceMs: number; readonly why: string } => {
     const { value: away } = feedProblem;
     if (away !== null) return { state: 'lost', sinceMs: away.sinceMs, why: away.why };
     const { value: why } = problem;
-    const isOld = readAtMs.value > 0 && nowMs.value - readAtMs.value > BEHIND_MS;
-    if (why !== null || isOld) return { state: 'behind', sinceMs: readAtMs.value, why: why ?? 'no news for a while' };
+    if (isStale.value) return { state: 'behind', sinceMs: readAtMs.value, why: why ?? 'no news for a while' };
     return { state: 'live', sinceMs: readAtMs.value, why: '' };
   },
 );

@@ -42,6 +42,19 @@ async function open(path: string, key: string, options: BrowserContextOptions = 
 }
 const textOf = (page: Page, selector: string): Promise<string> => page.locator(selector).first().innerText();
 
+const PROGRESS = {
+  moves: 2,
+  settled: 0,
+  cleaned: 0,
+  cancelled: 0,
+  failed: 0,
+  running: 1,
+  docsMigrated: 5,
+  documents: 10,
+  differences: 0,
+  windowsVerified: 0,
+};
+
 interface Glance {
   readonly state: string;
   readonly name: string;
@@ -280,15 +293,51 @@ describe('the page', { timeout: 90_000 }, () => {
     expect(await looking.locator('.details .body button').count()).toBe(0);
   });
 
+  it('shows on a phone why a move does not get on; offers no cancel without anything left to undo', async () => {
+    const options = {
+      httpCredentials: { username: 'me', password: operator.key },
+      viewport: { width: 390, height: 844 },
+    };
+    const visit = await openContext(browser, api.apiUrl, options);
+    visits.push(visit);
+    const answers = bigFleet({ nodes: 3, shards: 30, moves: 2 });
+    let isOver = false;
+    await visit.context.route('**/v1/**', (route) => {
+      const url = new URL(route.request().url());
+      const answer = answers(url);
+      if (answer === null) return route.fallback();
+      if (isOver && url.pathname === '/v1/moves') return route.fulfill({ json: { results: [], total: 0, next: null } });
+      return route.fulfill({
+        json: 'progress' in answer ? { ...answer, progress: { ...PROGRESS, settled: isOver ? 2 : 1 } } : answer,
+      });
+    });
+    const page = await visit.context.newPage();
+    await page.goto('/');
+    await page.locator('.moves .doing', { hasText: 'target_unreachable: it does not answer' }).waitFor();
+    const hasRoom = 'document.documentElement.scrollWidth <= innerWidth';
+    expect(await page.evaluate(hasRoom)).toBe(true);
+    await page.getByRole('button', { name: 'Cancel…' }).waitFor();
+    isOver = true;
+    await page.reload();
+    await page.getByRole('button', { name: 'Throttle…' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Cancel…' }).count()).toBe(0);
+    expect(await textOf(page, '.moves .more')).toBe('Nothing moves.');
+    await page.getByRole('button', { name: 'problems only' }).click();
+    expect(await textOf(page, '.moves .more')).toBe('Nothing moves.');
+  });
+
   it('says that it has lost the API, and for how long', async () => {
     const other = await startApi(loadConfig({ ...fleet.env, MIROIR_API_PORT: '0' }));
     const visit = await openContext(browser, other.apiUrl);
     const page = await visit.context.newPage();
     await page.goto('/');
     await page.locator('.connection.live').waitFor();
+    expect(await page.locator('[data-stale]').count()).toBe(0);
     await other.close();
     await page.locator('.connection.lost').waitFor();
-    expect(await textOf(page, '.connection')).toMatch(/lost for \d+ (?:ms|s)/);
+    await page.locator('[data-stale] .plan').waitFor();
+    expect(await textOf(page, '.connection')).toMatch(/lost for \d+ (?:ms|s) · as of [\d:]{8}$/);
+    expect(await page.evaluate('Number(getComputedStyle(document.querySelector("main")).opacity)')).toBeLessThan(0.7);
     await visit.context.close();
   });
 
