@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import prettyMs from 'pretty-ms';
 import { explainMove, explainShard, type MoveExplained, type ShardExplained } from '../control/explain.ts';
-import type { Wait } from '../core/reasons.ts';
+import type { Wait } from '../core/waits.ts';
 import type { Control } from '../service.ts';
 import { tableText } from './output.ts';
 import { movesText } from './status-commands.ts';

@@ -1,6 +1,6 @@
 /** A move as commands and API show it. */
 import type { MoveReason, Outcome, Phase } from '../core/move.ts';
-import { type Wait, waitOf } from '../core/reasons.ts';
+import { type Wait, waitOf } from '../core/waits.ts';
 import type { MoveState, MoveSurroundings } from '../ports.ts';
 import { toldHolds } from './held-moves.ts';
 import type { ControlParts } from './parts.ts';

@@ -1,5 +1,5 @@
 /** What stands around moves that have noted no reason to wait. */
-import type { Surroundings } from '../core/reasons.ts';
+import type { Surroundings } from '../core/waits.ts';
 import type { MoveState } from './records.ts';
 
 /** Ids of the moves that have a place at a node. */

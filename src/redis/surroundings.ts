@@ -5,7 +5,7 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import { isSwitched, type Phase } from '../core/move.ts';
 import { nodeTroubles } from '../core/observations.ts';
-import { isStill, type Surroundings } from '../core/reasons.ts';
+import { isStill, type Surroundings } from '../core/waits.ts';
 import type { ShardRoute } from '../core/routing.ts';
 import { documentsInto } from '../core/throttle.ts';
 import { isReadable } from '../core/topology.ts';

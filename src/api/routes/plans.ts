@@ -10,7 +10,7 @@ import { type ApiParts, askedBy } from '../parts.ts';
 import { PAGE } from '../schemas/base.ts';
 import { EMPTY } from '../schemas/changes.ts';
 import { APPLIED, PLAN_LOOKED_AT, PLAN_WISH, PROPOSED } from '../schemas/proposals.ts';
-import { PLANS } from '../schemas/reads.ts';
+import { PLANS } from '../schemas/plans.ts';
 
 const TAGS = ['plans'];
 const ID = z.strictObject({ id: z.string().max(200) });

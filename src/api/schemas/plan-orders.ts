@@ -1,7 +1,7 @@
 /** What is said of plans as a whole, and how it is answered. */
 import { z } from 'zod';
 import { many, shown } from './base.ts';
-import { HOLD } from './reads.ts';
+import { HOLD } from './plans.ts';
 
 const HOLD_EXAMPLE = { by: 'operator', sinceMs: 1_800_000_000_000, actor: 'key:ci-bot' } as const;
 

@@ -4,7 +4,8 @@ import { PLAN_STAGES } from '../../core/plan-stage.ts';
 import { NODE_STATES } from '../../core/topology.ts';
 import { many, shown, timeMs } from './base.ts';
 import { NEW_NODE } from './changes.ts';
-import { BLOCKED, FINDING, PLAN_DETAILS } from './reads.ts';
+import { BLOCKED, PLAN_DETAILS } from './plans.ts';
+import { FINDING } from './reads.ts';
 
 export const PLAN_WISH = shown(
   z.strictObject({

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { MOVE_REASONS, OUTCOMES, PHASES } from '../../core/move.ts';
 import { many, shown, timeMs } from './base.ts';
-import { BLOCKED, PLAN_STATES, STAGE } from './reads.ts';
+import { BLOCKED, PLAN_STATES, STAGE } from './plans.ts';
 
 const lastedMs = z.number().nullable();
 const LINE = z.object({

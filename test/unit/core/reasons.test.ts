@@ -1,16 +1,7 @@
 // Every unfinished move that does not get on has exactly one reason of the closed list, and each says what unblocks it.
 import { describe, expect, it } from 'vitest';
-import {
-  REASONS,
-  STILL_MS,
-  type StandingMove,
-  type Surroundings,
-  isStill,
-  reasonOf,
-  reasonOfError,
-  unblockText,
-  waitOf,
-} from '../../../src/core/reasons.ts';
+import { REASONS, reasonOf, reasonOfError, unblockText } from '../../../src/core/reasons.ts';
+import { STILL_MS, type StandingMove, type Surroundings, isStill, waitOf } from '../../../src/core/waits.ts';
 import type { NodeTrouble } from '../../../src/core/observations.ts';
 import { WAIT_REASONS, type WaitReason } from '../../../src/errors.ts';
 
