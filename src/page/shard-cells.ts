@@ -95,7 +95,7 @@ export function cellText(map: ShardMap, at: number): string {
   const kind = CELL_KINDS[map.kinds[at] ?? 0] ?? 'stable';
   const owners = `on ${route.owners.join(', ') || 'no node'}`;
   const way = move === undefined ? [] : [`${move.source} → ${move.target}`, progressText(move)];
-  const why = map.stuck.get(route.shard);
+  const why = kind === 'blocked' ? map.stuck.get(route.shard) : undefined;
   return [`shard ${route.shard}`, CELL_WORDS[kind], ...way, owners, ...(why === undefined ? [] : [why])].join(' · ');
 }
 

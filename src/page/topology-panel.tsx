@@ -94,11 +94,10 @@ function BoxShown({ box, most }: { readonly box: Box; readonly most: number }) {
   const after = (room * Math.max(0, node.shards + node.movesIn - node.movesOut)) / most;
   const count = box.side === 'gives' ? `−${node.movesOut}` : `+${node.movesIn}`;
   return (
-    <a
-      class="box"
-      href={hashOf({ kind: 'node', id: node.id })}
-      aria-label={`node ${node.id}, ${node.state}, ${node.shards} shards`}
-    >
+    <a class="box" href={hashOf({ kind: 'node', id: node.id })}>
+      <title>
+        node {node.id}, {node.state}, {node.shards} shards
+      </title>
       <g transform={`translate(${x} ${y})`}>
         <rect class="frame" width={width} height={height} rx={8} />
         <text class={tone} x={10} y={19}>

@@ -77,6 +77,14 @@ const glance = (page: Page): Promise<Glance> =>
     };
   })()`);
 
+/** What axe finds fault with. */
+async function faultsOf(page: Page, where: string): Promise<unknown> {
+  await page.evaluate(axe.source);
+  return page.evaluate(
+    `axe.run(${where}).then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]))`,
+  );
+}
+
 /** As an operator does it: planned, looked at, and carried out by typing what it is called. */
 async function drainByPage(node: string): Promise<void> {
   const page = await open(`/#/nodes/${node}`, operator.key);
@@ -189,16 +197,11 @@ describe('the page', { timeout: 90_000 }, () => {
 
   it.each(['light', 'dark'] as const)('has nothing that axe finds fault with: %s', async (colorScheme) => {
     const page = await open('/#/nodes/n2', reader.key, { colorScheme, reducedMotion: 'reduce' });
-    await page.evaluate(axe.source);
-    const faults = async (where: string): Promise<unknown> =>
-      page.evaluate(
-        `axe.run(${where}).then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]))`,
-      );
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe(colorScheme);
-    expect(await faults('document')).toEqual([]);
+    expect(await faultsOf(page, 'document')).toEqual([]);
     await page.keyboard.press('Control+k');
     await page.keyboard.type('n');
-    expect(await faults("'dialog'")).toEqual([]);
+    expect(await faultsOf(page, "'dialog'")).toEqual([]);
   });
 
   it('offers nothing to a key that may only look, and what it may do to others', async () => {
@@ -316,6 +319,7 @@ describe('the page', { timeout: 90_000 }, () => {
     await page.locator('.moves .doing', { hasText: 'target_unreachable: it does not answer' }).waitFor();
     const hasRoom = 'document.documentElement.scrollWidth <= innerWidth';
     expect(await page.evaluate(hasRoom)).toBe(true);
+    expect(await faultsOf(page, 'document')).toEqual([]);
     await page.getByRole('button', { name: 'Cancel…' }).waitFor();
     isOver = true;
     await page.reload();
@@ -332,6 +336,7 @@ describe('the page', { timeout: 90_000 }, () => {
     const page = await visit.context.newPage();
     await page.goto('/');
     await page.locator('.connection.live').waitFor();
+    await page.locator('.plan > *').first().waitFor();
     expect(await page.locator('[data-stale]').count()).toBe(0);
     await other.close();
     await page.locator('.connection.lost').waitFor();
@@ -357,6 +362,7 @@ describe('the page', { timeout: 90_000 }, () => {
     );
     expect(await textOf(page, '.legend .away')).toMatch(new RegExp(`^no copy answers\\s+${owned}$`));
     expect(await page.title()).toMatch(/^✗ /);
+    expect(await faultsOf(page, 'document')).toEqual([]);
     await page.getByRole('button', { name: `problems only ${owned}` }).click();
     expect(await textOf(page, '.moves .row.blocked')).toContain(`${owned} shards: no copy answers: n3 failed`);
   });

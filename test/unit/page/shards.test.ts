@@ -52,6 +52,7 @@ describe('cells', () => {
     const blocked = mapShards('cities', routes, moves, nodes, stuck);
     expect([...blocked.kinds].slice(0, 2).map((kind) => CELL_KINDS[kind])).toEqual(['blocked', 'waiting']);
     expect(cellText(blocked, 0)).toBe('shard 0 · blocked · on n1 · no room');
+    expect(cellText(blocked, 1)).not.toContain('no room');
     expect(countKinds(mapShards('other', routes, [], nodes, stuck))[CELL_KINDS.indexOf('blocked')]).toBe(0);
   });
   it('say in words what their colour and sign say', () => {
