@@ -2,6 +2,7 @@
 import type { IndexAnswer, MoveAnswer, NodeAnswer, PlanAnswer } from './answers.ts';
 import type { Place } from './hash-route.ts';
 import { activityOf } from './move-steps.ts';
+import { nodeStateText } from './node-rows.ts';
 import { stateText, whyText } from './plan-progress.ts';
 
 export interface Found {
@@ -27,10 +28,10 @@ export function find(asked: string, { nodes, indexes, moves, plans }: Findable):
     .filter((word) => word !== '');
   const shard = shardOf(asked.trim(), indexes);
   const all: Found[] = [
-    ...nodes.map(({ id, state, url = '' }): Found => ({
-      label: id,
-      about: `node, ${state} ${url}`,
-      place: { kind: 'node', id },
+    ...nodes.map((node): Found => ({
+      label: node.id,
+      about: `node, ${nodeStateText(node)} ${node.url ?? ''}`,
+      place: { kind: 'node', id: node.id },
     })),
     ...plans.map((plan): Found => ({
       label: plan.id,

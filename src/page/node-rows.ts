@@ -23,11 +23,20 @@ const SIGNS: Readonly<Record<string, readonly [string, NodeRow['tone']]>> = {
 
 export const signOf = (state: string): readonly [string, NodeRow['tone']] => SIGNS[state] ?? ['?', 'plain'];
 
+/** As the API has it; it also decides what is drained. */
+export const nodeStateText = ({ state, drained, drainWished }: NodeAnswer): string =>
+  `${drained === true ? 'drained' : state}${drainWished === true ? ', to be drained' : ''}`;
+
 export function nodeRows(nodes: readonly NodeAnswer[]): readonly NodeRow[] {
   return nodes.map((node) => {
     const [sign, tone] = signOf(node.state);
-    const state = `${node.drained === true ? 'drained' : node.state}${node.drainWished === true ? ', to be drained' : ''}`;
-    return { node, state, after: Math.max(0, node.shards + node.movesIn - node.movesOut), sign, tone };
+    return {
+      node,
+      state: nodeStateText(node),
+      after: Math.max(0, node.shards + node.movesIn - node.movesOut),
+      sign,
+      tone,
+    };
   });
 }
 

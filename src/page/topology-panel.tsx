@@ -4,7 +4,7 @@ import { useSize } from './element-size.ts';
 import { BOX, type Box, drawFlows, flowsOf, type Ribbon } from './flows.ts';
 import { moveCount, rateText } from './format.ts';
 import { hashOf } from './hash-route.ts';
-import { signOf } from './node-rows.ts';
+import { nodeStateText, signOf } from './node-rows.ts';
 import { Panel } from './panel.tsx';
 import { moves, nodeFilter, rates, topology } from './store.ts';
 
@@ -50,13 +50,13 @@ export function TopologyPanel() {
         {more > 0 && <p class="more">and {more} more nodes with moves: see the list of nodes</p>}
         {quiet.length > 0 && (
           <ul class="quiet" aria-label="Nodes without moves">
-            {quiet.slice(0, QUIET_SHOWN).map(({ id, state, shards }) => (
-              <li key={id}>
-                <a href={hashOf({ kind: 'node', id })}>
-                  <span class={signOf(state)[1]} aria-hidden="true">
-                    {signOf(state)[0]}
+            {quiet.slice(0, QUIET_SHOWN).map((node) => (
+              <li key={node.id}>
+                <a href={hashOf({ kind: 'node', id: node.id })}>
+                  <span class={signOf(node.state)[1]} aria-hidden="true">
+                    {signOf(node.state)[0]}
                   </span>{' '}
-                  <b>{id}</b> {state} · {shards} shards
+                  <b>{node.id}</b> {nodeStateText(node)} · {node.shards} shards
                 </a>
               </li>
             ))}
@@ -96,7 +96,7 @@ function BoxShown({ box, most }: { readonly box: Box; readonly most: number }) {
   return (
     <a class="box" href={hashOf({ kind: 'node', id: node.id })}>
       <title>
-        node {node.id}, {node.state}, {node.shards} shards
+        node {node.id}, {nodeStateText(node)}, {node.shards} shards
       </title>
       <g transform={`translate(${x} ${y})`}>
         <rect class="frame" width={width} height={height} rx={8} />

@@ -132,6 +132,7 @@ describe('finding', () => {
     expect(labels('n1')).toEqual(['n1', 'n12', 'cities/7 n1→n2']);
     expect(labels('move waiting')).toEqual(['cities/7 n1→n2']);
     expect(labels('no such')).toEqual([]);
+    expect(find('drained', { ...findable, nodes: [aNode('n1', { drained: true })] })).toHaveLength(1);
   });
   it('knows shards by their number', () => {
     expect(find('cities/17', findable)[0]?.place).toEqual({ kind: 'shard', index: 'cities', shard: 17 });
