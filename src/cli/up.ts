@@ -6,12 +6,15 @@ import { CONFIG_KEYS, type Config } from '../config.ts';
 import { shownRedisUrl } from '../config/redis-url.ts';
 import { initFleet } from '../control/nodes.ts';
 import { ConfigError, InvalidInputError } from '../errors.ts';
+import type { Exit } from '../fleet/child.ts';
 import { startDevNode } from '../fleet/nodes.ts';
 import { portOrFree } from '../fleet/port.ts';
 import { type RedisProcess, startRedis } from '../fleet/redis.ts';
 import { type RunningAll, openControl, startAll } from '../service.ts';
 import { COMMAND, Closers, ProcessDiedError, listenForSignals } from './lifetime.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { say } from './output.ts';
+import { buildMissingPage } from './page-build.ts';
 
 export interface UpOptions {
   /** How many development nodes to start, or the URLs of real ones. */
@@ -40,6 +43,11 @@ interface Ports {
   readonly nodes: Readonly<Record<string, number>>;
 }
 
+interface Watched {
+  readonly exited: Promise<Exit>;
+  tail(): readonly string[];
+}
+
 const KEY_REF = 'up';
 const PORTS_FILE = 'ports.json';
 const NODES_MAX = 32;
@@ -52,11 +60,11 @@ export async function runUp(options: UpOptions, given: Config): Promise<ExitCode
   const stop = new AbortController();
   const isInterrupted = listenForSignals(stop);
   const closers = new Closers();
-  const watch = (name: string, process: { readonly exited: Promise<unknown>; tail(): readonly string[] }): void => {
-    void process.exited.then(() => {
+  const watch = (name: string, process: Watched, tell: (told: string) => void): void => {
+    void process.exited.then(({ code, signal }) => {
       if (closers.isClosing) return;
       const words = process.tail().slice(-LAST_WORDS);
-      stop.abort(new ProcessDiedError([`${name} ended by itself; its last words:`, ...words].join('\n  ')));
+      tell([`${name} ended by itself (${signal ?? `exit code ${code}`}); its last words:`, ...words].join('\n  '));
     });
   };
   try {
@@ -65,11 +73,15 @@ export async function runUp(options: UpOptions, given: Config): Promise<ExitCode
     const redis = options.externalRedis ? null : await startOwnRedis(dir, ports);
     if (redis !== null) {
       closers.add('redis', () => redis.stop());
-      watch('Redis', redis);
+      // Nothing goes on without it.
+      watch('Redis', redis, (told) => stop.abort(new ProcessDiedError(told)));
     }
     const nodes = await startNodes(options, dir, ports, (node) => {
       closers.add('nodes', () => node.stop());
-      watch(`node ${node.id}`, node);
+      // That is what the fleet is for.
+      watch(`node ${node.id}`, node, (told) => {
+        say(`${told}\nthe fleet goes on without it\nnext: ${COMMAND} devnode --port ${node.port} --dir ${node.dir}`);
+      });
     });
     if (dir !== null && (redis !== null || typeof options.nodes === 'number')) {
       // Where development nodes were is known to the next run that starts them, also when one with real nodes was between.
@@ -78,6 +90,7 @@ export async function runUp(options: UpOptions, given: Config): Promise<ExitCode
     }
     const config = await configFor(options, given, redis?.url ?? given.redisUrl);
     stop.signal.throwIfAborted();
+    await buildMissingPage();
     const all = await startAll({ config, movers: options.workers, hasGateway: true });
     closers.add('workers', () => all.close());
     const unregistered = await register(config, nodes);

@@ -1,5 +1,5 @@
 // `miroir up` as its user runs it: what it prints can be used, it ends in order, and its data is there the next time.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +35,15 @@ async function up(args: readonly string[]): Promise<{ child: Child; of: (word: s
   return { child, of };
 }
 
+/** Of the process that was given this folder. */
+async function pidIn(folder: string): Promise<number> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''); // gone meanwhile
+    if (words.split('\0').includes(folder)) return Number(pid);
+  }
+  throw new Error(`no process was given ${folder}`);
+}
+
 const urlIn = (text = ''): string => /(?:redis|https?):\/\/\S+/.exec(text)?.[0] ?? '';
 
 describe('miroir up', { timeout: 120_000 }, () => {
@@ -62,6 +71,12 @@ describe('miroir up', { timeout: 120_000 }, () => {
       ['n2', nodes[1], 'active'],
     ]);
     await control.close();
+    // A node that dies is what a fleet is for: it is told, with what brings it back, and the rest goes on.
+    const [, port2 = ''] = /:(\d+)$/.exec(nodes[1] ?? '') ?? [];
+    process.kill(await pidIn(`${dir}/n2`), 'SIGKILL');
+    await untilTrue(() => first.child.tail().some((line) => line.startsWith('node n2 ended by itself (SIGKILL)')));
+    await untilTrue(() => first.child.tail().some((line) => line.includes(`devnode --port ${port2} --dir ${dir}/n2`)));
+    expect((await fetch(`${gateway}/health`)).status).toBe(200);
     const startedMs = performance.now();
     first.child.kill('SIGINT');
     expect((await first.child.exited).code, first.child.tail().join('\n')).toBe(0);
