@@ -47,8 +47,8 @@ export function addThrottleCommands(program: Command): void {
         });
       }
       const record = await withControl(command, (control) => changeThrottle(control, node ?? null, change));
-      printStarted(globalsOf(command).output, ...textOf(record), ['miroir throttle clear']);
       say('copies that run heed it within 2 s');
+      printStarted(globalsOf(command).output, ...textOf(record), ['miroir throttle clear']);
     });
 
   throttle
