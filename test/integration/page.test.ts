@@ -183,7 +183,9 @@ describe('the page', { timeout: 90_000 }, () => {
   });
 
   it('opens what an address names, as others link it', async () => {
-    const [move] = await fleet.base.records.movePage('ended', { from: null, limit: 1 }).then((page) => page?.keys ?? []);
+    const [move] = await fleet.base.records
+      .movePage('ended', { from: null, limit: 1 })
+      .then((page) => page?.keys ?? []);
     const page = await open(`/#/moves/${move}`, reader.key);
     await page.locator('.details', { hasText: 'windows found equal' }).waitFor();
     await page.goto('/#/moves/none');
