@@ -1,9 +1,10 @@
 /**
- * What each node holds now, and after moves: shards from the routing tables, documents and bytes as the nodes count them
- * per index. A shard counts as the average of its index's shards on the node that is read, so the price is one small
- * request for each node and index, however many shards there are.
+ * What each node owns now, and after moves: shards from the routing tables, documents and bytes as the nodes count them
+ * per index, less the old copies that are kept and what is being copied there. A shard counts as the average of its index's
+ * shards on the node that is read, so the price is one small request for each node and index, however many shards there are.
  */
 import pLimit from 'p-limit';
+import { heldCopies, perShard, type HeldCopies } from '../core/held-copies.ts';
 import type { PlannedMove } from '../core/move.ts';
 import type { PlannerIndex, ShardSize } from '../core/planner.ts';
 import { findNode, type Topology } from '../core/topology.ts';
@@ -22,14 +23,19 @@ export interface CopiesNow {
   sizeOf(this: void, index: string, source: string): ShardSize | null;
 }
 
-interface Counted extends ShardSize {
+interface Copies {
   readonly index: string;
   readonly node: string;
-  readonly shards: number;
+  readonly held: HeldCopies;
+}
+
+/** With what one shard has in the mean. */
+interface Counted extends Copies {
+  readonly shard: ShardSize;
 }
 
 export async function copiesNow(
-  { clientOf }: Pick<ControlParts, 'clientOf'>,
+  { clientOf, records }: Pick<ControlParts, 'clientOf' | 'records'>,
   topology: Topology,
   indexes: readonly PlannerIndex[],
   /** Of which nodes documents are wanted; of the others shards alone. */
@@ -37,20 +43,20 @@ export async function copiesNow(
 ): Promise<CopiesNow> {
   const limit = pLimit(AT_A_TIME);
   const silent = new Map<string, string>();
-  const copies = indexes.flatMap(({ entry, table }) => {
-    const shards = new Map<string, number>();
-    for (const { owners } of table.shards) for (const id of owners) shards.set(id, (shards.get(id) ?? 0) + 1);
-    return [...shards].map(([node, count]) => ({ index: entry.uid, node, shards: count }));
-  });
-  const ask = async (copy: (typeof copies)[number]): Promise<Counted | null> => {
+  const unfinished = await records.unfinishedByIndex();
+  const copies = indexes.flatMap(({ entry: { uid }, table }): Copies[] =>
+    [...heldCopies(table, unfinished.get(uid) ?? [])].flatMap(([node, held]) =>
+      held.owned === 0 ? [] : [{ index: uid, node, held }],
+    ),
+  );
+  const ask = async (copy: Copies): Promise<Counted | null> => {
     const node = findNode(topology, copy.node);
     if (node === undefined || node.state === 'failed' || node.state === 'removed' || silent.has(copy.node)) {
       if (!silent.has(copy.node)) silent.set(copy.node, `it is ${node?.state ?? 'not known'}`);
       return null;
     }
     try {
-      const { documents, bytes } = await clientOf(node).indexStats(copy.index);
-      return { ...copy, documents, bytes };
+      return { ...copy, shard: perShard(await clientOf(node).indexStats(copy.index), copy.held) };
     } catch (error) {
       if (!isMiroirError(error)) throw error;
       silent.set(copy.node, messageOf(error));
@@ -61,14 +67,16 @@ export async function copiesNow(
   const counted = asked.filter((one) => one !== null).filter(({ node }) => !silent.has(node));
   const isUntold = (id: string): boolean => silent.has(id) || !wanted(id);
   const shardsOf = new Map<string, number>();
-  for (const { node, shards } of copies) shardsOf.set(node, (shardsOf.get(node) ?? 0) + shards);
+  for (const { node, held } of copies) shardsOf.set(node, (shardsOf.get(node) ?? 0) + held.owned);
   const nodes = new Map<string, NodeCopies>();
   for (const { id } of topology.nodes) {
-    const told = counted.filter(({ node }) => node === id);
+    const { documents, bytes } = owned(counted.filter(({ node }) => node === id));
+    const isUnknown = isUntold(id);
+    const shards = shardsOf.get(id) ?? 0;
     nodes.set(id, {
-      shards: shardsOf.get(id) ?? 0,
-      documents: isUntold(id) ? null : told.reduce((sum, { documents }) => sum + documents, 0),
-      bytes: isUntold(id) ? null : told.reduce((sum, { bytes }) => sum + bytes, 0),
+      shards,
+      documents: isUnknown ? null : Math.round(documents),
+      bytes: isUnknown ? null : Math.round(bytes),
     });
   }
   return { nodes, silent, sizeOf: sizesFrom(counted) };
@@ -79,19 +87,22 @@ function sizesFrom(counted: readonly Counted[]): CopiesNow['sizeOf'] {
   const sizes = new Map<string, ShardSize>();
   for (const index of new Set(counted.map((one) => one.index))) {
     const of = counted.filter((one) => one.index === index);
-    for (const one of of) sizes.set(`${index} ${one.node}`, perShard([one]));
-    sizes.set(index, perShard(of));
+    for (const one of of) sizes.set(`${index} ${one.node}`, one.shard);
+    const { documents, bytes } = owned(of);
+    const shards = Math.max(
+      1,
+      of.reduce((sum, { held }) => sum + held.owned, 0),
+    );
+    sizes.set(index, { documents: documents / shards, bytes: bytes / shards });
   }
   return (index, source) => sizes.get(`${index} ${source}`) ?? sizes.get(index) ?? null;
 }
 
-function perShard(counted: readonly Counted[]): ShardSize {
-  const sum = (of: (one: Counted) => number): number => counted.reduce((total, one) => total + of(one), 0);
-  const shards = Math.max(
-    1,
-    sum((one) => one.shards),
-  );
-  return { documents: sum((one) => one.documents) / shards, bytes: sum((one) => one.bytes) / shards };
+/** All that is owned of these. */
+function owned(counted: readonly Counted[]): ShardSize {
+  const sum = (of: (size: ShardSize) => number): number =>
+    counted.reduce((total, { shard, held }) => total + of(shard) * held.owned, 0);
+  return { documents: sum(({ documents }) => documents), bytes: sum(({ bytes }) => bytes) };
 }
 
 export interface CopiesAfter {
@@ -99,6 +110,8 @@ export interface CopiesAfter {
   /** What the moves carry; null where no owner of some index tells. */
   readonly documents: number | null;
   readonly bytes: number | null;
+  /** By node: bytes that moves bring it; null where no owner of some index tells. */
+  readonly arriving: ReadonlyMap<string, number | null>;
 }
 
 /** Once all of these have happened. */
@@ -107,6 +120,7 @@ export function copiesAfter(
   moves: readonly Pick<PlannedMove, 'index' | 'source' | 'target' | 'retires'>[],
 ): CopiesAfter {
   const after = new Map(nodes);
+  const arriving = new Map<string, number | null>();
   let carried: NodeCopies = { shards: 0, documents: 0, bytes: 0 };
   const plus = (held: NodeCopies, sign: 1 | -1, size: ShardSize | null): NodeCopies => ({
     shards: held.shards + sign,
@@ -116,6 +130,8 @@ export function copiesAfter(
   for (const { index, source, target, retires } of moves) {
     const size = sizeOf(index, source);
     carried = plus(carried, 1, size);
+    const before = arriving.get(target) ?? (arriving.has(target) ? null : 0);
+    arriving.set(target, before === null || size === null ? null : before + size.bytes);
     after.set(target, plus(after.get(target) ?? { shards: 0, documents: 0, bytes: 0 }, 1, size));
     const old = retires === null ? undefined : after.get(retires);
     if (retires !== null && old !== undefined) after.set(retires, plus(old, -1, size));
@@ -124,6 +140,7 @@ export function copiesAfter(
     nodes: new Map([...after].map(([id, held]) => [id, rounded(held)])),
     documents: whole(carried.documents),
     bytes: whole(carried.bytes),
+    arriving,
   };
 }
 

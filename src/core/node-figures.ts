@@ -2,6 +2,10 @@
 
 /** A node fuller than this leaves no room for what an index needs while it indexes. */
 export const NODE_FULL = 0.85;
+/** Whether a node whose data takes so much has room for that much more; what is deleted is not given back by its file. */
+export const hasRoom = (databaseBytes: number, neededBytes: number, nodeMaxBytes: number): boolean =>
+  databaseBytes + neededBytes <= nodeMaxBytes * NODE_FULL;
+
 /** A small batch that costs more than this is told with its remedy: every write of a move waits for batches. */
 export const SLOW_BATCH_MS = 300;
 /** Newest batches that are looked through for small ones. */

@@ -1,5 +1,5 @@
 /** What must hold before a shard moves: equal versions and settings, room, no operation that changes whole indexes. */
-import { BATCHES_LOOKED_AT, NODE_FULL, SLOW_BATCH_MS, smallBatchMs } from '../core/node-figures.ts';
+import { BATCHES_LOOKED_AT, SLOW_BATCH_MS, hasRoom, smallBatchMs } from '../core/node-figures.ts';
 import { MoveWaitingError, PreflightError } from '../errors.ts';
 import type { NodeClient } from '../ports.ts';
 import type { PhaseContext } from './context.ts';
@@ -55,7 +55,7 @@ async function assertRoom(context: PhaseContext, source: NodeClient, target: Nod
     source.count(uid, shardFilter(context.move.shard)),
   ]);
   const needed = documents === 0 ? 0 : (bytes * moving) / documents;
-  if (databaseBytes + needed <= nodeMaxBytes * NODE_FULL) return;
+  if (hasRoom(databaseBytes, needed, nodeMaxBytes)) return;
   throw new PreflightError(`${target.node.id} has no room: ${databaseBytes} of ${nodeMaxBytes} bytes are used`, {
     remedy: 'give the node more room and raise node_max_bytes, or add another node',
   });

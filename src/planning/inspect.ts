@@ -5,6 +5,7 @@
  */
 import pLimit from 'p-limit';
 import { UNSPLIT_FILTER } from '../core/belonging.ts';
+import { heldCopies, perShard, type HeldCopies } from '../core/held-copies.ts';
 import { locateKey } from '../core/hashing.ts';
 import { scalarText, splitKeyed } from '../core/json-text.ts';
 import type { PlanMove, PlannerIndex } from '../core/planner.ts';
@@ -34,6 +35,8 @@ interface Source {
   readonly entry: IndexEntry;
   readonly table: RoutingTable;
   readonly node: TopologyNode;
+  /** Undefined where it has nothing of the index. */
+  readonly held: HeldCopies | undefined;
 }
 
 /** What moves carry, by the average of their index's shards on the nodes that are read. */
@@ -54,13 +57,20 @@ export async function inspectMoves(
   moves: readonly PlanMove[],
 ): Promise<Carried> {
   const sources = new Map<string, Source>();
-  const known = new Map(indexes.map((index) => [index.entry.uid, index]));
+  const unfinished = await parts.records.unfinishedByIndex();
+  const known = new Map(
+    indexes.map((index) => {
+      const { entry, table } = index;
+      return [entry.uid, { ...index, held: heldCopies(table, unfinished.get(entry.uid) ?? []) }];
+    }),
+  );
   for (const { index, shard, source } of moves) {
     const of = known.get(index);
     const node = findNode(after, source);
     // One that a move before brings the shard to has nothing of it yet: what it will have is on the node that has it now.
     const isThere = of?.table.shards[shard]?.owners.includes(source) === true;
-    if (of !== undefined && node !== undefined && isThere) sources.set(`${index} ${source}`, { ...of, node });
+    if (of === undefined || node === undefined || !isThere) continue;
+    sources.set(`${index} ${source}`, { ...of, node, held: of.held.get(source) });
   }
   const limit = pLimit(AT_A_TIME);
   const counted = await Promise.all(
@@ -76,7 +86,7 @@ export async function inspectMoves(
 
 /** Documents of one of its shards in the mean. */
 async function inspectSource(parts: PlanningParts, source: Source): Promise<number> {
-  const { entry, table, node } = source;
+  const { entry, node, held } = source;
   const client = parts.nodes.client(node, parts.permit);
   if ((await client.index(entry.uid)) === null) {
     throw new NodeRegressedError(`node ${node.id} owns shards of index ${entry.uid} and has no such index`, {
@@ -87,7 +97,7 @@ async function inspectSource(parts: PlanningParts, source: Source): Promise<numb
   }
   const documents = await assertSplit(parts, client, source);
   await assertCoordinates(client, entry);
-  return documents / Math.max(1, table.shards.filter(({ owners }) => owners.includes(node.id)).length);
+  return perShard({ documents, bytes: 0 }, held).documents;
 }
 
 /** Returns how many there are. */

@@ -1,6 +1,6 @@
 /** Each node: whether it answers us, runs the version of the others, has room, and indexes small batches fast. */
 import pLimit from 'p-limit';
-import { BATCHES_LOOKED_AT, NODE_FULL, SLOW_BATCH_MS, smallBatchMs } from '../../core/node-figures.ts';
+import { BATCHES_LOOKED_AT, SLOW_BATCH_MS, hasRoom, smallBatchMs } from '../../core/node-figures.ts';
 import type { TopologyNode } from '../../core/topology.ts';
 import { isMiroirError } from '../../errors.ts';
 import type { NodeBatch, NodeClient } from '../../ports.ts';
@@ -85,9 +85,8 @@ async function roomOf({ nodeMaxBytes }: DoctorParts, client: NodeClient, subject
     return warn(subject, `${databaseBytes} bytes are used; its room is not known`, remedy);
   }
   const found = `${databaseBytes} of ${nodeMaxBytes} bytes are used`;
-  return databaseBytes > nodeMaxBytes * NODE_FULL
-    ? warn(subject, found, 'add a node, or give it more room and raise node_max_bytes: it is given no more shards')
-    : ok(subject, found);
+  if (hasRoom(databaseBytes, 0, nodeMaxBytes)) return ok(subject, found);
+  return warn(subject, found, 'add a node, or give it more room and raise node_max_bytes: it is given no more shards');
 }
 
 /** Median of its recent small batches; none, no finding. */

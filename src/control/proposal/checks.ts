@@ -1,13 +1,13 @@
 /** What speaks for and against a plan: the doctor's looks at what it needs, and what it would come to. */
-import { NODE_FULL } from '../../core/node-figures.ts';
 import type { Plan } from '../../core/planner.ts';
-import { mayOwn, type Topology, type TopologyNode } from '../../core/topology.ts';
+import type { Topology, TopologyNode } from '../../core/topology.ts';
 import type { Finding, ProposedNode } from '../../ports.ts';
-import { fail, ok, warn } from '../doctor/finding.ts';
+import { ok, warn } from '../doctor/finding.ts';
 import { nodeChecks } from '../doctor/node-checks.ts';
 import type { DoctorParts } from '../doctor/parts.ts';
 import { redisChecks } from '../doctor/redis-checks.ts';
 import { workChecks } from '../doctor/work-checks.ts';
+import { roomChecks } from './room.ts';
 
 export interface ToCheck {
   readonly after: Topology;
@@ -17,6 +17,8 @@ export interface ToCheck {
   /** Nodes that take part. */
   readonly involved: readonly TopologyNode[];
   readonly nodes: readonly ProposedNode[];
+  /** By node: bytes that moves bring it; null where nobody tells. */
+  readonly arriving: ReadonlyMap<string, number | null>;
   /** Nodes that did not tell what they hold, and why. */
   readonly silent: ReadonlyMap<string, string>;
 }
@@ -29,7 +31,7 @@ export async function planChecks(parts: DoctorParts, about: ToCheck): Promise<Fi
     ...[...silent].map(([id, why]) =>
       warn(`node ${id}`, `does not tell what it holds: ${why}`, 'figures leave it out'),
     ),
-    ...roomChecks(about, parts.nodeMaxBytes),
+    ...(await roomChecks(parts, about)),
     blockedCheck(plan),
     others === 0
       ? ok('moves', 'no other plan is under way')
@@ -49,41 +51,4 @@ function blockedCheck({ blocked }: Plan): Finding {
   if (first === undefined) return ok('shards', 'every one can go where it should be');
   const found = `${blocked.length} cannot be moved as things are: ${first.index}/${first.shard}: ${first.reason}`;
   return warn('shards', found, 'they stay where they are; see the plan with -o json for each');
-}
-
-const percent = (part: number): string => `${Math.round(part * 100)} %`;
-
-/** Room after the plan, and after it if one more node of the group failed. None where a node's room is not known. */
-function roomChecks({ after, nodes }: ToCheck, nodeMaxBytes: number): Finding[] {
-  if (nodeMaxBytes === 0) return [];
-  const held = new Map(nodes.map((node) => [node.id, node.after.bytes]));
-  const checks: Finding[] = [];
-  for (const node of after.nodes.filter(mayOwn)) {
-    const bytes = held.get(node.id) ?? null;
-    if (bytes === null) continue;
-    const used = bytes / nodeMaxBytes;
-    const found = `${percent(used)} full after the plan`;
-    const subject = `node ${node.id}`;
-    if (used > NODE_FULL) {
-      checks.push(fail(subject, found, `more than ${percent(NODE_FULL)}: give it more room, or add another node`));
-      continue;
-    }
-    const peers = after.nodes.filter((other) => other.group === node.group && other.id !== node.id && mayOwn(other));
-    const largest = peers.reduce<{ id: string; bytes: number } | null>((most, { id }) => {
-      const theirs = held.get(id) ?? 0;
-      return most === null || theirs > most.bytes ? { id, bytes: theirs } : most;
-    }, null);
-    // What the one that fails holds goes to the others in equal parts.
-    const ifOneFails = largest === null ? used : used + largest.bytes / peers.length / nodeMaxBytes;
-    checks.push(
-      ifOneFails > NODE_FULL && largest !== null
-        ? warn(
-            subject,
-            `${found}, ${percent(ifOneFails)} if ${largest.id} fails`,
-            'add a node, or give nodes more room',
-          )
-        : ok(subject, found),
-    );
-  }
-  return checks;
 }

@@ -62,7 +62,7 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
   const takesPart = new Set(named);
   const isAsked = (id: string): boolean => after.nodes.length <= NODES_ALL_ASKED || takesPart.has(id);
   const now = await copiesNow(parts, after, indexes, isAsked);
-  const { nodes, documents, bytes } = copiesAfter(now, plan.moves);
+  const { nodes, documents, bytes, arriving } = copiesAfter(now, plan.moves);
   const samples = await settledMoves(records, unfinished);
   const pace = learnMovePace(samples);
   const loads = plan.moves.map(loadOf);
@@ -102,6 +102,7 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
         .filter(({ id, state }) => takesPart.has(id) && state !== 'failed')
         .slice(0, NODES_ALL_ASKED),
       nodes: shown,
+      arriving,
       silent: now.silent,
     }),
   };
