@@ -76,8 +76,8 @@ export async function inspectMoves(
   const counted = await Promise.all(
     [...sources].map(([name, source]) => limit(async () => [name, await inspectSource(parts, source)] as const)),
   );
-  const perShard = new Map(counted);
-  const sizes = moves.flatMap(({ index, source }) => perShard.get(`${index} ${source}`) ?? []);
+  const documentsOf = new Map(counted);
+  const sizes = moves.flatMap(({ index, source }) => documentsOf.get(`${index} ${source}`) ?? []);
   const sum = sizes.reduce((total, size) => total + size, 0);
   // Those whose source has nothing of the shard yet count as the others do in the mean.
   const documents = sizes.length === 0 ? 0 : (sum / sizes.length) * moves.length;

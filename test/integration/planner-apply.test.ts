@@ -71,11 +71,9 @@ describe('a plan that is only looked at', () => {
     const [other] = (await control.records.table('books'))!.shards.filter(({ owners }) => !owners.includes('n1'));
     await fleet.startPlanner().worker.leading;
     const { outcome } = await applyPlan(control, plan.id, WAIT);
-    const [{ id = '' } = {}] = (await control.records.unfinishedMoves()).filter(
-      ({ planId }) => planId === outcome?.plan,
-    );
+    const [move] = (await control.records.unfinishedMoves()).filter(({ planId }) => planId === outcome?.plan);
     // As if that other shard had just left n1.
-    const key = `{miroir}:move:${id}`;
+    const key = `{miroir}:move:${move?.id}`;
     const moved = JSON.parse((await fleet.base.redis.hget(key, 'move')) ?? '{}') as object;
     await fleet.base.redis.hset(key, 'move', JSON.stringify({ ...moved, shard: other?.shard }));
     const topology = await control.records.topology();
