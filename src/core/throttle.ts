@@ -51,6 +51,12 @@ export function documentsInto(node: string, { documentsPerSecond, nodes }: Throt
   return own === null || documentsPerSecond === null ? (own ?? documentsPerSecond) : Math.min(own, documentsPerSecond);
 }
 
+/** What holds for windows into that node, by themselves. */
+export const limitsInto = (node: string, throttle: Throttle): CopyLimits => ({
+  documentsPerSecond: documentsInto(node, throttle),
+  tasksInFlight: throttle.nodes[node]?.tasksInFlight ?? null,
+});
+
 /** Whether it limits nothing. */
 export const isUnlimited = (throttle: Throttle): boolean =>
   isNone(throttle) && Object.keys(throttle.nodes).length === 0;

@@ -14,7 +14,7 @@ import {
   onRefused,
   setClients,
 } from '../core/pace.ts';
-import { NO_LIMITS, NO_THROTTLE, type CopyLimits, type Throttle } from '../core/throttle.ts';
+import { NO_LIMITS, NO_THROTTLE, limitsInto, type CopyLimits, type Throttle } from '../core/throttle.ts';
 import type { NodeTask, Observer } from '../ports.ts';
 import { LoadGate } from './load-gate.ts';
 import { NodeEnd } from './node-end.ts';
@@ -77,7 +77,10 @@ export class TargetLoad {
 
   /** Largest window that may be read for this target now, documents. */
   get windowDocs(): number {
-    return allowance(this.#pace).windowDocs;
+    // A window goes as a whole: under a throttle not more than what may go in a second.
+    const { documentsPerSecond } = this.#limits;
+    const most = documentsPerSecond === null ? Number.POSITIVE_INFINITY : Math.max(MIN_DOCS, documentsPerSecond);
+    return Math.min(most, allowance(this.#pace).windowDocs);
   }
 
   /** Takes a place in the target's queue; the returned function gives it back when the task has ended. */
@@ -220,6 +223,7 @@ export class TargetLoads {
     const known = this.#targets.get(node);
     if (known !== undefined) return known;
     const load = new TargetLoad(node, this.#limits, this.#observer, this.#tasks);
+    load.limit(limitsInto(node, this.#throttle));
     this.#targets.set(node, load);
     return load;
   }
@@ -242,7 +246,7 @@ export class TargetLoads {
   /** What an operator allows copies of this process now. */
   limit(throttle: Throttle): void {
     this.#throttle = throttle;
-    for (const [node, load] of this.#targets) load.limit(throttle.nodes[node] ?? NO_LIMITS);
+    for (const [node, load] of this.#targets) load.limit(limitsInto(node, throttle));
     this.#tasks.wake();
   }
 

@@ -67,8 +67,10 @@ describe('/_miroir', () => {
     const status = json(await send('GET', '/rebalance/status')) as { phases: unknown[] };
     expect(status).toMatchObject({ in_progress: true, triggered_by: 'NodeAdded n3', metrics: { completed_jobs: 0 } });
     expect(status.phases[0]).toMatchObject({ state: 'Idle', destination: 'n3', pct_complete: 0 });
-    const other = await send('POST', '/nodes', { ...node, address: fleet.url('n4') });
-    expect([other.status, apiCode(other)]).toEqual([409, 'miroir_node_conflict']);
+    for (const address of [node.address, fleet.url('n4')]) {
+      const again = await send('POST', '/nodes', { ...node, address });
+      expect([again.status, apiCode(again)]).toEqual([409, 'miroir_node_conflict']);
+    }
     const early = await send('DELETE', '/nodes/n1', { force: true });
     expect([early.status, apiCode(early)]).toEqual([409, 'miroir_node_not_drained']);
     const drained = await send('POST', '/nodes/n1/drain', {});

@@ -8,7 +8,7 @@ import { removeNode } from '../../control/events.ts';
 import { listIndexes, showIndex } from '../../control/indexes.ts';
 import { rebalance, rebalanceStatus } from '../../control/rebalance.ts';
 import { showTopology } from '../../control/topology.ts';
-import { InvalidInputError } from '../../errors.ts';
+import { InvalidInputError, NodeConflictError } from '../../errors.ts';
 import type { App } from '../app.ts';
 import { deadlineOf } from '../deadline.ts';
 import { type ApiParts, askedBy } from '../parts.ts';
@@ -74,12 +74,16 @@ export function addOriginal(app: App, control: ApiParts): void {
     async (request, reply) => {
       const { id, address, replica_group, api_key_ref } = request.body;
       const key = api_key_ref === undefined ? {} : { api_key_ref };
-      const { plan, jobId } = await told(request, reply, 'NodeAdded', {
+      const { change, plan, jobId } = await told(request, reply, 'NodeAdded', {
         node_id: id,
         url: address,
         replica_group,
         ...key,
       });
+      // As the original has it: who asks for a plan must not be shown another one.
+      if (change === 'repeated') {
+        throw new NodeConflictError(`node ${id} already exists`, { field: 'id', remedy: 'see `GET /_miroir/topology`' });
+      }
       void reply.code(202);
       return { miroir_task_id: plan ?? jobId, node_id: id, replica_group, status: 'accepted' as const };
     },
