@@ -114,14 +114,15 @@ export function addPlanOrderCommands(plan: Command): void {
     });
 }
 
-/** What takes back what has switched is said behind `next:` once it is cancelled. */
+/** What takes it back is said behind `next:` once it is cancelled. */
 function cancelText(view: CancelView, isDone: boolean): string {
-  const { plan, why, cancelled, unbegun, undone, switched, reverse } = view;
-  const back = isDone || switched === 0 || reverse.length === 0 ? '' : `; back by: ${reverse.join('; ')}`;
+  const { plan, why, cancelled, unbegun, undone, switched, reverse, standing } = view;
   return [
     `plan ${plan} (${why}) ${cancelled ? 'is cancelled' : 'would be cancelled'}`,
     `${unbegun} moves have not begun: they end`,
     `${undone} moves have begun: they are undone, and what they brought is deleted`,
-    `${switched} moves are past their switch: they stay${back}`,
+    `${switched} moves are past their switch: they stay`,
+    ...(standing === null ? [] : [standing]),
+    ...(isDone ? [] : reverse.map((command) => `taken back by: ${command}`)),
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 /** Pausing, resuming and cancelling a plan, or all plans. The planner and the workers carry out what is said here. */
 import { hasBegun, isKept, type PlanHold } from '../core/plan-hold.ts';
 import { stageOf } from '../core/plan-stage.ts';
-import { findNode, type Topology } from '../core/topology.ts';
+import { groupsOf, type Topology, type TopologyNode } from '../core/topology.ts';
 import { PlanStateError, TimeoutError } from '../errors.ts';
 import type { MoveState, PlanRecord } from '../ports.ts';
 import { audited } from './audited.ts';
@@ -29,8 +29,10 @@ export interface CancelView {
   readonly undone: number;
   /** Moves past their switch: they go on to their end. */
   readonly switched: number;
-  /** What takes the shards back that have switched, and says that the rest of the plan is not wanted any more. */
+  /** One command that asks for the contrary of all that the plan was asked for; none where nothing can be taken back. */
   readonly reverse: readonly string[];
+  /** What stands until that is applied; null where nothing of it does. */
+  readonly standing: string | null;
 }
 
 /** Nothing more of it begins, and what has begun goes no further than it must. */
@@ -91,7 +93,7 @@ export async function cancelOf(parts: ControlParts, id: string): Promise<CancelV
     unbegun: open.filter((move) => !hasBegun(move)).length,
     undone: open.filter(hasBegun).length,
     switched: moves.filter(({ switchedAtMs }) => switchedAtMs !== null).length,
-    reverse: reverseOf(plan, moves, topology),
+    ...wayBack(plan, moves, topology),
   };
 }
 
@@ -104,18 +106,38 @@ export const cancelPlan = (parts: ChangeParts, id: string): Promise<CancelView> 
     return { ...view, cancelled: true };
   });
 
-/** The events that ask for the contrary: a node that was to leave is added again, one that was added is drained. */
-function reverseOf({ why }: PlanRecord, moves: readonly MoveState[], topology: Topology): string[] {
-  const leaving = new Set(moves.flatMap(({ retires }) => retires ?? []));
-  const back = topology.nodes
-    .filter(({ id, state }) => state === 'draining' && leaving.has(id))
-    .map(({ id, url }) => `miroir node add ${id} --url ${url}`);
-  const added = [...why.matchAll(/NodeAdded ([\w-]+)/g)].map(([, id = '']) => findNode(topology, id));
-  const away = added.flatMap((node) =>
-    node !== undefined && (node.state === 'joining' || node.state === 'active') ? [`miroir node drain ${node.id}`] : [],
+/**
+ * A node that was to leave is added again, one that was added is drained: as one plan, since an event for one of them plans
+ * for all, and would begin anew what was cancelled of the others.
+ */
+function wayBack({ why }: PlanRecord, moves: readonly MoveState[], topology: Topology) {
+  const isNamed = (event: string, id: string): boolean => new RegExp(`\\b${event} ${id}(?:,|$)`).test(why);
+  const retired = new Set(moves.flatMap(({ retires }) => retires ?? []));
+  const leaving = topology.nodes.filter(
+    ({ id, state }) => state === 'draining' && (retired.has(id) || isNamed('NodeDraining', id)),
   );
-  return [...new Set([...back, ...away])];
+  const added = topology.nodes.filter(
+    ({ id, state }) => (state === 'joining' || state === 'active') && isNamed('NodeAdded', id),
+  );
+  if (leaving.length + added.length === 0) return { reverse: [], standing: null };
+  const isGrouped = groupsOf(topology).length > 1;
+  const adds = leaving.map(({ id, url, group, apiKeyRef }) => {
+    const key = apiKeyRef === undefined ? '' : `,key=${apiKeyRef}`;
+    return `--add ${id}=${url}${isGrouped ? `,group=${group}` : ''}${key}`;
+  });
+  const drain = added.length === 0 ? [] : [`--drain ${idsOf(added, ' ')}`];
+  const stand = [
+    ...(leaving.length === 0 ? [] : [`${idsOf(leaving, ', ')} ${theyStay(leaving)} draining`]),
+    ...(added.length === 0 ? [] : [`${idsOf(added, ', ')} ${theyStay(added)} added`]),
+  ].join(', ');
+  return {
+    reverse: [['miroir plan', ...adds, ...drain].join(' ')],
+    standing: `${stand}: any event plans for that again until a plan that takes it back is applied`,
+  };
 }
+
+const idsOf = (nodes: readonly TopologyNode[], between: string): string => nodes.map(({ id }) => id).join(between);
+const theyStay = ({ length }: readonly TopologyNode[]): string => (length === 1 ? 'stays' : 'stay');
 
 const LOOK_MS = 250;
 

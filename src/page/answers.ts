@@ -205,6 +205,7 @@ export interface CancelAnswer {
   readonly undone: number;
   readonly switched: number;
   readonly reverse: readonly string[];
+  readonly standing: string | null;
 }
 
 export interface ThrottleLimits {

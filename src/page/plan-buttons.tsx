@@ -99,7 +99,7 @@ interface CancelProps {
 /** What it would undo, and what it would not. */
 function CancelDialog({ plan: { id, why }, path, close, act }: CancelProps) {
   const { value = null, problem = null } = useAnswer<CancelAnswer>(`${path}/cancellation`) ?? {};
-  const { unbegun = 0, undone = 0, switched = 0, reverse = [] } = value ?? {};
+  const { unbegun = 0, undone = 0, switched = 0, reverse = [], standing = null } = value ?? {};
   const isIdle = problem !== null || (value !== null && unbegun + undone === 0);
   return (
     <Confirm title={`Cancel “${whyText(why)}”?`} word={id} button="Cancel the plan" {...{ close, act, isIdle }}>
@@ -116,7 +116,7 @@ function CancelDialog({ plan: { id, why }, path, close, act }: CancelProps) {
           {switched > 0 && <li>✓ {moveCount(switched)} past the switch: what they moved stays where it is.</li>}
           {reverse.length > 0 && (
             <li>
-              What was asked for stands. To take that back, too:{' '}
+              {standing ?? 'What was asked for stands.'} To take that back, too:{' '}
               {reverse.map((command) => (
                 <CopyCommand key={command} command={command} />
               ))}

@@ -11,6 +11,7 @@ import {
 } from '../../src/control/plan-orders.ts';
 import { listPlans } from '../../src/control/plan-list.ts';
 import { applyPlan } from '../../src/control/proposal/apply.ts';
+import { proposePlan } from '../../src/control/proposal/make.ts';
 import { lookAtPlan } from '../../src/control/proposal/look.ts';
 import { planReport } from '../../src/control/report.ts';
 import { listMoves } from '../../src/control/move-list.ts';
@@ -135,7 +136,8 @@ describe('a plan', () => {
       unbegun: moves.length - 1,
       undone: 1,
       switched: 0,
-      reverse: ['miroir node drain n3'],
+      reverse: ['miroir plan --drain n3'],
+      standing: 'n3 stays added: any event plans for that again until a plan that takes it back is applied',
     });
     expect((await control.records.plan(id))?.cancelled).toBeNull();
     expect(await cancelPlan(control, id)).toEqual({ ...view, cancelled: true });
@@ -169,9 +171,23 @@ describe('a plan', () => {
     expect(await control.records.unfinishedMoves()).toMatchObject([{ index, shard, target }]);
   });
 
-  it('that drained a node offers to take it back', async () => {
-    const { plan: id } = await fleet.send('NodeDraining', { node_id: 'n1' });
-    expect((await cancelOf(control, id ?? '')).reverse).toEqual([`miroir node add n1 --url ${fleet.url('n1')}`]);
+  it('that drained nodes offers one plan that takes all back: each event by itself would drain the other again', async () => {
+    await fleet.reset(3);
+    await fleet.createIndex('books', 8, 16);
+    await fleet.startPlanner().worker.leading;
+    const { id } = await proposePlan(control, { add: [], drain: ['n2', 'n3'] });
+    await applyPlan(control, id, { timeoutMs: 10_000 });
+    await cancelPlan(control, id);
+    const { reverse, standing } = await cancelOf(control, id);
+    const added = ['n2', 'n3'].map((node) => `--add ${node}=${fleet.url(node)}`).join(' ');
+    expect(reverse).toEqual([`miroir plan ${added}`]);
+    expect(standing).toContain('n2, n3 stay draining: any event plans for that again');
+    await untilTrue(async () => (await control.records.unfinishedMoves()).every(({ cancelWished }) => cancelWished));
+    await fleet.finishMoves();
+    const back = ['n2', 'n3'].map((node) => ({ node_id: node, url: fleet.url(node) }));
+    const undo = await proposePlan(control, { add: back, drain: [] });
+    await applyPlan(control, undo.id, { timeoutMs: 10_000 });
+    expect((await control.records.topology()).nodes.map(({ state }) => state)).not.toContain('draining');
   });
 });
 

@@ -21,7 +21,8 @@ export const CANCEL = shown(
     unbegun: z.number().describe('moves that have not begun: they end'),
     undone: z.number().describe('moves that have begun: undone, and what they brought is deleted'),
     switched: z.number().describe('moves past their switch: they go on to their end'),
-    reverse: many(z.string()).describe('commands that take back what has switched'),
+    reverse: many(z.string()).describe('one command: a plan that takes back all that was asked for, to be applied'),
+    standing: z.string().nullable().describe('what stands until that is applied'),
   }),
   {
     plan: 'p3f9c1a7d2e40',
@@ -30,7 +31,8 @@ export const CANCEL = shown(
     unbegun: 9,
     undone: 4,
     switched: 3,
-    reverse: ['miroir node drain n4'],
+    reverse: ['miroir plan --drain n4'],
+    standing: 'n4 stays added: any event plans for that again until a plan that takes it back is applied',
   },
 );
 export const PAUSE = shown(z.object({ paused: HOLD.nullable().describe('who has paused all plans, and since when') }), {
