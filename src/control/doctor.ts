@@ -5,6 +5,7 @@ import { indexChecks } from './doctor/index-checks.ts';
 import { nodeChecks } from './doctor/node-checks.ts';
 import type { DoctorParts } from './doctor/parts.ts';
 import { redisChecks } from './doctor/redis-checks.ts';
+import { workerChecks } from './doctor/worker-checks.ts';
 import { workChecks } from './doctor/work-checks.ts';
 import { toldHolds } from './held-moves.ts';
 
@@ -21,7 +22,8 @@ export async function doctor(parts: DoctorParts): Promise<Finding[]> {
   }
   const moves = await toldHolds(parts, await records.unfinishedMoves());
   const work = await workChecks(parts, moves);
-  const findings = [...redis, ...work, ...(await healthChecks(parts)), ...(await nodeChecks(parts, known))];
+  const workers = await workerChecks(parts, moves);
+  const findings = [...redis, ...work, ...workers, ...(await healthChecks(parts)), ...(await nodeChecks(parts, known))];
   for (const entry of await records.indexes()) findings.push(...(await indexChecks(parts, entry, known, moves)));
   return findings;
 }

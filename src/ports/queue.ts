@@ -18,6 +18,12 @@ export interface MoveQueue {
   claim(index: string): Promise<void>;
 }
 
+/** Workers, as Redis sees their connections; one that was killed is gone from there at once. */
+export interface LiveWorkers {
+  /** A name for each; null where Redis does not tell who is connected. */
+  names(): Promise<readonly string[] | null>;
+}
+
 /** Jobs in an index's queue that no unfinished move stands behind. */
 export interface StrayJobs {
   count(index: string): Promise<number>;

@@ -14,6 +14,7 @@ import type { AuditTrail } from '../ports.ts';
 import { openPermit } from '../nodes/open-permit.ts';
 import { type Producer, createProducer } from '../queue/producer.ts';
 import { createMoveQueue } from '../queue/flows.ts';
+import { createLiveWorkers } from '../queue/live-workers.ts';
 import { createStrayJobs } from '../queue/strays.ts';
 import { createAdoptions } from '../redis/adoptions.ts';
 import { createAudit } from '../redis/audit.ts';
@@ -134,6 +135,7 @@ export function controlOf(base: Base, actor: string): Control {
       },
     },
     strays: createStrayJobs(redis, records),
+    workers: createLiveWorkers(redis),
     nodeMaxBytes: config.nodeMaxBytes,
     movesPerNode: config.movesPerNode,
     proposals: createProposals(base),

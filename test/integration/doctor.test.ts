@@ -8,7 +8,7 @@ import type { TopologyNode } from '../../src/core/topology.ts';
 import { createProbe } from '../../src/nodes/index.ts';
 import { startNodeLooks } from '../../src/planning/node-looks.ts';
 import { indexQueue, QUEUE_PREFIX } from '../../src/queue/names.ts';
-import { keys } from '../../src/redis/keys.ts';
+import { keys, rebalanceScope } from '../../src/redis/keys.ts';
 import { openControl } from '../../src/service/control.ts';
 import { someDocuments, startTestFleet, type TestFleet, type TestFleetOptions } from '../support/fleet.ts';
 import { RouterCalls } from '../support/router-calls.ts';
@@ -23,6 +23,7 @@ async function makeFleet(options: TestFleetOptions = {}): Promise<TestFleet> {
   const fleet = await startTestFleet({ nodes: 2, aof: 'always', config: { node_max_bytes: 1e12 }, ...options });
   closers.push(() => fleet.stop());
   await fleet.createIndex({ shards: 4, replicationFactor: 2, documents: someDocuments(40) });
+  await fleet.startWorker();
   observe(fleet, 'host/1', 'planner');
   observe(fleet, 'host/2', 'reconciler');
   await untilTrue(async () => (await fleet.base.observations.read()).reports.length === 2);
@@ -58,6 +59,7 @@ describe('the doctor', () => {
       'reconcilers',
       'redis',
       'routers',
+      'workers',
     ]);
   });
 
@@ -96,6 +98,29 @@ describe('the doctor', () => {
     // Killed: its lease stands there as it was, and is over.
     await fleet.base.redis.hset(keys.lease('planner'), 'state', 'held', 'until', Date.now() - 1_000);
     expect(await bad(fleet)).toMatchObject([{ level: 'fail', subject: 'planner' }]);
+  });
+
+  it('tells that no worker runs, whether something is to move or not, and not of moves that are held', async () => {
+    const fleet = await makeFleet();
+    expect(await look(fleet)).toContainEqual({ level: 'ok', subject: 'workers', found: '1 run', remedy: null });
+    await Promise.all(fleet.workers.splice(0).map((worker) => worker.close()));
+    const workers = async () => (await look(fleet)).filter(({ subject }) => subject === 'workers');
+    const remedy = 'start one: `miroir worker`';
+    const idle = { level: 'warn', subject: 'workers', found: 'none runs: nothing that is planned would move', remedy };
+    expect(await workers()).toEqual([idle]);
+    const { planId: plan } = await fleet.orderMove({ index: 'docs', target: 'n1' });
+    expect(await workers()).toEqual([{ ...idle, level: 'fail', found: 'none runs: 1 moves are unfinished' }]);
+    await fleet.base.planHolds.hold(plan, 'operator', 'test');
+    expect(await workers()).toEqual([idle]);
+    await fleet.base.planHolds.release(plan, 'operator');
+    // Of another network, where Redis denies to tell who is connected: leases are what is left.
+    await fleet.base.redis.acl('SETUSER', 'default', '-client|list');
+    expect(await workers()).toMatchObject([{ level: 'fail' }]);
+    const lease = keys.lease(rebalanceScope('docs'));
+    await fleet.base.redis.hset(lease, { state: 'held', holder: 'host/3', until: Date.now() + 60_000 });
+    expect(await workers()).toMatchObject([{ level: 'ok', found: '1 run' }]);
+    await fleet.base.planHolds.hold(plan, 'operator', 'test');
+    expect(await workers()).toMatchObject([{ level: 'ok', found: expect.stringContaining('cannot be told') }]);
   });
 
   it('tells of a node that does not answer, and goes on with the others', async () => {

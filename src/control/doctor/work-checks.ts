@@ -35,7 +35,7 @@ async function pauseOf({ planHolds }: DoctorParts): Promise<Finding[]> {
 }
 
 /** Nobody works on it, and none is to: it has no job before it has begun. */
-const isHeld = ({ waiting }: MoveState): boolean => isHoldReason(waiting?.reason ?? '');
+export const isHeld = ({ waiting }: MoveState): boolean => isHoldReason(waiting?.reason ?? '');
 
 /** One for each reason, however many moves wait for it; a grace is nothing that anybody has to look at. */
 export function waitFindings(moves: readonly MoveState[]): Finding[] {
