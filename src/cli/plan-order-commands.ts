@@ -12,9 +12,10 @@ import {
 } from '../control/plan-orders.ts';
 import { InvalidInputError } from '../errors.ts';
 import { globalsOf, withControl } from './context.ts';
+import { EXIT } from './exit-codes.ts';
 import { follow } from './follow.ts';
 import { print, printStarted, say } from './output.ts';
-import { pauseText, RESUME_ALL } from './plan-text.ts';
+import { pauseText, RESUME_ALL, resumedText } from './plan-text.ts';
 import { duration } from './values.ts';
 
 interface Flags {
@@ -85,9 +86,10 @@ export function addPlanOrderCommands(plan: Command): void {
         }
         const view = await resumePlan(control, id);
         const { paused } = view;
-        const text = paused === null ? `plan ${id} goes on` : pauseText(paused);
-        printStarted(output, view, () => text, paused === null ? [] : [RESUME_ALL]);
-        if (paused === null && flags.wait) {
+        printStarted(output, view, () => resumedText(view), paused === null ? [] : [RESUME_ALL]);
+        // Nothing goes on: neither is that done, nor is there anything to wait for.
+        if (paused !== null) process.exitCode = EXIT.blocked;
+        else if (flags.wait) {
           const { exit } = await follow(control, id, { until: 'settled', ...waitOf(flags) });
           process.exitCode = exit;
         }

@@ -2,6 +2,7 @@
 import prettyBytes from 'pretty-bytes';
 import prettyMs from 'pretty-ms';
 import type { PlanHold } from '../core/plan-hold.ts';
+import type { PlanHeldView } from '../control/plan-orders.ts';
 import type { PlanView } from '../control/plan-view.ts';
 import type { NodeCopies, Proposed } from '../ports.ts';
 import { tableText } from './output.ts';
@@ -16,6 +17,9 @@ const change = (before: string, after: string): string => (before === after ? be
 export const RESUME_ALL = 'miroir plan resume --all';
 export const pauseText = ({ actor, sinceMs }: PlanHold): string =>
   `all plans are paused since ${new Date(sinceMs).toISOString()} by ${actor}`;
+
+export const resumedText = ({ plan, paused }: PlanHeldView): string =>
+  paused === null ? `plan ${plan} goes on` : `plan ${plan} does not go on: ${pauseText(paused)}`;
 
 export function planText(view: PlanView): string {
   return [`plan ${view.id} (${view.why}): ${sumText(view)}`, nodesText(view), ...blockedTexts(view)].join('\n');

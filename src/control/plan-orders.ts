@@ -1,5 +1,5 @@
 /** Pausing, resuming and cancelling a plan, or all plans. The planner and the workers carry out what is said here. */
-import { hasBegun, isKept, type PlanHold } from '../core/plan-hold.ts';
+import { hasBegun, isHoldReason, isKept, type PlanHold } from '../core/plan-hold.ts';
 import { stageOf } from '../core/plan-stage.ts';
 import { groupsOf, type Topology, type TopologyNode } from '../core/topology.ts';
 import { PlanStateError, TimeoutError } from '../errors.ts';
@@ -147,7 +147,7 @@ export async function untilPaused(parts: ControlParts, id: string, { timeoutMs, 
   const startedMs = clock.monotonic();
   for (;;) {
     const moves = await toldHolds(parts, await records.moves(await records.planMoveIds(id)));
-    const busy = moves.filter((move) => isKept(move) && move.waiting?.reason.startsWith('paused_by_operator') !== true);
+    const busy = moves.filter((move) => isKept(move) && !isHoldReason(move.waiting?.reason ?? ''));
     if (busy.length === 0) return;
     if (timeoutMs !== undefined && clock.monotonic() - startedMs >= timeoutMs) {
       throw new TimeoutError(`${busy.length} moves of plan ${id} have not come to rest after ${timeoutMs} ms`, {

@@ -11,23 +11,29 @@ export interface PlanHold {
   readonly sinceMs: number;
   /** Who paused it, or whose plan waits. */
   readonly actor: string;
+  /** It is of all plans, and ends for all. */
+  readonly isOfAll?: true;
 }
 
-const REASON: Readonly<Record<Holder, WaitReason>> = { operator: 'paused_by_operator', approval: 'awaiting_approval' };
+type Told = Pick<PlanHold, 'by' | 'actor' | 'isOfAll'>;
 
-type Told = Pick<PlanHold, 'by' | 'actor'>;
+const HOLD_REASONS = ['paused_by_operator', 'all_paused', 'awaiting_approval'] as const satisfies readonly WaitReason[];
+const codeOf = ({ by, isOfAll }: Told): (typeof HOLD_REASONS)[number] =>
+  by === 'approval' ? 'awaiting_approval' : isOfAll ? 'all_paused' : 'paused_by_operator';
 
 /** What unblocks it. */
-export const holdText = ({ by, actor }: Told): string =>
-  by === 'operator'
-    ? `${actor} has paused it; go on with \`miroir plan resume\``
-    : 'the plan is to be approved first: `miroir plan show`, then `miroir plan apply`';
+const TEXTS: Readonly<Record<(typeof HOLD_REASONS)[number], (actor: string) => string>> = {
+  paused_by_operator: (actor) => `${actor} has paused it; go on with \`miroir plan resume\``,
+  all_paused: (actor) => `${actor} has paused all plans; go on with \`miroir plan resume --all\``,
+  awaiting_approval: () => 'the plan is to be approved first: `miroir plan show`, then `miroir plan apply`',
+};
 
 /** What people read of a move that waits for it. */
-export const holdReason = (hold: Told): string => `${REASON[hold.by]}: ${holdText(hold)}`;
+export const holdReason = (hold: Told): `${WaitReason}: ${string}` =>
+  `${codeOf(hold)}: ${TEXTS[codeOf(hold)](hold.actor)}`;
 
 /** Whether that is what a move waits for. */
-export const isHoldReason = (reason: string): boolean => Object.values(REASON).some((word) => reason.startsWith(word));
+export const isHoldReason = (reason: string): boolean => HOLD_REASONS.some((word) => reason.startsWith(word));
 
 interface Stands {
   readonly planId: string;
@@ -70,7 +76,7 @@ export function withHolds<
     const hold = holdOf(move);
     return hold === null
       ? move
-      : { ...move, waiting: { code: REASON[hold.by], reason: holdReason(hold), sinceMs: hold.sinceMs } };
+      : { ...move, waiting: { code: codeOf(hold), reason: holdReason(hold), sinceMs: hold.sinceMs } };
   });
 }
 

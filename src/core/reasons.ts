@@ -21,6 +21,10 @@ export const REASONS: Readonly<Record<WaitReason, ReasonText>> = {
     means: 'an operator has paused its plan',
     unblock: 'go on with it: `miroir plan resume <plan>`',
   },
+  all_paused: {
+    means: 'an operator has paused all plans',
+    unblock: 'go on with them: `miroir plan resume --all`',
+  },
   awaiting_approval: {
     means: 'its plan has not been approved yet',
     unblock: 'look at the plan and approve it: `miroir plan show <plan>`, `miroir plan apply <plan>`',

@@ -48,7 +48,7 @@ export interface Wait {
 }
 
 /** Hold also where nobody serves the index. */
-const LASTING: ReadonlySet<WaitReason> = new Set(['grace', 'paused_by_operator', 'awaiting_approval']);
+const LASTING: ReadonlySet<WaitReason> = new Set(['grace', 'paused_by_operator', 'all_paused', 'awaiting_approval']);
 
 /** A worker looks at these again within a second, and keeps the lease: where nobody has it they tell what was. */
 const MOMENTARY: ReadonlySet<WaitReason> = new Set([

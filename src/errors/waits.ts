@@ -6,6 +6,7 @@ export const WAIT_REASONS = [
   // Its turn has not come.
   'plan_opening',
   'paused_by_operator',
+  'all_paused',
   'awaiting_approval',
   'shard_busy',
   'source_full',

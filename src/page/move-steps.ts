@@ -59,6 +59,7 @@ export function activityOf(move: Pick<MoveAnswer, 'phase' | 'outcome' | 'note' |
 
 /** Reasons that are part of how moves go: its turn comes, somebody wants it so, or it goes on by itself. */
 const HARMLESS: ReadonlySet<string> = new Set([
+  'all_paused',
   'at_work',
   'awaiting_approval',
   'barrier',

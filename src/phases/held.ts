@@ -1,5 +1,5 @@
 /** Before a phase, and before each window: an operator may have paused the move's plan, or all plans. */
-import { hasBegun, holdText, isKept } from '../core/plan-hold.ts';
+import { hasBegun, holdReason, isKept } from '../core/plan-hold.ts';
 import { MoveWaitingError } from '../errors.ts';
 import type { MoveState, PlanHolds } from '../ports.ts';
 
@@ -13,6 +13,5 @@ export async function assertNotHeld(planHolds: Pick<PlanHolds, 'orders'>, move: 
   if (cancelled) throw new MoveWaitingError('wish: its plan is cancelled');
   if (held === null) return;
   const afterMs = hasBegun(move) ? undefined : UNBEGUN_MS;
-  if (held.by === 'approval') throw new MoveWaitingError(`awaiting_approval: ${holdText(held)}`, afterMs);
-  throw new MoveWaitingError(`paused_by_operator: ${holdText(held)}`, afterMs);
+  throw new MoveWaitingError(holdReason(held), afterMs);
 }

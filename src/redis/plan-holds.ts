@@ -14,6 +14,11 @@ export function parseHold(text: string | null | undefined): PlanHold | null {
   return { by: by as Holder, sinceMs: Number(sinceMs), actor: actor.join(' ') };
 }
 
+function ofAll(text: string | null | undefined): PlanHold | null {
+  const hold = parseHold(text);
+  return hold === null ? null : { ...hold, isOfAll: true };
+}
+
 const REMEDY: Readonly<Record<string, string>> = {
   done: 'it is over: see `miroir plan show`, and ask for what you want now with an event',
   cancelled: 'its moves are being undone: send the event again for a new plan',
@@ -46,10 +51,10 @@ export function createPlanHolds({ redis, scripts }: { readonly redis: Redis; rea
       const [[own, cancelled], all] = await reading('orders of a plan', () =>
         Promise.all([redis.hmget(keys.plan(planId), 'held', 'cancelled'), redis.hget(keys.allPlans, 'held')]),
       );
-      return { held: parseHold(own ?? all), cancelled: cancelled != null };
+      return { held: own == null ? ofAll(all) : parseHold(own), cancelled: cancelled != null };
     },
     async all() {
-      return parseHold(await reading('the hold of all plans', () => redis.hget(keys.allPlans, 'held')));
+      return ofAll(await reading('the hold of all plans', () => redis.hget(keys.allPlans, 'held')));
     },
     async hold(planId, by, actor) {
       return held(await said('plan-hold', planId, [by, actor, 0]));
@@ -61,7 +66,7 @@ export function createPlanHolds({ redis, scripts }: { readonly redis: Redis; rea
       return (await said('plan-cancel', planId, [actor])) === '1';
     },
     async holdAll(actor) {
-      return held((await scripts.run('plan-hold', [keys.allPlans], ['operator', actor, 1]))[1]);
+      return { ...held((await scripts.run('plan-hold', [keys.allPlans], ['operator', actor, 1]))[1]), isOfAll: true };
     },
     async releaseAll() {
       return (await scripts.run('plan-release', [keys.allPlans], ['operator', 1]))[1] === '1';

@@ -118,6 +118,12 @@ describe('a plan', () => {
     const id = await plan();
     expect((await status(control)).paused).toEqual(paused);
     expect((await fleet.jobs('books')).ids).toEqual([]);
+    const { results } = await listMoves(control, { state: 'unfinished', plan: null, from: null, limit: 1 });
+    expect(results[0]?.waiting).toMatchObject({
+      reason: 'all_paused',
+      text: expect.stringContaining('`miroir plan resume --all`'),
+      unblock: 'go on with them: `miroir plan resume --all`',
+    });
     expect(await resumePlan(control, id)).toMatchObject({ held: null, paused });
     expect(await resumeAll(control)).toEqual({ paused: null });
     await untilTrue(async () => (await fleet.jobs('books')).waiting > 0);

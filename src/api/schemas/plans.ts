@@ -4,7 +4,12 @@ import { HOLDERS } from '../../core/plan-hold.ts';
 import { PLAN_STAGES } from '../../core/plan-stage.ts';
 import { many, page, shown, timeMs } from './base.ts';
 
-export const HOLD = z.object({ by: z.enum(HOLDERS), sinceMs: timeMs, actor: z.string() });
+export const HOLD = z.object({
+  by: z.enum(HOLDERS),
+  sinceMs: timeMs,
+  actor: z.string(),
+  isOfAll: z.literal(true).optional().describe('the pause of all plans; one of its own has none'),
+});
 export const PLAN_STATES = ['opening', 'running', 'done'] as const;
 export const STAGE = z.enum(PLAN_STAGES).describe('how it stands');
 export const BLOCKED = z.object({ index: z.string(), shard: z.number(), reason: z.string() });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { errorText, EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts';
 import { groupsText } from '../../../src/cli/group-commands.ts';
 import { tableText } from '../../../src/cli/output.ts';
-import { planText } from '../../../src/cli/plan-text.ts';
+import { planText, resumedText } from '../../../src/cli/plan-text.ts';
 import { duration, json, list, whole, wholes } from '../../../src/cli/values.ts';
 import * as errors from '../../../src/errors.ts';
 
@@ -29,6 +29,16 @@ describe('option values', () => {
     for (const read of [() => whole('-1'), () => whole('1e3'), () => list(' ,'), () => json('{oops')]) {
       expect(read).toThrow(InvalidArgumentError);
     }
+  });
+});
+
+describe('a plan that is resumed', () => {
+  it('does not go on while all are paused, and says who has done that', () => {
+    const paused = { by: 'operator', sinceMs: 0, actor: 'cli:ann', isOfAll: true } as const;
+    expect(resumedText({ plan: 'p1', held: null, paused })).toBe(
+      'plan p1 does not go on: all plans are paused since 1970-01-01T00:00:00.000Z by cli:ann',
+    );
+    expect(resumedText({ plan: 'p1', held: null, paused: null })).toBe('plan p1 goes on');
   });
 });
 

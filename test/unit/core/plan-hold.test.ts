@@ -3,10 +3,17 @@ import { hasBegun, holdReason, isHoldReason, isKept, withCancels, withHolds } fr
 
 describe('what a held move says', () => {
   it.each([
-    ['operator', 'paused_by_operator: key:ci has paused it; go on with `miroir plan resume`'],
-    ['approval', 'awaiting_approval: the plan is to be approved first: `miroir plan show`, then `miroir plan apply`'],
-  ] as const)('by %s', (by, text) => {
-    expect(holdReason({ by, actor: 'key:ci' })).toBe(text);
+    [{ by: 'operator' }, 'paused_by_operator: key:ci has paused it; go on with `miroir plan resume`'],
+    [
+      { by: 'operator', isOfAll: true },
+      'all_paused: key:ci has paused all plans; go on with `miroir plan resume --all`',
+    ],
+    [
+      { by: 'approval' },
+      'awaiting_approval: the plan is to be approved first: `miroir plan show`, then `miroir plan apply`',
+    ],
+  ] as const)('by %j', (hold, text) => {
+    expect(holdReason({ ...hold, actor: 'key:ci' })).toBe(text);
     expect(isHoldReason(text)).toBe(true);
   });
 
@@ -44,7 +51,7 @@ describe('moves with what holds them', () => {
     waiting: null,
   };
   const own = { by: 'approval', sinceMs: 5, actor: 'me' } as const;
-  const all = { by: 'operator', sinceMs: 9, actor: 'you' } as const;
+  const all = { by: 'operator', sinceMs: 9, actor: 'you', isOfAll: true } as const;
   const plans = [
     { id: 'p1', held: own },
     { id: 'p2', held: null },
@@ -52,11 +59,7 @@ describe('moves with what holds them', () => {
 
   it.each([
     ['that of its plan', base, { code: 'awaiting_approval', reason: holdReason(own), sinceMs: 5 }],
-    [
-      'that of all plans',
-      { ...base, planId: 'p2' },
-      { code: 'paused_by_operator', reason: holdReason(all), sinceMs: 9 },
-    ],
+    ['that of all plans', { ...base, planId: 'p2' }, { code: 'all_paused', reason: holdReason(all), sinceMs: 9 }],
     ['none once it has begun', { ...base, startedAtMs: 3 }, null],
     ['none where it is to be undone', { ...base, cancelWished: true }, null],
   ])('say %s', (_, move, waiting) => {
