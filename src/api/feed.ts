@@ -6,22 +6,31 @@ import type { ServerResponse } from 'node:http';
 import { messageOf, OverloadedError } from '../errors.ts';
 import type { AuditEntry, AuditTrail } from '../ports.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { asOurs, errorAnswer } from './answers.ts';
+import { LOOPBACK } from './keys.ts';
 
 type IsWanted = (entry: AuditEntry) => Promise<boolean>;
+
+/** Who watches, and what. */
+export interface Watch {
+  readonly response: ServerResponse;
+  readonly actor: string;
+  readonly isWanted: IsWanted;
+  /** Throws what is wrong with the key by now. */
+  readonly checkAgain: () => void;
+}
 
 export interface Feed {
   /**
    * Sends what follows this entry, then everything that comes; null: only what comes. Rejects before the first byte.
    * The answer's head is the caller's.
    */
-  join(response: ServerResponse, after: string | null, isWanted: IsWanted, begin: () => void): Promise<void>;
+  join(watch: Watch, after: string | null, begin: () => void): Promise<void>;
   /** Ends every stream. */
   close(): void;
 }
 
-interface Watcher {
-  readonly response: ServerResponse;
-  readonly isWanted: IsWanted;
+interface Watcher extends Watch {
   /** Of the newest entry that it was sent, or did not want. */
   last: string;
   /** What comes is sent at once; before, it is read from Redis. */
@@ -29,6 +38,10 @@ interface Watcher {
 }
 
 const WATCHERS_MAX = 100;
+/** Of one key: it leaves room for others. Without keys there is nobody else. */
+const WATCHERS_OF_KEY_MAX = 20;
+/** How soon a stream ends whose key is over, or is taken out of the key file as it was read last. */
+const KEYS_EVERY_MS = 1_000;
 /** Beside what the system buffers; some hundred entries. */
 const BUFFER_MAX_BYTES = 262_144;
 const PAGE = 200;
@@ -73,6 +86,20 @@ export function createFeed({ audit, logger }: { readonly audit: AuditTrail; read
   const beat = setInterval(() => {
     for (const { response } of watchers) response.write(':\n\n');
   }, BEAT_MS).unref();
+  const looking = setInterval(() => {
+    for (const watcher of watchers) endOver(watcher);
+  }, KEYS_EVERY_MS).unref();
+
+  /** It has no id, so whoever comes again with another key goes on where it was. */
+  function endOver(watcher: Watcher): void {
+    try {
+      watcher.checkAgain();
+    } catch (error) {
+      watchers.delete(watcher);
+      watcher.response.end(`event: ended\ndata: ${JSON.stringify(errorAnswer(asOurs(error)).body)}\n\n`);
+      logger.info({ actor: watcher.actor, problem: messageOf(error) }, 'a watcher of the audit stream may not go on');
+    }
+  }
 
   function drop(watcher: Watcher): void {
     watchers.delete(watcher);
@@ -110,20 +137,30 @@ export function createFeed({ audit, logger }: { readonly audit: AuditTrail; read
     }
   }
 
+  function assertRoom(actor: string): void {
+    const own = [...watchers].filter((watcher) => watcher.actor === actor).length;
+    const isShareTaken = actor !== LOOPBACK.actor && own >= WATCHERS_OF_KEY_MAX;
+    if (!isShareTaken && !closing.signal.aborted && watchers.size < WATCHERS_MAX) return;
+    throw new OverloadedError(
+      isShareTaken
+        ? `${actor} watches the audit stream ${own} times already`
+        : `${watchers.size} watch the audit stream already`,
+      { remedy: 'close some, or run another process of the control API', details: { retryAfterMs: AGAIN_MS } },
+    );
+  }
+
   return {
-    async join(response, after, isWanted, start) {
-      if (closing.signal.aborted || watchers.size >= WATCHERS_MAX) {
-        throw new OverloadedError(`${watchers.size} watch the audit stream already`, {
-          remedy: 'close some, or run another process of the control API',
-          details: { retryAfterMs: AGAIN_MS },
-        });
-      }
+    async join(watch, after, start) {
+      assertRoom(watch.actor);
       newest ??= begin();
       const now = await newest.catch((error: unknown) => {
         newest = null;
         throw error;
       });
-      const watcher: Watcher = { response, isWanted, last: after ?? (isAfter(seen, now) ? seen : now), isLive: false };
+      // Others have come meanwhile.
+      assertRoom(watch.actor);
+      const { response } = watch;
+      const watcher: Watcher = { ...watch, last: after ?? (isAfter(seen, now) ? seen : now), isLive: false };
       watchers.add(watcher);
       response.once('close', () => watchers.delete(watcher));
       start();
@@ -133,6 +170,7 @@ export function createFeed({ audit, logger }: { readonly audit: AuditTrail; read
     close() {
       closing.abort();
       clearInterval(beat);
+      clearInterval(looking);
       for (const { response } of watchers) response.end();
       watchers.clear();
     },

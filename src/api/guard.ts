@@ -19,6 +19,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null for a route that asks for no key. */
     principal: Principal | null;
+    /** Throws what is wrong with its key by now: for an answer that lasts. */
+    checkAgain: () => void;
   }
 }
 
@@ -32,6 +34,7 @@ const RETRY = /^\/api\/queues\/[^/]+\/(?:retry\/failed|(?!retry\/)[^/]+\/retry)$
 
 export function guard(app: App, keyFile: KeyFile<ApiKeys>, boardPath: string): void {
   app.decorateRequest('principal', null);
+  app.decorateRequest('checkAgain', () => undefined);
   app.addHook('onRequest', async (request, reply) => {
     try {
       check(request, reply);
@@ -54,8 +57,14 @@ export function guard(app: App, keyFile: KeyFile<ApiKeys>, boardPath: string): v
     }
     const scope = isBoard && !isReading ? 'operate' : scopeOf(request, isReading);
     if (scope === 'public') return;
-    request.principal = keyFile.keys.authenticate(tokenOf(request));
-    assertMayDo(request.principal, scope);
+    const token = tokenOf(request);
+    const mayNow = (): Principal => {
+      const principal = keyFile.keys.authenticate(token);
+      assertMayDo(principal, scope);
+      return principal;
+    };
+    request.principal = mayNow();
+    request.checkAgain = () => void mayNow();
     if (isBoard && !isReading) checkRetry(method, url.slice(boardPath.length), reply);
   }
 }

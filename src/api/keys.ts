@@ -59,7 +59,7 @@ export function createApiKeys(entries: readonly ApiKeyEntry[], now: () => number
 }
 
 /** Who reaches loopback reaches Redis there, as a rule; see docs/decisions/0021. */
-const LOOPBACK: Principal = { actor: 'loopback', scope: 'admin' };
+export const LOOPBACK: Principal = { actor: 'loopback', scope: 'admin' };
 
 export const API_KEY_FILE: KeyFileKind<ApiKeyEntry, ApiKeys> = {
   server: 'control API',

@@ -133,6 +133,37 @@ describe('the board', () => {
   });
 });
 
+describe('a stream of events', () => {
+  const watch = (url: string, key: string): Promise<Response> => fetch(`${url}/v1/events`, { headers: bearer(key) });
+
+  it('ends with the reason when its key is over', async () => {
+    const brief = newApiKey({ name: 'brief', scope: 'read', expiresAt: new Date(Date.now() + 1_500).toISOString() });
+    const file = join(dir, 'brief.json');
+    await writeFile(file, JSON.stringify([brief.entry]));
+    const briefly = await startApi(loadConfig(settings({ MIROIR_API_KEYS_FILE: file })));
+    try {
+      const text = await (await watch(briefly.apiUrl, brief.key)).text();
+      expect(text).toMatch(/\n\nevent: ended\ndata: \{"message":"the key is none of ours, or is over",.*\}\n\n$/);
+      expect(text).toContain('"code":"miroir_key_invalid"');
+    } finally {
+      await briefly.close();
+    }
+  });
+
+  it('leaves room for those of other keys', async () => {
+    const ours = await Promise.all(Array.from({ length: 21 }, () => watch(api.apiUrl, made.read.key)));
+    const other = await watch(api.apiUrl, made.plan.key);
+    expect(ours.filter(({ status }) => status === 200)).toHaveLength(20);
+    expect(other.status).toBe(200);
+    const refused = ours.find(({ status }) => status === 503);
+    expect(await refused?.json()).toMatchObject({
+      code: 'miroir_overloaded',
+      message: 'key:reader watches the audit stream 20 times already',
+    });
+    for (const { body, bodyUsed } of [...ours, other]) if (!bodyUsed) await body?.cancel();
+  });
+});
+
 describe('where there have to be keys', () => {
   it('beyond loopback', async () => {
     await expect(startApi(loadConfig(settings({ MIROIR_API_HOST: '0.0.0.0' })))).rejects.toMatchObject({

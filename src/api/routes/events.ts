@@ -178,7 +178,8 @@ export function addEvents(app: App, control: ApiParts, feed: Feed): void {
     async (request, reply) => {
       const after = lastEventOf(request.headers);
       const isWanted = trailFilter(control, request.query);
-      await feed.join(reply.raw, after, isWanted, () => {
+      const { actor } = askedBy(control, request);
+      await feed.join({ response: reply.raw, actor, isWanted, checkAgain: () => request.checkAgain() }, after, () => {
         reply.hijack();
         const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
         reply.raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...headers });
