@@ -5,7 +5,7 @@ import type { ControlParts } from '../control/parts.ts';
 import { stageNow } from '../control/plan-list.ts';
 import { planView } from '../control/plan-view.ts';
 import { stageText } from '../core/plan-stage.ts';
-import type { EventOutcome } from '../ports.ts';
+import type { Clock, EventOutcome } from '../ports.ts';
 import { globalsOf, withControl } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { follow, outcomeExit, type FollowChoice } from './follow.ts';
@@ -22,10 +22,27 @@ export interface WaitFlags {
 /** How long the planner has to answer an event. */
 export const ANSWER_MS = 30_000;
 
+/** The flags with what is left of `--timeout` when they are asked for: it is of the whole command, whatever it waits for. */
+export function countedDown(flags: WaitFlags, clock: Pick<Clock, 'monotonic'>): () => WaitFlags {
+  const { timeout } = flags;
+  const startedMs = clock.monotonic();
+  return () =>
+    timeout === undefined ? flags : { ...flags, timeout: Math.max(0, timeout - (clock.monotonic() - startedMs)) };
+}
+
+/** How long what is asked may take: `most`, or what is left of `--timeout`. */
+export const atMost = (most: number, { timeout }: WaitFlags): { readonly timeoutMs: number } => ({
+  timeoutMs: Math.min(timeout ?? most, most),
+});
+
 export const withWait = (command: Command): Command =>
   command
     .option('-w, --wait', 'follow the plan to its end; Ctrl-C detaches, the work goes on')
-    .option('--timeout <duration>', 'stop waiting after this (30s, 10m, 2h); exit code 4', duration)
+    .option(
+      '--timeout <duration>',
+      'stop waiting after this (30s, 10m, 2h), for the planner as well; exit code 4',
+      duration,
+    )
     .addOption(
       new Option('--until <state>', 'settled: new owners serve; cleaned: old copies are gone, too')
         .choices(['settled', 'cleaned'])
@@ -36,11 +53,11 @@ export const withWait = (command: Command): Command =>
 export async function planned(command: Command, flags: WaitFlags, name: string, data: object): Promise<void> {
   const { output } = globalsOf(command);
   process.exitCode = await withControl(command, async (control): Promise<ExitCode> => {
-    const timeoutMs = flags.timeout ?? ANSWER_MS;
-    const { outcome } = await sendEvent(control, name, data, { timeoutMs: Math.min(timeoutMs, ANSWER_MS) });
+    const left = countedDown(flags, control.clock);
+    const { outcome } = await sendEvent(control, name, data, atMost(ANSWER_MS, left()));
     if (outcome === null) return EXIT.ok;
     if (outcome.plan !== null && outcome.change === 'changed') say(planText(await planView(control, outcome.plan)));
-    return answered(control, output, outcome, flags);
+    return answered(control, output, outcome, left());
   });
 }
 

@@ -5,7 +5,7 @@ import { proposePlan, viewProposed, type PlanWish, type ProposedView } from '../
 import type { Control } from '../service.ts';
 import { globalsOf, withControl } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { answered, type WaitFlags } from './planned.ts';
+import { answered, atMost, countedDown, type WaitFlags } from './planned.ts';
 import { printStarted, say } from './output.ts';
 import { proposedText } from './plan-text.ts';
 
@@ -43,8 +43,9 @@ Examples:
 
 export async function applied(command: Command, id: string, flags: WaitFlags): Promise<void> {
   process.exitCode = await withControl(command, async (control) => {
-    const { outcome } = await applyPlan(control, id, { timeoutMs: ANSWER_MS });
-    return outcome === null ? EXIT.ok : answered(control, globalsOf(command).output, outcome, flags);
+    const left = countedDown(flags, control.clock);
+    const { outcome } = await applyPlan(control, id, atMost(ANSWER_MS, left()));
+    return outcome === null ? EXIT.ok : answered(control, globalsOf(command).output, outcome, left());
   });
 }
 
@@ -58,10 +59,11 @@ export async function dryRun(command: Command, wish: PlanWish): Promise<ExitCode
 /** Several nodes are one plan, shown and carried out: what one event each would move twice moves once. */
 export async function together(command: Command, wish: PlanWish, flags: WaitFlags): Promise<void> {
   process.exitCode = await withControl(command, async (control) => {
+    const left = countedDown(flags, control.clock);
     const view = await proposed(control, wish);
     say(proposedText(view));
-    const { outcome } = await applyPlan(control, view.id, { timeoutMs: ANSWER_MS });
-    return outcome === null ? EXIT.ok : answered(control, globalsOf(command).output, outcome, flags);
+    const { outcome } = await applyPlan(control, view.id, atMost(ANSWER_MS, left()));
+    return outcome === null ? EXIT.ok : answered(control, globalsOf(command).output, outcome, left());
   });
 }
 

@@ -386,3 +386,17 @@ describe('miroir group', () => {
     expect(ended.talk).toContain(second);
   });
 });
+
+describe('without a planner', () => {
+  it('a plan that is applied is waited for no longer than is said', async () => {
+    await fleet.reset();
+    await fleet.createIndex('books', 4);
+    const shown = await miroir('plan', '--drain', 'n1', '-o', 'json');
+    const { id } = JSON.parse(shown.out) as { id: string };
+    const startedMs = performance.now();
+    const late = await miroir('plan', 'apply', id, '--wait', '--timeout', '500ms');
+    expect(late).toMatchObject({ code: 4, out: '' });
+    expect(late.talk).toContain('error miroir_timeout: ');
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
+  });
+});
