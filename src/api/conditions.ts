@@ -1,8 +1,10 @@
 /** What a request may say in headers about when it counts. */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { EventCondition } from '../control/events.ts';
 import { InvalidInputError } from '../errors.ts';
+import type { App } from './app.ts';
 
 const IF_MATCH = z
   .string()
@@ -13,6 +15,33 @@ const IDEMPOTENCY_KEY = z.string().optional().describe('sent again with the same
 /** For the description; a request has other headers as well. */
 export const IF_MATCH_HEADER = z.looseObject({ 'if-match': IF_MATCH });
 export const CONDITION_HEADERS = z.looseObject({ 'if-match': IF_MATCH, 'idempotency-key': IDEMPOTENCY_KEY });
+
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * A condition is heeded or refused, never passed over: who sends one relies on it. A change heeds `If-Match` when its schema
+ * has one of the two header objects above, and hands `conditionOf` on.
+ */
+export function refuseUnheeded(app: App): void {
+  app.addHook('preValidation', async ({ method, is404, headers, routeOptions }: FastifyRequest) => {
+    // Of a hidden route the answer is that the path has no such method.
+    if (READING.has(method) || is404 || routeOptions.schema?.hide === true) return;
+    const described = routeOptions.schema?.headers;
+    const isHeeded = described === IF_MATCH_HEADER || described === CONDITION_HEADERS;
+    if (headers['if-match'] !== undefined && !isHeeded) {
+      throw new InvalidInputError('If-Match: this change is not decided by a version of the topology', {
+        field: 'If-Match',
+        remedy: 'send it without; /openapi.json says which changes heed the header',
+      });
+    }
+    if (headers['idempotency-key'] === '') {
+      throw new InvalidInputError('Idempotency-Key: it is empty', {
+        field: 'Idempotency-Key',
+        remedy: 'give each change a key of its own, or send none',
+      });
+    }
+  });
+}
 
 const VERSION = /^(?:W\/)?"(\d{1,15})"$/;
 

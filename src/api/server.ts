@@ -22,6 +22,7 @@ import { type ProbeOptions, probe } from '../telemetry/metrics-server.ts';
 import { asOurs, sendError } from './answers.ts';
 import type { App } from './app.ts';
 import { type BoardQueue, serveBoard } from './board.ts';
+import { refuseUnheeded } from './conditions.ts';
 import { createFeed } from './feed.ts';
 import { guard, PUBLIC } from './guard.ts';
 import { API_KEY_FILE } from './keys.ts';
@@ -111,6 +112,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   answerErrors(app, logger);
   await app.register(helmet, { contentSecurityPolicy: PAGE_POLICY, strictTransportSecurity: false });
   guard(app, keyFile, BOARD_PATH);
+  refuseUnheeded(app);
   await app.register(rateLimit, {
     max: options.requestsPerMinute,
     timeWindow: '1 minute',

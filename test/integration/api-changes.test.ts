@@ -139,6 +139,55 @@ describe('a change of nodes', () => {
   });
 });
 
+describe('every change', () => {
+  interface Described {
+    readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+    readonly requestBody?: {
+      readonly content: { readonly 'application/json': { example?: unknown } };
+    };
+  }
+  const path = (template: string): string =>
+    template
+      .replace('{replica_group}', '0')
+      .replace('{shard}', '0')
+      .replace(/\{\w+\}/g, 'n1');
+
+  it('heeds If-Match, or refuses it by name; and takes no empty key for none', async () => {
+    const spec = json(await send(admin.key, ['GET', '/openapi.json'])) as {
+      paths: Record<string, Record<string, Described>>;
+    };
+    const changes = Object.entries(spec.paths).flatMap(([template, methods]) =>
+      Object.entries(methods).flatMap(([method, described]) =>
+        method === 'get' ? [] : [{ template, method, described }],
+      ),
+    );
+    expect(changes.length).toBeGreaterThan(25);
+    const heeding: string[] = [];
+    for (const { template, method, described } of changes) {
+      const name = `${method.toUpperCase()} ${template}`;
+      const body = described.requestBody?.content['application/json'].example;
+      const ask = (headers: Record<string, string>): Promise<ApiAnswered> =>
+        askApi(api.apiUrl, {
+          method: method.toUpperCase(),
+          path: path(template),
+          headers: { authorization: `Bearer ${admin.key}`, ...(method === 'delete' ? {} : JSON_BODY), ...headers },
+          ...(method === 'delete' ? {} : { body: JSON.stringify(body ?? {}) }),
+        });
+      const isHeeded = described.parameters?.some((one) => one.in === 'header' && one.name === 'if-match') ?? false;
+      if (isHeeded) heeding.push(name);
+      const answer = await ask({ 'if-match': '"999"' });
+      expect([answer.status, apiCode(answer)], `${name}: ${answer.text}`).toEqual(
+        isHeeded ? [412, 'miroir_stale_version'] : [400, 'miroir_invalid_input'],
+      );
+      if (!isHeeded) expect(answer.text, name).toContain('If-Match');
+      const keyless = await ask({ 'idempotency-key': '' });
+      expect([keyless.status, json(keyless)['message']], name).toEqual([400, 'Idempotency-Key: it is empty']);
+    }
+    expect(heeding).toContain('POST /v1/nodes/{node_id}/drain');
+    expect(await fleet.events.count()).toBe(0);
+  });
+});
+
 describe('other changes', () => {
   it('an index is created, once', async () => {
     const wanted = { uid: 'pages', shards: 4, searchableAttributes: ['title'] };
