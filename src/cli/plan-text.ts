@@ -4,6 +4,7 @@ import prettyMs from 'pretty-ms';
 import type { PlanHold } from '../core/plan-hold.ts';
 import type { PlanHeldView } from '../control/plan-orders.ts';
 import type { PlanView } from '../control/plan-view.ts';
+import type { AddedNode, ProposedView } from '../control/proposal/make.ts';
 import type { NodeCopies, Proposed } from '../ports.ts';
 import { tableText } from './output.ts';
 
@@ -48,17 +49,25 @@ const blockedTexts = ({ blocked }: Pick<PlanView, 'blocked'>): string[] =>
   blocked.slice(0, BLOCKED_SHOWN).map(({ index, shard, reason }) => `blocked ${index}/${shard}: ${reason}`);
 
 /** What `miroir plan` answers: figures, then what to do next. */
-export function proposedText(plan: Proposed): string {
-  const { id, why, version, spreadBefore, spreadAfter, checks } = plan;
+export function proposedText(plan: ProposedView): string {
+  const { id, why, version, spreadBefore, spreadAfter, checks, added } = plan;
   const count = (wanted: string): number => checks.filter(({ level }) => level === wanted).length;
   return [
     `plan ${id} (${why}): topology version ${version}, spread max/mean ${change(spreadBefore.toFixed(2), spreadAfter.toFixed(2))}`,
+    ...added.map(addedText),
     nodesText(plan),
     `${sumText(plan)}${timeText(plan)}`,
     ...blockedTexts(plan),
     `checks: ${count('ok')} ok, ${count('warn')} warn, ${count('fail')} fail`,
     ...troubleTexts(checks),
   ].join('\n');
+}
+
+/** Where documents will go, which is to be looked at as closely as what goes there. */
+function addedText({ id, url, group, apiKeyRef }: AddedNode): string {
+  const where = url === null ? 'at the url it has' : `at ${url}`;
+  const inGroup = group === null ? '' : `, replica group ${group}`;
+  return `adds ${id} ${where}${inGroup}${apiKeyRef === null ? '' : `, key ${apiKeyRef}`}`;
 }
 
 /** What is not well; what many have in common once. */

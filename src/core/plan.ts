@@ -58,15 +58,18 @@ export interface Plan {
 const hex = (text: string, digits: number): string => hash64(text).toString(16).padStart(16, '0').slice(0, digits);
 
 /**
- * The plan's id from what it says: the nodes that it is for, and each move with the epoch of its shard's route, whatever
- * order it came in. So asking again gives the same id while other shards' moves go on, and a shard that was moved once
- * never has a plan of the same id again. URLs and keys are left out, since no move depends on them.
+ * The plan's id from what it says: the nodes that it is for, where each answers and with which key it is asked, and each
+ * move with the epoch of its shard's route, whatever order it came in. So asking again gives the same id while other shards'
+ * moves go on, a shard that was moved once never has a plan of the same id again, and no document goes to another server
+ * than the one that was looked at.
  */
 export function planId({ topology, indexes, after }: PlannerInput, moves: readonly UnnamedMove[]): string {
   const tables = new Map(indexes.map(({ entry, table }) => [entry.uid, table]));
   const canonical = {
     version: topology.version,
-    nodes: topology.nodes.map(({ id, group, state }) => [id, group, state].join(' ')).sort(),
+    nodes: topology.nodes
+      .map(({ id, group, state, url, apiKeyRef }) => [id, group, state, url, apiKeyRef].join(' '))
+      .sort(),
     groups: topology.groups?.map(({ id, state }) => [id, state].join(' ')).sort(),
     moves: moves.map(({ index, shard, step, source, target, retires }) =>
       [index, shard, step, tables.get(index)?.shards[shard]?.epoch, source, target, retires].join(' '),

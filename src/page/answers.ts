@@ -170,6 +170,7 @@ export interface ProposedPlan {
   readonly why: string;
   readonly state: 'proposed';
   readonly isStale: boolean;
+  readonly added: readonly { readonly id: string; readonly url: string | null; readonly apiKeyRef: string | null }[];
   readonly moves: number;
   readonly minimum: number;
   readonly documents: number | null;

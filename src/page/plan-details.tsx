@@ -70,7 +70,7 @@ function Known({ plan, reread }: { readonly plan: PlanDetailsAnswer; readonly re
 }
 
 function Proposed({ plan, reread }: { readonly plan: ProposedPlan; readonly reread: () => void }) {
-  const { moves, minimum, documents, bytes, secondsLow, secondsHigh, spreadBefore, spreadAfter, isStale } = plan;
+  const { moves, minimum, documents, bytes, secondsLow, secondsHigh, spreadBefore, spreadAfter, isStale, added } = plan;
   return (
     <>
       <p class={isStale ? 'warn' : 'muted'}>
@@ -80,6 +80,10 @@ function Proposed({ plan, reread }: { readonly plan: ProposedPlan; readonly rere
       </p>
       <Facts
         facts={[
+          ...added.map(({ id, url, apiKeyRef }): [string, string] => [
+            `adds ${id} at`,
+            `${url ?? 'the url it has'}${apiKeyRef === null ? '' : `, key ${apiKeyRef}`}`,
+          ]),
           ['moves', `${countText(moves)} (${countText(minimum)} at least)`],
           documents === null ? null : ['documents', countText(documents)],
           bytes === null ? null : ['size', `about ${bytesText(bytes)}`],

@@ -172,6 +172,21 @@ describe('carrying it out', () => {
     expect((await applyPlan(control, again.id, WAIT)).outcome).toMatchObject({ change: 'changed', plan: again.id });
   });
 
+  it('sends documents to the server that was looked at, whoever asks for the same with another one meanwhile', async () => {
+    await fleet.startPlanner().worker.leading;
+    const url = fleet.url('n4');
+    const at = (place: string): Promise<Proposed> =>
+      proposePlan(control, { add: [{ ...addN4, url: place }], drain: [] });
+    const mine = await at(url);
+    const theirs = await at(fleet.url('n1').replace('127.0.0.1', 'localhost'));
+    expect(theirs.moves).toBe(mine.moves);
+    expect(theirs.id).not.toBe(mine.id);
+    expect(await lookAtPlan(control, mine.id)).toMatchObject({ added: [{ id: 'n4', url }] });
+    await applyPlan(control, mine.id, WAIT);
+    expect((await control.records.topology()).nodes.find(({ id }) => id === 'n4')?.url).toBe(url);
+    await expect(applyPlan(control, theirs.id, WAIT)).rejects.toMatchObject({ code: 'miroir_stale_plan' });
+  });
+
   it('is refused when the topology has changed, with the difference, also by the planner alone', async () => {
     await fleet.startPlanner().worker.leading;
     const plan = await drain('n1');

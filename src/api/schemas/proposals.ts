@@ -29,6 +29,14 @@ export const PROPOSED = shown(
     state: z.literal('proposed'),
     stage: z.literal('proposed'),
     isStale: z.boolean().describe('the topology has changed since: it cannot be applied any more'),
+    added: many(
+      z.object({
+        id: z.string(),
+        url: z.string().nullable().describe('where documents will go; null: at the one it has'),
+        group: z.number().nullable().describe('null: the one it is in, or the only one'),
+        apiKeyRef: z.string().nullable().describe('name of its key; null: none, or the one it has'),
+      }),
+    ).describe('what it adds: with another url, group or key it is another plan'),
     version: z.number().describe('of the topology that it was made from'),
     madeAtMs: timeMs,
     moves: z.number(),
@@ -52,6 +60,7 @@ export const PROPOSED = shown(
     state: 'proposed',
     stage: 'proposed',
     isStale: false,
+    added: [],
     version: 7,
     madeAtMs: 1_800_000_000_000,
     moves: 16,

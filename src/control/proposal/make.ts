@@ -114,12 +114,27 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
   }
 }
 
+/** A node that the plan adds; null is what it has already, or the only replica group there is. */
+export interface AddedNode {
+  readonly id: string;
+  /** Where documents will go. */
+  readonly url: string | null;
+  readonly group: number | null;
+  readonly apiKeyRef: string | null;
+}
+
+const addedOf = (events: readonly TopologyEvent[]): AddedNode[] =>
+  events
+    .filter(({ type }) => type === 'NodeAdded')
+    .map(({ nodeId: id, url = null, group = null, apiKeyRef = null }) => ({ id, url, group, apiKeyRef }));
+
 /** A plan that has not run, as it is shown. */
 export type ProposedView = Proposed & {
   readonly state: 'proposed';
   readonly stage: 'proposed';
   /** Whether the topology has changed since: it cannot be applied any more. */
   readonly isStale: boolean;
+  readonly added: readonly AddedNode[];
   readonly next_steps: readonly string[];
 };
 
@@ -127,7 +142,7 @@ export function viewProposed(proposed: Proposed, version: number): ProposedView 
   const isStale = version !== proposed.version;
   const isRefused = proposed.checks.some(({ level }) => level === 'fail');
   const next_steps = isStale || isRefused ? [commandOf(proposed.events)] : [`miroir plan apply ${proposed.id} --wait`];
-  return { ...proposed, state: 'proposed', stage: 'proposed', isStale, next_steps };
+  return { ...proposed, state: 'proposed', stage: 'proposed', isStale, added: addedOf(proposed.events), next_steps };
 }
 
 /** What asks for the same plan again, with every node that it is about. */

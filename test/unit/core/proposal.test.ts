@@ -31,6 +31,17 @@ describe('several nodes in one plan', () => {
     expect(propose(input, [add('n4'), drain('n1')]).plan.id).toBe(plan.id);
   });
 
+  it.each([
+    ['url', { ...add('n4'), url: 'http://other:7700' }],
+    ['key', { ...add('n4'), apiKeyRef: 'fleet' }],
+    ['group', { ...add('n4'), group: 1 }],
+  ])('is another plan with another %s, though its moves were the same', (_, event) => {
+    const topology = topologyOf({ n1: 'active', n2: 'active', n3: [1, 'active'] });
+    // No index, so no move tells them apart.
+    const idOf = (one: TopologyEvent): string => propose({ topology, indexes: [] }, [{ group: 0, ...one }]).plan.id;
+    expect(idOf(event)).not.toBe(idOf(add('n4')));
+  });
+
   it('is called another where a plan of that name has run, and left everything as it was', async () => {
     const { plan } = propose(input, [drain('n1')]);
     const ran = new Set<string>();
