@@ -4,7 +4,7 @@ import type { ExplainParts } from '../control/explain.ts';
 import type { GroupParts } from '../control/groups.ts';
 import type { DeletionParts } from '../control/index-delete.ts';
 import type { ChangeParts } from '../control/parts.ts';
-import type { ProposalParts } from '../control/proposal/make.ts';
+import type { ProposalParts } from '../control/proposal/figures.ts';
 import type { ThrottleParts } from '../control/throttle.ts';
 import type { AuditTrail } from '../ports.ts';
 

@@ -52,9 +52,8 @@ export function addPlanCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  miroir plan show p3f9c1a7d2e40')
     .action(async (id: string, flags: WatchFlags, command: Command) => {
       const look = (control: Control) => lookAtPlan(control, id);
-      const text = (shown: LookedAt): string => (shown.state === 'proposed' ? proposedText(shown) : plansText([shown]));
       const { output } = globalsOf(command);
-      await show(command, flags, look, text, undefined, (shown) => planTalk(shown, output));
+      await show(command, flags, look, lookedAtText, undefined, (shown) => planTalk(shown, output));
     });
 
   addPlanOrderCommands(plan);
@@ -77,6 +76,12 @@ export function addPlanCommands(program: Command): void {
 }
 
 type LookedAt = Awaited<ReturnType<typeof lookAtPlan>>;
+
+function lookedAtText(shown: LookedAt): string {
+  if (shown.state === 'proposed') return proposedText(shown);
+  const { id, why, forecast } = shown;
+  return [plansText([shown]), ...(forecast === null ? [] : ['', proposedText({ ...forecast, id, why })])].join('\n');
+}
 
 /** What is said beside a plan; programs have what to do next in it. */
 function planTalk(shown: LookedAt, output: OutputFormat): readonly string[] {

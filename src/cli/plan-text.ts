@@ -4,7 +4,8 @@ import prettyMs from 'pretty-ms';
 import type { PlanHold } from '../core/plan-hold.ts';
 import type { PlanHeldView } from '../control/plan-orders.ts';
 import type { PlanView } from '../control/plan-view.ts';
-import type { AddedNode, ProposedView } from '../control/proposal/make.ts';
+import type { AddedNode } from '../control/proposal/make.ts';
+import type { Forecast } from '../control/proposal/waiting.ts';
 import type { NodeCopies, Proposed } from '../ports.ts';
 import { tableText } from './output.ts';
 
@@ -27,7 +28,7 @@ export function planText(view: PlanView): string {
 }
 
 /** `4 moves (minimum 4), 1,200 documents, about 3 MB`. */
-const sumText = ({ moves, minimum, documents, bytes }: PlanView): string =>
+const sumText = ({ moves, minimum, documents, bytes }: Omit<PlanView, 'id' | 'why'>): string =>
   `${moves} moves (minimum ${minimum}), ${countText(documents)} documents, about ${bytesText(bytes)}`;
 
 function nodesText({ nodes }: Pick<PlanView, 'nodes'>): string {
@@ -49,7 +50,7 @@ const blockedTexts = ({ blocked }: Pick<PlanView, 'blocked'>): string[] =>
   blocked.slice(0, BLOCKED_SHOWN).map(({ index, shard, reason }) => `blocked ${index}/${shard}: ${reason}`);
 
 /** What `miroir plan` answers: figures, then what to do next. */
-export function proposedText(plan: ProposedView): string {
+export function proposedText(plan: Forecast & Pick<Proposed, 'id' | 'why'>): string {
   const { id, why, version, spreadBefore, spreadAfter, checks, added } = plan;
   const count = (wanted: string): number => checks.filter(({ level }) => level === wanted).length;
   return [
@@ -84,7 +85,7 @@ function troubleTexts(checks: Proposed['checks']): string[] {
   });
 }
 
-function timeText({ moves, secondsLow, secondsHigh, learnedFrom }: Proposed): string {
+function timeText({ moves, secondsLow, secondsHigh, learnedFrom }: Forecast): string {
   if (secondsLow === null || secondsHigh === null) return ', time not known';
   if (moves === 0) return '';
   const text = (seconds: number): string => prettyMs(Math.max(1, Math.round(seconds)) * 1_000);

@@ -151,7 +151,11 @@ export interface Progress {
   readonly reason?: string | null;
   readonly unblock?: string | null;
 }
-export type PlanDetailsAnswer = PlanAnswer & { readonly progress: Progress };
+export type PlanDetailsAnswer = PlanAnswer & {
+  readonly progress: Progress;
+  /** What it would do, while it awaits approval. */
+  readonly forecast?: Forecast | null;
+};
 
 export interface Finding {
   readonly level: string;
@@ -164,12 +168,7 @@ interface Held {
   readonly documents: number | null;
   readonly bytes: number | null;
 }
-/** A plan that nobody has carried out yet. */
-export interface ProposedPlan {
-  readonly id: string;
-  readonly why: string;
-  readonly state: 'proposed';
-  readonly isStale: boolean;
+export interface Forecast {
   readonly added: readonly { readonly id: string; readonly url: string | null; readonly apiKeyRef: string | null }[];
   readonly moves: number;
   readonly minimum: number;
@@ -182,6 +181,13 @@ export interface ProposedPlan {
   readonly secondsHigh: number | null;
   readonly blocked: readonly Blocked[];
   readonly checks: readonly Finding[];
+}
+/** A plan that nobody has carried out yet. */
+export interface ProposedPlan extends Forecast {
+  readonly id: string;
+  readonly why: string;
+  readonly state: 'proposed';
+  readonly isStale: boolean;
 }
 
 export interface ReportAnswer {

@@ -1,7 +1,7 @@
 /** One plan: what was asked, how it went, and for one that nobody has applied yet what it would do. */
 import { useSignal } from '@preact/signals';
 import { useAnswer } from './answer.ts';
-import type { PlanDetailsAnswer, ProposedPlan } from './answers.ts';
+import type { Forecast, PlanDetailsAnswer, ProposedPlan } from './answers.ts';
 import { change, Refused } from './client.ts';
 import { Confirm } from './confirm.tsx';
 import { Facts, Missing } from './facts.tsx';
@@ -40,7 +40,7 @@ export function PlanDetails({ id, reread }: { readonly id: string; readonly rere
 }
 
 function Known({ plan, reread }: { readonly plan: PlanDetailsAnswer; readonly reread: () => void }) {
-  const { held, cancelled, progress, createdAtMs, startedAtMs, endedAtMs } = plan;
+  const { held, cancelled, progress, createdAtMs, startedAtMs, endedAtMs, forecast } = plan;
   return (
     <>
       <PlanButtons plan={plan} reread={reread} hasCommands />
@@ -65,12 +65,13 @@ function Known({ plan, reread }: { readonly plan: PlanDetailsAnswer; readonly re
             : ['ended', `${clockText(endedAtMs)}, after ${durationText(endedAtMs - (startedAtMs ?? createdAtMs))}`],
         ]}
       />
+      {forecast != null && <Figures plan={forecast} />}
     </>
   );
 }
 
 function Proposed({ plan, reread }: { readonly plan: ProposedPlan; readonly reread: () => void }) {
-  const { moves, minimum, documents, bytes, secondsLow, secondsHigh, spreadBefore, spreadAfter, isStale, added } = plan;
+  const { isStale } = plan;
   return (
     <>
       <p class={isStale ? 'warn' : 'muted'}>
@@ -78,6 +79,17 @@ function Proposed({ plan, reread }: { readonly plan: ProposedPlan; readonly rere
           ? '! The fleet has changed since: it cannot be carried out any more.'
           : 'Nothing moves before it is carried out.'}
       </p>
+      <Figures plan={plan} />
+      {!isStale && mayOperate.value && <Apply plan={plan} reread={reread} />}
+    </>
+  );
+}
+
+/** What somebody looks at before it is carried out or approved. */
+function Figures({ plan }: { readonly plan: Forecast }) {
+  const { moves, minimum, documents, bytes, secondsLow, secondsHigh, spreadBefore, spreadAfter, added } = plan;
+  return (
+    <>
       <Facts
         facts={[
           ...added.map(({ id, url, apiKeyRef }): [string, string] => [
@@ -93,12 +105,11 @@ function Proposed({ plan, reread }: { readonly plan: ProposedPlan; readonly rere
       />
       <Nodes plan={plan} />
       <Checks plan={plan} />
-      {!isStale && mayOperate.value && <Apply plan={plan} reread={reread} />}
     </>
   );
 }
 
-function Nodes({ plan: { nodes } }: { readonly plan: ProposedPlan }) {
+function Nodes({ plan: { nodes } }: { readonly plan: Forecast }) {
   return (
     <table>
       <thead>
@@ -128,7 +139,7 @@ function changeText(before: number | null, after: number | null): string {
 
 const CHECK_SIGNS: Readonly<Record<string, string>> = { ok: '✓', warn: '!', fail: '✗' };
 
-function Checks({ plan: { checks } }: { readonly plan: ProposedPlan }) {
+function Checks({ plan: { checks } }: { readonly plan: Forecast }) {
   return (
     <>
       <h3>Checks</h3>

@@ -22,6 +22,10 @@ import { EVERY_INDEX, readFleet, type Fleet, type PlanningParts } from './parts.
 /** Somebody may register an index meanwhile; more often than this nobody does. */
 const TRIES = 5;
 
+/** Events that a plan is told to serve; the newest where more have come while it waited. */
+const WHYS_TOLD = 20;
+const WHYS_BEFORE = 'more before';
+
 export interface ReplanWish {
   /** Indexes; `*` for every. */
   readonly names: readonly string[];
@@ -86,15 +90,25 @@ async function planOnce(
   const made = await planNew(input, async (id) => !waiting.has(id) && (await hasRun(parts)(id)));
   const plan = waiting.has(made.id) ? { ...made, moves: [] } : made;
   const cancel = [...plan.cancel, ...replaced.filter(({ planId }) => planId !== made.id).map(({ id }) => id)];
+  const told = await whyOf(parts, replaced, why);
   await cancelMoves(parts, cancel, unfinished);
   if (plan.moves.length === 0) await parts.writer.runPlan(null, topology.version, planned);
-  else await writePlan(parts, plan, { why, planned, isHeld: way === 'held', carried });
+  else await writePlan(parts, plan, { why: told, planned, isHeld: way === 'held', carried });
   const { logger } = parts;
   const counts = { moves: plan.moves.length, blocked: plan.blocked.length, cancelled: cancel.length };
   logger.info({ plan: plan.id, why, version: topology.version, way, ...counts }, 'planned');
   for (const { index, shard, reason } of plan.blocked.slice(0, 5))
     logger.warn({ index, shard, reason }, 'shard blocked');
   return plan;
+}
+
+/** All that a plan serves: with its own event those of the plans that it replaces, which have moved nothing. */
+async function whyOf({ records }: PlanningParts, replaced: readonly MoveState[], why: string): Promise<string> {
+  if (replaced.length === 0) return why;
+  const ids = new Set(replaced.map(({ planId }) => planId));
+  const before = (await records.plans(0)).filter(({ id }) => ids.has(id)).map((plan) => plan.why);
+  const all = [...new Set([...before, why].flatMap((one) => one.split(', ')))];
+  return all.length <= WHYS_TOLD ? all.join(', ') : [WHYS_BEFORE, ...all.slice(-WHYS_TOLD)].join(', ');
 }
 
 /** What a plan is made from, and moves of plans that nobody has approved yet, which it replaces: one such plan at a time. */

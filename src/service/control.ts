@@ -6,7 +6,7 @@ import type { Asker } from '../control/audited.ts';
 import type { ExplainParts } from '../control/explain.ts';
 import type { GroupParts } from '../control/groups.ts';
 import type { DeletionParts } from '../control/index-delete.ts';
-import type { ProposalParts } from '../control/proposal/make.ts';
+import type { ProposalParts } from '../control/proposal/figures.ts';
 import type { ThrottleParts } from '../control/throttle.ts';
 import type { VerifyParts } from '../control/verify.ts';
 import { ConflictError } from '../errors.ts';

@@ -1,6 +1,7 @@
 // With plan_approval what events ask for waits for somebody who has looked at it; lost copies do not.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyPlan } from '../../src/control/proposal/apply.ts';
+import { lookAtPlan } from '../../src/control/proposal/look.ts';
 import { proposePlan } from '../../src/control/proposal/make.ts';
 import type { PlanRecord } from '../../src/ports.ts';
 import { openControl, type Control } from '../../src/service.ts';
@@ -43,6 +44,30 @@ describe('a plan that an event asks for', () => {
     expect((await applyPlan(control, plan ?? '', WAIT)).outcome?.change).toBe('repeated');
   });
 
+  it('shows what it would do until it begins, as if it had been asked for with the same nodes', async () => {
+    await fleet.createIndex('films', 4, 40);
+    const asked = await proposePlan(control, { add: [{ node_id: 'n4', url: fleet.url('n4') }], drain: [] });
+    await fleet.base.redis.del('{miroir}:proposals', '{miroir}:proposals:made');
+    await fleet.startPlanner().worker.leading;
+    const { plan, moves } = await add();
+    const { id, documents, bytes, nodes, minimum, secondsLow, secondsHigh, spreadAfter } = asked;
+    expect([plan, moves]).toEqual([id, asked.moves]);
+    const shown = await lookAtPlan(control, id);
+    expect(shown).toMatchObject({
+      stage: 'awaiting_approval',
+      forecast: { moves, documents, bytes, nodes, minimum, secondsLow, secondsHigh, spreadAfter },
+    });
+    expect(documents).toBeGreaterThan(0);
+    expect('forecast' in shown && shown.forecast).toMatchObject({
+      added: [{ id: 'n4', url: fleet.url('n4'), group: 0, apiKeyRef: null }],
+      checks: expect.arrayContaining([expect.objectContaining({ subject: 'node n4', level: 'ok' })]) as unknown,
+    });
+    // Who asks again soon makes no node count again.
+    expect(await lookAtPlan(control, id)).toEqual(shown);
+    await applyPlan(control, id, WAIT);
+    expect(await lookAtPlan(control, id)).toMatchObject({ stage: 'running', forecast: null });
+  });
+
   it('stays the same while nothing changes, and is replaced as a whole when something does', async () => {
     await fleet.startPlanner().worker.leading;
     const { plan, moves } = await add();
@@ -50,6 +75,10 @@ describe('a plan that an event asks for', () => {
     expect(await waiting()).toHaveLength(1);
     const next = await fleet.send('NodeDraining', { node_id: 'n1' });
     expect(next.plan).not.toBe(plan);
+    // It says all that it serves.
+    expect(await waiting()).toContainEqual(
+      expect.objectContaining({ id: next.plan, why: 'NodeAdded n4, NodeDraining n1' }),
+    );
     expect((await waiting()).map(({ id }) => id)).toContain(next.plan);
     // Nothing of the one before is left that might begin beside it.
     const live = (await fleet.base.records.unfinishedMoves()).filter(({ cancelWished }) => !cancelWished);

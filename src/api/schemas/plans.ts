@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { HOLDERS } from '../../core/plan-hold.ts';
 import { PLAN_STAGES } from '../../core/plan-stage.ts';
-import { many, page, shown, timeMs } from './base.ts';
+import { many, page, timeMs } from './base.ts';
 
 export const HOLD = z.object({
   by: z.enum(HOLDERS),
@@ -68,7 +68,8 @@ const PROGRESS = ETA.extend({
   differences: z.number(),
   windowsVerified: z.number(),
 });
-export const PLAN_DETAILS = shown(PLAN.extend({ progress: PROGRESS }), {
+export const PLAN_DETAILS = PLAN.extend({ progress: PROGRESS });
+export const PLAN_DETAILS_EXAMPLE: z.input<typeof PLAN_DETAILS> = {
   ...PLAN_EXAMPLE,
   progress: {
     moves: 16,
@@ -91,4 +92,4 @@ export const PLAN_DETAILS = shown(PLAN.extend({ progress: PROGRESS }), {
     reason: null,
     unblock: null,
   },
-});
+};

@@ -4,7 +4,7 @@ import { PLAN_STAGES } from '../../core/plan-stage.ts';
 import { NODE_STATES } from '../../core/topology.ts';
 import { many, shown, timeMs } from './base.ts';
 import { NEW_NODE } from './changes.ts';
-import { BLOCKED, PLAN_DETAILS } from './plans.ts';
+import { BLOCKED, PLAN_DETAILS, PLAN_DETAILS_EXAMPLE } from './plans.ts';
 import { FINDING } from './reads.ts';
 
 export const PLAN_WISH = shown(
@@ -22,36 +22,38 @@ const HELD = z.object({
   documents: z.number().nullable().describe('null where the node does not tell'),
   bytes: z.number().nullable(),
 });
+const FORECAST = z.object({
+  added: many(
+    z.object({
+      id: z.string(),
+      url: z.string().nullable().describe('where documents will go; null: at the one it has'),
+      group: z.number().nullable().describe('null: the one it is in, or the only one'),
+      apiKeyRef: z.string().nullable().describe('name of its key; null: none, or the one it has'),
+    }),
+  ).describe('what it adds: with another url, group or key it is another plan'),
+  version: z.number().describe('of the topology that it was made from'),
+  madeAtMs: timeMs,
+  moves: z.number(),
+  minimum: z.number().describe('least number of moves that leads there'),
+  withdrawn: z.number().describe('moves of other plans that it withdraws'),
+  documents: z.number().nullable(),
+  bytes: z.number().nullable(),
+  nodes: many(z.object({ id: z.string(), state: z.enum(NODE_STATES), before: HELD, after: HELD })),
+  spreadBefore: z.number().describe('most shards on a node by the mean'),
+  spreadAfter: z.number(),
+  secondsLow: z.number().nullable().describe('until every shard is served by its new owners'),
+  secondsHigh: z.number().nullable(),
+  learnedFrom: z.number().describe('settled moves that the time was learned from; 0: a wide guess'),
+  blocked: many(BLOCKED),
+  checks: many(FINDING),
+});
 export const PROPOSED = shown(
-  z.object({
+  FORECAST.extend({
     id: z.string().describe('the same question has the same id, as long as the answer is the same'),
     why: z.string(),
     state: z.literal('proposed'),
     stage: z.literal('proposed'),
     isStale: z.boolean().describe('the topology has changed since: it cannot be applied any more'),
-    added: many(
-      z.object({
-        id: z.string(),
-        url: z.string().nullable().describe('where documents will go; null: at the one it has'),
-        group: z.number().nullable().describe('null: the one it is in, or the only one'),
-        apiKeyRef: z.string().nullable().describe('name of its key; null: none, or the one it has'),
-      }),
-    ).describe('what it adds: with another url, group or key it is another plan'),
-    version: z.number().describe('of the topology that it was made from'),
-    madeAtMs: timeMs,
-    moves: z.number(),
-    minimum: z.number().describe('least number of moves that leads there'),
-    withdrawn: z.number().describe('moves of other plans that it withdraws'),
-    documents: z.number().nullable(),
-    bytes: z.number().nullable(),
-    nodes: many(z.object({ id: z.string(), state: z.enum(NODE_STATES), before: HELD, after: HELD })),
-    spreadBefore: z.number().describe('most shards on a node by the mean'),
-    spreadAfter: z.number(),
-    secondsLow: z.number().nullable().describe('until every shard is served by its new owners'),
-    secondsHigh: z.number().nullable(),
-    learnedFrom: z.number().describe('settled moves that the time was learned from; 0: a wide guess'),
-    blocked: many(BLOCKED),
-    checks: many(FINDING),
     next_steps: many(z.string()),
   }),
   {
@@ -86,8 +88,13 @@ export const PROPOSED = shown(
     next_steps: ['miroir plan apply p3f9c1a7d2e40 --wait'],
   },
 );
+const PLAN_SHOWN = PLAN_DETAILS.extend({
+  forecast: FORECAST.nullable().describe('what it would do, while it awaits approval; counted anew after 30 s'),
+});
 /** One example: of two the document would name neither. */
-export const PLAN_LOOKED_AT = z.union([PLAN_DETAILS, PROPOSED]).meta({ examples: PLAN_DETAILS.meta()?.examples ?? [] });
+export const PLAN_LOOKED_AT = z
+  .union([PLAN_SHOWN, PROPOSED])
+  .meta({ examples: [{ ...PLAN_DETAILS_EXAMPLE, forecast: null }] });
 export const APPLIED = shown(
   z.object({
     id: z.string(),

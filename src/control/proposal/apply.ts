@@ -9,7 +9,7 @@ import { audited, type Asker } from '../audited.ts';
 import { assertVersion, sentIdOf, type EventCondition, type WaitOptions } from '../events.ts';
 import { allIndexes } from '../indexes.ts';
 import { stageNow } from '../plan-list.ts';
-import type { ProposalParts } from './make.ts';
+import type { ProposalParts } from './figures.ts';
 
 export interface AppliedPlan {
   /** Job of the event that carries it out; null for a plan that runs already. */

@@ -1,7 +1,7 @@
 /** What speaks for and against a plan: the doctor's looks at what it needs, and what it would come to. */
 import type { Plan } from '../../core/planner.ts';
 import type { Topology, TopologyNode } from '../../core/topology.ts';
-import type { Finding, ProposedNode } from '../../ports.ts';
+import type { Finding, PlanRecord, ProposedNode } from '../../ports.ts';
 import { ok, warn } from '../doctor/finding.ts';
 import { nodeChecks } from '../doctor/node-checks.ts';
 import type { DoctorParts } from '../doctor/parts.ts';
@@ -11,7 +11,7 @@ import { roomChecks } from './room.ts';
 
 export interface ToCheck {
   readonly after: Topology;
-  readonly plan: Plan;
+  readonly plan: Pick<Plan, 'cancel'> & Pick<PlanRecord, 'blocked'>;
   /** Unfinished moves of other plans. */
   readonly others: number;
   /** Nodes that take part. */
@@ -46,7 +46,7 @@ export async function planChecks(parts: DoctorParts, about: ToCheck): Promise<Fi
 /** What is wrong with the fleet as it is does not speak against this plan more than against any other. */
 const asWarning = (check: Finding): Finding => (check.level === 'fail' ? { ...check, level: 'warn' } : check);
 
-function blockedCheck({ blocked }: Plan): Finding {
+function blockedCheck({ blocked }: Pick<PlanRecord, 'blocked'>): Finding {
   const [first] = blocked;
   if (first === undefined) return ok('shards', 'every one can go where it should be');
   const found = `${blocked.length} cannot be moved as things are: ${first.index}/${first.shard}: ${first.reason}`;
