@@ -3,6 +3,7 @@ import { MoveUnknownError } from '../errors.ts';
 import type { MoveState, PageAsked } from '../ports.ts';
 import { notInList, type Page, pageWith } from './pages.ts';
 import type { ControlParts } from './parts.ts';
+import { planOf } from './plan-list.ts';
 import { type MoveView, type MoveViewParts, viewMoves } from './move-view.ts';
 
 export interface MovesWish extends PageAsked {
@@ -20,13 +21,20 @@ export interface MoveDetails extends MoveView {
   readonly windowsVerified: number;
 }
 
+/** A plan, and which of its moves. */
+const MOVE_ID = /^p\w+(?:-\w+){1,3}$/;
+
 type Parts = Pick<ControlParts, 'records'> & MoveViewParts;
 
+/** Throws `InvalidInputError` for a `from` that is not in the list, `PlanUnknownError`. */
 export async function listMoves(parts: Parts, wish: MovesWish): Promise<Page<MoveView>> {
   const { records } = parts;
-  const { plan, state, limit } = wish;
+  const { plan, state, limit, from } = wish;
+  // One that has ended meanwhile stands for what came behind it; what can be no move stands for nothing.
+  if (from !== null && !MOVE_ID.test(from)) throw notInList(from);
   const page = plan === null ? await records.movePage(state, wish) : await records.planMovePage(plan, wish);
-  if (page === null) throw notInList(wish.from);
+  if (plan !== null && (page === null || page.total === 0)) await planOf(parts, plan);
+  if (page === null) throw notInList(from);
   const moves = await records.moves(page.keys.slice(0, limit));
   return pageWith(await viewMoves(parts, moves), page, wish);
 }

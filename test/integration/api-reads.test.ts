@@ -53,7 +53,7 @@ describe('lists', () => {
 
   it('go on behind a move that has ended since', async () => {
     const ids = (await world.records.unfinishedMoves()).map(({ id }) => id).sort();
-    const page = await get<Page>(`/v1/moves?limit=2&from=${ids[2]}!`);
+    const page = await get<Page>(`/v1/moves?limit=2&from=${ids[2]}0`);
     expect(page.results.map(({ id }) => id)).toEqual(ids.slice(3, 5));
   });
 
@@ -78,6 +78,8 @@ describe('lists', () => {
     ['/v1/nodes?from=n9', 400, 'miroir_invalid_input', 'from'],
     ['/v1/plans?from=nope', 400, 'miroir_invalid_input', 'from'],
     ['/v1/moves?state=ended&from=nope', 400, 'miroir_invalid_input', 'from'],
+    ['/v1/moves?from=-1', 400, 'miroir_invalid_input', 'from'],
+    ['/v1/moves?plan=nope', 404, 'miroir_plan_unknown', 'nope'],
     ['/v1/moves?plan=p1&from=nope', 400, 'miroir_invalid_input', 'from'],
     ['/v1/moves/p-1', 404, 'miroir_move_unknown', 'p-1'],
     ['/v1/plans/p-1', 404, 'miroir_plan_unknown', 'p-1'],
