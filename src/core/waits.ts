@@ -7,7 +7,7 @@ import { type Move, isSwitched } from './move.ts';
 import type { NodeTrouble } from './observations.ts';
 import { type Named, unblockText } from './reasons.ts';
 
-/** A move that was not seen to get on for this long is asked why. */
+/** A move that was not seen to get on for this long is asked why; one whose worker died, at once. */
 export const STILL_MS = 30_000;
 
 /** What its record says of a move. */
@@ -86,6 +86,14 @@ export function isStill(move: StandingMove, nowMs: number): boolean {
   return hasNotBegun(move) || nowMs - move.progressAtMs >= STILL_MS;
 }
 
+/** Whether its worker died at it, however short a while ago it got on. Past its switch a move rests as a rule. */
+export const isLeft = (move: StandingMove, lostAtMs: number | null): boolean =>
+  lostAtMs !== null &&
+  move.outcome === undefined &&
+  move.waiting === null &&
+  !hasNotBegun(move) &&
+  !isSwitched(move.phase);
+
 type Told = readonly [reason: WaitReason, about: string, sinceMs?: number | undefined, node?: string];
 
 /** Why a move does not get on, and since when; null while it does, and once it has ended. */
@@ -96,7 +104,7 @@ export function waitOf(move: StandingMove, around: Surroundings | undefined, now
     const { code, reason, sinceMs } = waiting;
     return { reason: code, text: reason, sinceMs, unblock: unblockText(code, move) };
   }
-  if (around === undefined || !isStill(move, nowMs)) return null;
+  if (around === undefined || !(isStill(move, nowMs) || isLeft(move, around.lostAtMs))) return null;
   const [reason, about, sinceMs = waiting?.sinceMs ?? move.progressAtMs, node] =
     waiting !== null
       ? (nodeTrouble(move, around) ?? nobody(move, around))

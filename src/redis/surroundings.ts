@@ -5,7 +5,7 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import { isSwitched, type Phase } from '../core/move.ts';
 import { nodeTroubles } from '../core/observations.ts';
-import { isStill, type Surroundings } from '../core/waits.ts';
+import { isLeft, isStill, type Surroundings } from '../core/waits.ts';
 import type { ShardRoute } from '../core/routing.ts';
 import { documentsInto } from '../core/throttle.ts';
 import { isReadable } from '../core/topology.ts';
@@ -31,6 +31,19 @@ export interface SurroundingsParts {
 }
 
 export function createSurroundings({ redis, records, observations, places }: SurroundingsParts): MoveSurroundings {
+  const leasesOf = async (indexes: readonly string[]): Promise<ReadonlyMap<string, readonly (string | null)[]>> => {
+    if (indexes.length === 0) return new Map();
+    const pipeline = redis.pipeline();
+    for (const index of indexes) pipeline.hmget(keys.lease(rebalanceScope(index)), 'state', 'holder', 'until');
+    const replies = (await reading('leases of indexes', () => pipeline.exec())) ?? [];
+    return new Map(
+      indexes.map((index, at) => {
+        const [error, value] = replies[at] ?? [null, null];
+        if (error) throw error;
+        return [index, (value ?? []) as (string | null)[]];
+      }),
+    );
+  };
   return {
     places,
     async placesOf(nodes) {
@@ -41,8 +54,17 @@ export function createSurroundings({ redis, records, observations, places }: Sur
       return new Map(nodes.map((node, at) => [node, { out: ids(2 * at), into: ids(2 * at + 1) }]));
     },
     async of(moves) {
-      const nowMs = await reading('time', () => redisNowMs(redis));
-      const still = moves.filter((move) => isStill(move, nowMs));
+      const open = moves.filter(({ outcome }) => outcome === undefined);
+      const [nowMs, leases] = await Promise.all([
+        reading('time', () => redisNowMs(redis)),
+        leasesOf([...new Set(open.map(({ index }) => index))]),
+      ]);
+      const leaseOf = (index: string): Pick<Surroundings, 'holder' | 'lostAtMs'> => {
+        const [state, holder = null, until] = leases.get(index) ?? [];
+        if (state !== 'held') return { holder: null, lostAtMs: null };
+        return Number(until) >= nowMs ? { holder, lostAtMs: null } : { holder: null, lostAtMs: Number(until) };
+      };
+      const still = open.filter((move) => isStill(move, nowMs) || isLeft(move, leaseOf(move.index).lostAtMs));
       if (still.length === 0) return { nowMs, around: new Map() };
       const asked = new Map<string, number>();
       const pipeline = redis.pipeline();
@@ -56,7 +78,6 @@ export function createSurroundings({ redis, records, observations, places }: Sur
       for (const move of still) {
         const { index, shard, planId, plannedSource, target } = move;
         const before = stepBefore(move);
-        ask(`lease ${index}`, (chain) => chain.hmget(keys.lease(rebalanceScope(index)), 'state', 'holder', 'until'));
         ask(`route ${index} ${shard}`, (chain) => chain.hget(keys.routing(index), routeField(shard)));
         ask(`plan ${planId}`, (chain) => chain.hget(keys.plan(planId), 'state'));
         ask(`out ${plannedSource}`, (chain) => chain.scard(keys.nodeMoves(plannedSource, 'out')));
@@ -74,11 +95,6 @@ export function createSurroundings({ redis, records, observations, places }: Sur
         const [error, value] = replies[asked.get(name) ?? -1] ?? [null, null];
         if (error) throw error;
         return value;
-      };
-      const leaseOf = (index: string): Pick<Surroundings, 'holder' | 'lostAtMs'> => {
-        const [state, holder = null, until] = told(`lease ${index}`) as (string | null)[];
-        if (state !== 'held') return { holder: null, lostAtMs: null };
-        return Number(until) >= nowMs ? { holder, lostAtMs: null } : { holder: null, lostAtMs: Number(until) };
       };
       const routeOf = ({ index, shard }: MoveState): ShardRoute | null => {
         const text = told(`route ${index} ${shard}`) as string | null;

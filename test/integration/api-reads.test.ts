@@ -134,6 +134,13 @@ describe('a move that does not get on', () => {
     const { waiting } = await get<{ waiting: { sinceMs: number } }>('/v1/moves/p1-1');
     expect(waiting).toMatchObject({ reason: 'barrier', text: 'barrier: router r1 is behind' });
     expect(waiting.sinceMs).toBeLessThanOrEqual(await world.records.nowMs());
+    // Its worker was killed a moment ago: that is told at once, however short a while ago the move got on.
+    const lease = '{miroir}:rebalance:books';
+    const until = (await world.connection.hget(lease, 'until')) ?? '';
+    const lostAt = (await world.records.nowMs()) - 1;
+    await world.connection.hset(lease, 'until', lostAt);
+    expect(await get('/v1/moves/p1-0')).toMatchObject({ waiting: { reason: 'no_worker', sinceMs: lostAt } });
+    await world.connection.hset(lease, 'until', until);
     // As if nothing of it had come to an end for longer than a working move takes.
     const longAgo = (await world.records.nowMs()) - 31_000;
     await world.connection.hset('{miroir}:move:p1-0', 'startedAt', longAgo, 'createdAt', longAgo);

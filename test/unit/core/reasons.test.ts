@@ -1,7 +1,7 @@
 // Every unfinished move that does not get on has exactly one reason of the closed list, and each says what unblocks it.
 import { describe, expect, it } from 'vitest';
 import { REASONS, reasonOf, reasonOfError, unblockText } from '../../../src/core/reasons.ts';
-import { STILL_MS, type StandingMove, type Surroundings, isStill, waitOf } from '../../../src/core/waits.ts';
+import { STILL_MS, type StandingMove, type Surroundings, isLeft, isStill, waitOf } from '../../../src/core/waits.ts';
 import type { NodeTrouble } from '../../../src/core/observations.ts';
 import { WAIT_REASONS, type WaitReason } from '../../../src/errors.ts';
 
@@ -175,6 +175,18 @@ describe('a move that noted none', () => {
       text: expect.stringMatching(/^throttled: copies into \S+ share 30 documents\/s$/) as string,
     });
     expect(waitOf({ ...RUNNING, phase: 'MigrationComplete' }, around, NOW)).toMatchObject({ reason: 'at_work' });
+  });
+
+  it('says at once that its worker died at it; past its switch it rests', () => {
+    const moving = { ...RUNNING, progressAtMs: NOW - 2_000 };
+    const lost = { ...AROUND, holder: null, lostAtMs: NOW - 1 };
+    expect(waitOf(moving, lost, NOW)).toMatchObject({ reason: 'no_worker', sinceMs: NOW - 1 });
+    expect(waitOf({ ...moving, phase: 'DualWriteStopped' }, lost, NOW)).toBeNull();
+    expect([isLeft({ ...moving, outcome: 'done' }, NOW), isLeft(IDLE, NOW), isLeft(moving, null)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('gets on, or has ended: none', () => {
