@@ -22,6 +22,9 @@ export function addReportCommand(program: Command): void {
 
 const lengthText = (ms: number | null): string | null => (ms === null ? null : prettyMs(ms, { unitCount: 2 }));
 const secondsText = (seconds: number): string => prettyMs(seconds * 1_000, { unitCount: 2 });
+const rangeText = (low: number, high: number): string => `${secondsText(low)} to ${secondsText(high)}`;
+const actualText = (actual: { readonly documents: number; readonly seconds: number }): string =>
+  `${actual.documents} documents, ${secondsText(actual.seconds)}`;
 
 function reportText(shown: ReportView): string {
   const { id, why, stage, totals, settledSeconds, isSettled, blocked, unknown } = shown;
@@ -37,6 +40,7 @@ function reportText(shown: ReportView): string {
     `verified: ${totals.windowsVerified} windows, ${totals.repaired} documents differed and were repaired, ${totals.retries} retries`,
     `clients: the longest write wait for a switch was ${lengthText(totals.longestWriteWaitMs) ?? 'none so far'}`,
     ...(totals.lost === 0 ? [] : [`lost: the last writes of ${totals.lost} documents were given up`]),
+    ...shownLines(shown),
     ...predictedLines(shown),
     ...(blocked.length === 0 ? [] : [`blocked: ${blocked.length} shards could not be planned`]),
     ...unknown.map((what) => `not known: ${what}`),
@@ -45,12 +49,20 @@ function reportText(shown: ReportView): string {
   ].join('\n');
 }
 
+function shownLines({ shown }: ReportView): string[] {
+  if (shown === null) return [];
+  const { documents, lowSeconds, highSeconds, actual } = shown;
+  const time = lowSeconds === null || highSeconds === null ? 'time not known' : rangeText(lowSeconds, highSeconds);
+  const said = `${documents ?? '?'} documents, ${time}`;
+  return [`shown before it ran: ${said}${actual === null ? '' : `; actual: ${actualText(actual)}`}`];
+}
+
 function predictedLines({ predicted, actual }: ReportView): string[] {
   if (predicted === null) return [];
   const { documents, lowSeconds, highSeconds, seconds } = predicted;
-  const said = `${documents} documents, ${secondsText(seconds)} (${secondsText(lowSeconds)} to ${secondsText(highSeconds)})`;
+  const said = `${documents} documents, ${secondsText(seconds)} (${rangeText(lowSeconds, highSeconds)})`;
   if (actual === null) return [`predicted: ${said}`];
-  return [`predicted: ${said}; actual: ${actual.documents} documents, ${secondsText(actual.seconds)}`];
+  return [`predicted: ${said}; actual: ${actualText(actual)}`];
 }
 
 const movesTable = ({ moves }: ReportView): string =>

@@ -15,6 +15,23 @@ export interface Prediction {
   readonly highSeconds: number;
 }
 
+/** What somebody was shown before anything of the plan began; null figures: nobody could tell. */
+export interface Shown {
+  readonly madeAtMs: number;
+  readonly moves: number;
+  readonly documents: number | null;
+  /** Until every shard is settled, from the first move on. */
+  readonly lowSeconds: number | null;
+  readonly highSeconds: number | null;
+}
+
+/** As it came out; `isWithinRange` is null where no time was told. */
+interface CameOut {
+  readonly documents: number;
+  readonly seconds: number;
+  readonly isWithinRange: boolean | null;
+}
+
 /** As much of a move's record as its line takes. */
 export interface ReportedMove {
   readonly id: string;
@@ -92,6 +109,8 @@ export interface PlanReport {
   readonly settledSeconds: number | null;
   /** Whether every move is settled or has ended: before that all figures are those so far. */
   readonly isSettled: boolean;
+  /** Null where nobody looked before it ran, or it is not kept any more. `actual` is null before the end. */
+  readonly shown: (Shown & { readonly actual: CameOut | null }) | null;
   readonly predicted: Prediction | null;
   /** What the prediction said, as it came out: from when it was made. Null before the end, or without a prediction. */
   readonly actual: { readonly documents: number; readonly seconds: number; readonly isWithinRange: boolean } | null;
@@ -174,12 +193,24 @@ function unknownOf(moves: readonly ReportedMove[], planned: number, isUnpredicte
   ];
 }
 
-export function reportOf(
-  plan: { readonly startedAtMs: number | null; readonly moves: number; readonly predicted: Prediction | null },
-  moves: readonly ReportedMove[],
-  nowMs: number,
-): PlanReport {
-  const { startedAtMs, predicted } = plan;
+/** From the first move on: until then the plan may have waited for its approval. */
+function cameOut(shown: Shown, moves: readonly ReportedMove[], { documents }: ReportTotals, untilMs: number): CameOut {
+  const begun = moves.flatMap(({ startedAtMs }) => startedAtMs ?? []);
+  const took = begun.length === 0 ? 0 : seconds(untilMs - begun.reduce((first, atMs) => Math.min(first, atMs)));
+  const { lowSeconds, highSeconds } = shown;
+  const isUntold = lowSeconds === null || highSeconds === null;
+  return { documents, seconds: took, isWithinRange: isUntold ? null : took >= lowSeconds && took <= highSeconds };
+}
+
+export interface ReportedPlan {
+  readonly startedAtMs: number | null;
+  readonly moves: number;
+  readonly shown: Shown | null;
+  readonly predicted: Prediction | null;
+}
+
+export function reportOf(plan: ReportedPlan, moves: readonly ReportedMove[], nowMs: number): PlanReport {
+  const { startedAtMs, shown, predicted } = plan;
   const lines = moves.map(lineOf);
   const isSettled = moves.every(isOver);
   const overs = moves.flatMap((move) => overAtMs(move) ?? []);
@@ -190,6 +221,7 @@ export function reportOf(
     totals,
     settledSeconds: startedAtMs === null ? null : seconds(untilMs - startedAtMs),
     isSettled,
+    shown: shown === null ? null : { ...shown, actual: isSettled ? cameOut(shown, moves, totals, untilMs) : null },
     predicted,
     actual:
       predicted === null || !isSettled

@@ -201,6 +201,12 @@ export interface ReportAnswer {
     readonly lost: number;
   };
   readonly settledSeconds: number | null;
+  /** What was said before it ran. */
+  readonly shown?: {
+    readonly lowSeconds: number | null;
+    readonly highSeconds: number | null;
+    readonly actual: { readonly seconds: number; readonly isWithinRange: boolean | null } | null;
+  } | null;
   readonly predicted: { readonly lowSeconds: number; readonly highSeconds: number } | null;
   readonly actual: { readonly seconds: number; readonly isWithinRange: boolean } | null;
   readonly unknown: readonly string[];

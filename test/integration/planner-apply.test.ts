@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { copiesNow } from '../../src/control/copies.ts';
 import { allIndexes } from '../../src/control/indexes.ts';
 import { applyPlan } from '../../src/control/proposal/apply.ts';
+import { planReport } from '../../src/control/report.ts';
 import { lookAtPlan } from '../../src/control/proposal/look.ts';
 import { proposePlan } from '../../src/control/proposal/make.ts';
 import { planAppliedToWire } from '../../src/core/plan-applied.ts';
@@ -127,6 +128,15 @@ describe('carrying it out', () => {
     // What its moves carry was counted with the last look: the time left goes by it.
     const counted = Number(await fleet.base.redis.hget(`{miroir}:plan:${plan.id}`, 'planned'));
     expect(Math.abs(counted - (plan.documents ?? 0))).toBeLessThan(plan.moves);
+    // What was said before is in its report.
+    expect((await planReport(control, plan.id)).shown).toEqual({
+      madeAtMs: plan.madeAtMs,
+      moves: plan.moves,
+      documents: plan.documents,
+      lowSeconds: plan.secondsLow,
+      highSeconds: plan.secondsHigh,
+      actual: null,
+    });
     // Again is no second plan, whoever asks.
     expect((await applyPlan(control, plan.id, WAIT)).outcome).toMatchObject({ change: 'repeated', plan: plan.id });
     const { name, data } = planAppliedToWire({ plan: plan.id, version: plan.version, events: plan.events });

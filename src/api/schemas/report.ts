@@ -61,6 +61,20 @@ export const PLAN_REPORT = shown(
     }),
     settledSeconds: z.number().nullable().describe('until the last shard was settled, or now'),
     isSettled: z.boolean().describe('false: all figures are those so far'),
+    shown: z
+      .object({
+        madeAtMs: timeMs,
+        moves: z.number(),
+        documents: z.number().nullable(),
+        lowSeconds: z.number().nullable(),
+        highSeconds: z.number().nullable(),
+        actual: z
+          .object({ documents: z.number(), seconds: z.number(), isWithinRange: z.boolean().nullable() })
+          .nullable()
+          .describe('from its first move on; null: it is not over'),
+      })
+      .nullable()
+      .describe('what was said before it ran; null: nobody looked, or it is not kept any more'),
     predicted: z
       .object({
         atMs: timeMs,
@@ -70,7 +84,7 @@ export const PLAN_REPORT = shown(
         highSeconds: z.number(),
       })
       .nullable()
-      .describe('the first that could be said'),
+      .describe('the first that could be said while it ran'),
     actual: z
       .object({ documents: z.number(), seconds: z.number(), isWithinRange: z.boolean() })
       .nullable()
@@ -104,6 +118,14 @@ export const PLAN_REPORT = shown(
     },
     settledSeconds: 38.4,
     isSettled: true,
+    shown: {
+      madeAtMs: 1_799_999_950_000,
+      moves: 16,
+      documents: 33_808,
+      lowSeconds: 28,
+      highSeconds: 52,
+      actual: { documents: 33_808, seconds: 38.2, isWithinRange: true },
+    },
     predicted: { atMs: 1_800_000_003_000, documents: 33_600, lowSeconds: 31, seconds: 36.2, highSeconds: 48.9 },
     actual: { documents: 33_808, seconds: 35.4, isWithinRange: true },
     moves: [

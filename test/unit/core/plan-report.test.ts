@@ -48,7 +48,7 @@ const UNFINISHED: ReportedMove = {
   gateRefused: 0,
 };
 const PREDICTED = { atMs: START + 1_000, documents: 90, lowSeconds: 2, seconds: 3, highSeconds: 4 };
-const PLAN = { startedAtMs: START, moves: 1, predicted: PREDICTED };
+const PLAN = { startedAtMs: START, moves: 1, shown: null, predicted: PREDICTED };
 
 describe('the report of a plan', () => {
   it('says of each move how long which phase took, and adds up the rest', () => {
@@ -77,6 +77,21 @@ describe('the report of a plan', () => {
     const late = { ...MOVE, phases: { ...MOVE.phases, DualWriteStopped: START + 6_000 } };
     expect(reportOf(PLAN, [MOVE], START).actual).toEqual({ documents: 50, seconds: 3, isWithinRange: true });
     expect(reportOf(PLAN, [late], START).actual).toEqual({ documents: 50, seconds: 5, isWithinRange: false });
+  });
+
+  it('holds what was shown before it ran against what came, from its first move on', () => {
+    const shown = { madeAtMs: START - 9_000, moves: 1, documents: 48, lowSeconds: 2, highSeconds: 4 };
+    const said = { ...PLAN, startedAtMs: START - 60_000, shown };
+    expect(reportOf(said, [MOVE], START).shown).toEqual({
+      ...shown,
+      actual: { documents: 50, seconds: 3.9, isWithinRange: true },
+    });
+    const untold = { ...said, shown: { ...shown, lowSeconds: null, highSeconds: null } };
+    expect(reportOf(untold, [MOVE], START).shown?.actual?.isWithinRange).toBeNull();
+    expect(reportOf(said, [UNFINISHED], START).shown?.actual).toBeNull();
+    const idle = { ...UNFINISHED, outcome: 'cancelled' as const, startedAtMs: null, endedAtMs: START };
+    expect(reportOf(said, [idle], START).shown?.actual).toMatchObject({ seconds: 0, isWithinRange: false });
+    expect(reportOf(PLAN, [MOVE], START).shown).toBeNull();
   });
 
   it('tells of a plan that runs what there is so far', () => {
