@@ -54,11 +54,15 @@ function Known({ plan, reread }: { readonly plan: PlanDetailsAnswer; readonly re
                 clockText(held.sinceMs),
               ],
           cancelled == null ? null : ['cancelled at', clockText(cancelled.sinceMs)],
-          ['moves', countText(progress.moves)],
-          ['through', `${planPercent(plan)} %`],
-          ['settled, old copy gone', `${progress.settled}, ${progress.cleaned}`],
-          ['failed, cancelled', `${progress.failed}, ${progress.cancelled}`],
-          ['windows found equal', countText(progress.windowsVerified)],
+          ...(forecast == null
+            ? ([
+                ['moves', countText(progress.moves)],
+                ['through', `${planPercent(plan)} %`],
+                ['settled, old copy gone', `${progress.settled}, ${progress.cleaned}`],
+                ['failed, cancelled', `${progress.failed}, ${progress.cancelled}`],
+                ['windows found equal', countText(progress.windowsVerified)],
+              ] as const)
+            : []),
           ['planned', clockText(createdAtMs)],
           endedAtMs === null
             ? null
