@@ -176,9 +176,10 @@ describe('every change', () => {
       const isHeeded = described.parameters?.some((one) => one.in === 'header' && one.name === 'if-match') ?? false;
       if (isHeeded) heeding.push(name);
       const answer = await ask({ 'if-match': '"999"' });
-      expect([answer.status, apiCode(answer), answer.text.includes('If-Match')], `${name}: ${answer.text}`).toEqual(
-        isHeeded ? [412, 'miroir_stale_version', expect.anything()] : [400, 'miroir_invalid_input', true],
+      expect([answer.status, apiCode(answer)], `${name}: ${answer.text}`).toEqual(
+        isHeeded ? [412, 'miroir_stale_version'] : [400, 'miroir_invalid_input'],
       );
+      expect(isHeeded || answer.text.includes('If-Match'), name).toBe(true);
       const keyless = await ask({ 'idempotency-key': '' });
       expect([keyless.status, json(keyless)['message']], name).toEqual([400, 'Idempotency-Key: it is empty']);
     }
