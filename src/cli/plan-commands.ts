@@ -7,13 +7,12 @@ import { showTopology } from '../control/topology.ts';
 import type { Control } from '../service.ts';
 import { globalsOf, withControl } from './context.ts';
 import { paceText } from './eta-text.ts';
-import { groupsText } from './group-commands.ts';
-import { nodesText } from './node-commands.ts';
 import { type OutputFormat, print, tableText } from './output.ts';
 import { addPlanOrderCommands } from './plan-order-commands.ts';
 import { withWait, type WaitFlags } from './planned.ts';
 import { proposedText } from './plan-text.ts';
 import { addProposalOptions, applied } from './proposal-commands.ts';
+import { topologyText } from './topology-text.ts';
 import { whole } from './values.ts';
 import { show, withWatch, type WatchFlags } from './watch.ts';
 
@@ -60,18 +59,11 @@ export function addPlanCommands(program: Command): void {
 
   program
     .command('topology')
-    .description('nodes and replica groups at one version')
+    .description('nodes and replica groups at one version, and the shards that failed nodes have left without copies')
     .addHelpText('after', '\nExample:\n  miroir topology -o json | jq .version')
     .action(async (_flags: object, command: Command) => {
       const view = await withControl(command, showTopology);
-      print(globalsOf(command).output, view, () =>
-        [
-          `topology version ${view.version}${view.covered ? '' : ', and shards that nobody can read'}`,
-          nodesText(view.nodes),
-          '',
-          groupsText(view.groups),
-        ].join('\n'),
-      );
+      print(globalsOf(command).output, view, () => topologyText(view));
     });
 }
 

@@ -4,6 +4,7 @@ import { errorText, EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts';
 import { groupsText } from '../../../src/cli/group-commands.ts';
 import { tableText } from '../../../src/cli/output.ts';
 import { planText, resumedText } from '../../../src/cli/plan-text.ts';
+import { topologyText } from '../../../src/cli/topology-text.ts';
 import { duration, json, list, whole, wholes } from '../../../src/cli/values.ts';
 import * as errors from '../../../src/errors.ts';
 
@@ -39,6 +40,23 @@ describe('a plan that is resumed', () => {
       'plan p1 does not go on: all plans are paused since 1970-01-01T00:00:00.000Z by cli:ann',
     );
     expect(resumedText({ plan: 'p1', held: null, paused: null })).toBe('plan p1 goes on');
+  });
+});
+
+describe('the topology', () => {
+  it('tells of shards that failed nodes have left, as the status tells of blocked ones', () => {
+    const view = { version: 7, covered: false, nodes: [], groups: [] };
+    const lacking = [
+      { index: 'cities', lack: 'every_copy', count: 3, shards: [2, 5, 9], nodes: ['n2', 'n3'] },
+      { index: 'cities', lack: 'a_copy', count: 1, shards: [4], nodes: ['n2'] },
+    ] as const;
+    const lines = topologyText({ ...view, lacking }).split('\n');
+    expect(lines[0]).toBe('topology version 7, and shards that nobody can read');
+    expect(lines.slice(-2)).toEqual([
+      'blocked cities/2 and 2 more: no copy answers: n2, n3 failed',
+      'blocked cities/4: too few copies: n2 failed',
+    ]);
+    expect(topologyText({ ...view, lacking: [] })).not.toContain('blocked');
   });
 });
 
