@@ -12,7 +12,10 @@ export interface Asker {
 /** Limit: of one field of an entry, since it may be what somebody sent. */
 const FIELD_MAX = 200;
 
-/** What was refused has a second entry with the code. */
+/**
+ * What is asked is noted before it is done, as `asked`, so that also what dies in the middle is there; that it was refused
+ * is said by a second entry, with the code.
+ */
 export async function audited<T>(
   { actor, audit }: Asker,
   verb: string,
@@ -20,14 +23,14 @@ export async function audited<T>(
   act: () => Promise<T>,
 ): Promise<T> {
   const told = Object.entries(about).map(([name, value]) => [name, String(value).slice(0, FIELD_MAX)]);
-  const entry = { what: 'verb', verb, actor, ...Object.fromEntries(told) } as Record<string, string>;
-  await audit.note(entry);
+  const entry = { verb, actor, ...Object.fromEntries(told) } as Record<string, string>;
+  await audit.note({ what: 'asked', ...entry });
   try {
     return await act();
   } catch (error) {
-    const refused = isMiroirError(error) ? error.code : 'defect';
+    const code = isMiroirError(error) ? error.code : 'defect';
     // What it was refused with is the answer, also where this cannot be told.
-    await Promise.allSettled([audit.note({ ...entry, refused })]);
+    await Promise.allSettled([audit.note({ what: 'refused', ...entry, code })]);
     throw error;
   }
 }

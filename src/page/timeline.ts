@@ -59,7 +59,8 @@ function wordsOf(
   cancelled: ReadonlySet<string>,
 ): readonly [Tone, string] {
   const { move, plan, why = '' } = fields;
-  if (what === 'verb') return verbWords(fields);
+  // `verb` is of a version before.
+  if (what === 'asked' || what === 'refused' || what === 'verb') return verbWords(fields);
   if (move !== undefined) {
     const [tone, words] = STEPS[what] ?? ['plain', what.replaceAll(/[_-]/g, ' ')];
     const epoch = (fields['epoch'] ?? '') === '' ? '' : ` · epoch ${fields['epoch']}`;
@@ -83,8 +84,11 @@ function wordsOf(
 }
 
 function verbWords(fields: Fields): readonly [Tone, string] {
-  const { verb = '', actor = 'somebody', refused } = fields;
-  const words = [`${actor}: ${verb}`, ...restOf(fields, ['what', 'verb', 'actor', 'refused'])].join(' ');
+  const { what, verb = '', actor = 'somebody', refused = what === 'refused' ? fields['code'] : undefined } = fields;
+  const words = [
+    `${actor} ${what === 'asked' ? 'asks' : 'asked'}: ${verb}`,
+    ...restOf(fields, ['what', 'verb', 'actor', 'refused', 'code']),
+  ].join(' ');
   return refused === undefined ? ['person', words] : ['warn', `${words} – refused: ${refused}`];
 }
 

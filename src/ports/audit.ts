@@ -3,7 +3,7 @@
 export interface AuditEntry {
   /** Of the stream, growing: `1800000000000-0`. */
   readonly id: string;
-  /** `what` names it: `verb` where somebody asked for something, else what was done. */
+  /** `what` names it: `asked` and `refused` of what somebody asked for, else what was done. */
   readonly fields: Readonly<Record<string, string>>;
 }
 

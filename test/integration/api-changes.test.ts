@@ -213,7 +213,7 @@ describe('other changes', () => {
     expect((await send(admin.key, ['DELETE', '/v1/indexes/gone'])).status).toBe(202);
     expect(apiCode(await send(admin.key, ['DELETE', '/v1/indexes/never']))).toBe('miroir_index_unknown');
     const entries = (await control.audit.after('0-0', 100)).map(({ fields }) => fields);
-    expect(entries).toContainEqual({ what: 'verb', verb: 'index delete', actor: 'key:root', index: 'gone' });
+    expect(entries).toContainEqual({ what: 'asked', verb: 'index delete', actor: 'key:root', index: 'gone' });
   });
 
   it('a pass of anti-entropy is wished for', async () => {
@@ -256,8 +256,8 @@ describe('other changes', () => {
     await send(operator.key, ['POST', '/v1/nodes/n1/drain']);
     await send(admin.key, ['POST', '/v1/indexes/nope/settings/thaw']);
     const entries = await control.audit.after('0-0', 100);
-    const verbs = entries.map(({ fields }) => fields).filter(({ what }) => what === 'verb');
-    expect(verbs.map(({ actor, verb, refused }) => [actor, verb, refused])).toEqual([
+    const verbs = entries.map(({ fields }) => fields).filter(({ what }) => what === 'asked' || what === 'refused');
+    expect(verbs.map(({ actor, verb, code }) => [actor, verb, code])).toEqual([
       ['key:ci-bot', 'event send', undefined],
       ['key:root', 'settings thaw', undefined],
       ['key:root', 'settings thaw', 'miroir_index_unknown'],

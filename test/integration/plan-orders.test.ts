@@ -45,7 +45,7 @@ async function plan(): Promise<string> {
   return id ?? '';
 }
 const noted = async (): Promise<Record<string, string>[]> =>
-  (await control.audit.after('0-0', 100)).map(({ fields }) => fields).filter(({ what }) => what === 'verb');
+  (await control.audit.after('0-0', 100)).map(({ fields }) => fields).filter(({ what }) => what === 'asked');
 const ask = (method: string, path: string, body?: unknown) =>
   askApi(api.apiUrl, {
     method,

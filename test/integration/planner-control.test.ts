@@ -105,7 +105,9 @@ describe('a plan for people', () => {
 
 describe('who asked for a change', () => {
   const asked = async (): Promise<Record<string, string>[]> =>
-    (await control.audit.after('0-0', 100)).map(({ fields }) => fields).filter(({ what }) => what === 'verb');
+    (await control.audit.after('0-0', 100))
+      .map(({ fields }) => fields)
+      .filter(({ what }) => what === 'asked' || what === 'refused');
   const drain = { node_id: 'n1' };
 
   beforeEach(async () => {
@@ -117,9 +119,9 @@ describe('who asked for a change', () => {
     await expect(thawSettings(control, 'nope')).rejects.toMatchObject({ code: 'miroir_index_unknown' });
     const actor = `cli:${userInfo().username}`;
     expect(await asked()).toEqual([
-      { what: 'verb', verb: 'event send', actor, event: 'NodeDraining', node: 'n1' },
-      { what: 'verb', verb: 'settings thaw', actor, index: 'nope' },
-      { what: 'verb', verb: 'settings thaw', actor, index: 'nope', refused: 'miroir_index_unknown' },
+      { what: 'asked', verb: 'event send', actor, event: 'NodeDraining', node: 'n1' },
+      { what: 'asked', verb: 'settings thaw', actor, index: 'nope' },
+      { what: 'refused', verb: 'settings thaw', actor, index: 'nope', code: 'miroir_index_unknown' },
     ]);
   });
 

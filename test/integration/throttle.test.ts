@@ -74,7 +74,7 @@ describe('setting it', () => {
     ).rejects.toMatchObject({ code: 'miroir_conflict' });
     const verbs = (await control.audit.after('0-0', 1_000)).map(({ fields }) => fields);
     expect(verbs).toContainEqual({
-      what: 'verb',
+      what: 'asked',
       verb: 'throttle set',
       actor: control.actor,
       throttle: JSON.stringify(set.throttle),

@@ -12,13 +12,13 @@ let control: Control;
 const ids: string[] = [];
 
 const ENTRIES = [
-  { what: 'verb', verb: 'event send', node: 'n1' },
+  { what: 'asked', verb: 'event send', node: 'n1' },
   { what: 'plan', plan: 'p1', why: 'opened' },
   { what: 'topology', why: 'NodeDraining n1' },
   { what: 'switched', move: 'p1-7-0-aa' },
   { what: 'switched', move: 'p12-7-0-aa' },
   { what: 'left', nodes: 'n2,n1' },
-  { what: 'verb', verb: 'index create', index: 'cities' },
+  { what: 'asked', verb: 'index create', index: 'cities' },
 ];
 
 async function heard(start: TrailStart, wish: Partial<TrailWish> = {}): Promise<string[]> {

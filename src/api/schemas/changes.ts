@@ -71,7 +71,7 @@ export const EVENT_STATE = shown(
 
 export const STREAM = shown(
   z.string(),
-  'id: 1800000000000-0\ndata: {"what":"verb","verb":"event send","actor":"key:ci-bot","event":"NodeDraining","node":"n1"}\n\n',
+  'id: 1800000000000-0\ndata: {"what":"asked","verb":"event send","actor":"key:ci-bot","event":"NodeDraining","node":"n1"}\n\n',
 );
 
 export const NEW_INDEX = shown(

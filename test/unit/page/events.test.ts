@@ -39,10 +39,10 @@ describe('the list of events', () => {
   });
 
   it.each([
-    [{ what: 'verb', verb: 'node drain', actor: 'key:ci-bot', node: 'n1' }, '▸ key:ci-bot: node drain node=n1'],
+    [{ what: 'asked', verb: 'node drain', actor: 'key:ci-bot', node: 'n1' }, '▸ key:ci-bot asks: node drain node=n1'],
     [
-      { what: 'verb', verb: 'node drain', actor: 'loopback', refused: 'miroir_last_replica' },
-      '! loopback: node drain – refused: miroir_last_replica',
+      { what: 'refused', verb: 'node drain', actor: 'loopback', code: 'miroir_last_replica' },
+      '! loopback asked: node drain – refused: miroir_last_replica',
     ],
     [
       { what: 'settling', move: 'm1', epoch: '412' },
