@@ -73,8 +73,10 @@ describe('a plan that an event asks for', () => {
     const { plan, moves } = await add();
     expect(await fleet.send('NodeAdded', { node_id: 'n4' })).toMatchObject({ change: 'repeated', plan, moves });
     expect(await waiting()).toHaveLength(1);
+    expect(await lookAtPlan(control, plan ?? '')).toMatchObject({ forecast: { moves } });
     const next = await fleet.send('NodeDraining', { node_id: 'n1' });
     expect(next.plan).not.toBe(plan);
+    expect(await lookAtPlan(control, plan ?? '')).toMatchObject({ forecast: null });
     // It says all that it serves.
     expect(await waiting()).toContainEqual(
       expect.objectContaining({ id: next.plan, why: 'NodeAdded n4, NodeDraining n1' }),

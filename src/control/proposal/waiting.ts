@@ -22,10 +22,10 @@ export interface Forecast extends Figures {
 export async function forecastOf(parts: ProposalParts, plan: PlanDetails): Promise<Forecast | null> {
   if (plan.stage !== 'awaiting_approval') return null;
   const { records, proposals } = parts;
-  const [kept, nowMs] = await Promise.all([proposals.read(plan.id), records.nowMs()]);
-  if (kept !== null && nowMs - kept.madeAtMs < LOOKED_AT_MS) return viewed(kept);
   const moves = await records.moves(await records.planMoveIds(plan.id));
   if (moves.some(hasBegun) || moves.every(({ cancelWished }) => cancelWished)) return null;
+  const [kept, nowMs] = await Promise.all([proposals.read(plan.id), records.nowMs()]);
+  if (kept !== null && nowMs - kept.madeAtMs < LOOKED_AT_MS) return viewed(kept);
   const topology = await records.topology();
   const others = (await records.unfinishedMoves()).filter(({ planId }) => planId !== plan.id);
   const events = standing(topology);
