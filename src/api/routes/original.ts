@@ -82,7 +82,10 @@ export function addOriginal(app: App, control: ApiParts): void {
       });
       // As the original has it: who asks for a plan must not be shown another one.
       if (change === 'repeated') {
-        throw new NodeConflictError(`node ${id} already exists`, { field: 'id', remedy: 'see `GET /_miroir/topology`' });
+        throw new NodeConflictError(`node ${id} already exists`, {
+          field: 'id',
+          remedy: 'see `GET /_miroir/topology`',
+        });
       }
       void reply.code(202);
       return { miroir_task_id: plan ?? jobId, node_id: id, replica_group, status: 'accepted' as const };
