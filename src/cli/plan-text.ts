@@ -4,7 +4,7 @@ import prettyMs from 'pretty-ms';
 import type { PlanHold } from '../core/plan-hold.ts';
 import type { PlanHeldView } from '../control/plan-orders.ts';
 import type { PlanView } from '../control/plan-view.ts';
-import type { AddedNode } from '../control/proposal/make.ts';
+import type { AddedNode } from '../control/plan-command.ts';
 import type { Forecast } from '../control/proposal/waiting.ts';
 import type { NodeCopies, Proposed } from '../ports.ts';
 import { tableText } from './output.ts';

@@ -1,5 +1,6 @@
 /** Pausing, resuming and cancelling a plan, or all plans. The planner and the workers carry out what is said here. */
 import { hasBegun, isHoldReason, isKept, type PlanHold } from '../core/plan-hold.ts';
+import { AS_SHOWN } from '../core/plan-applied.ts';
 import { stageOf } from '../core/plan-stage.ts';
 import { groupsOf, type Topology, type TopologyNode } from '../core/topology.ts';
 import { PlanStateError, TimeoutError } from '../errors.ts';
@@ -8,6 +9,7 @@ import { audited } from './audited.ts';
 import type { WaitOptions } from './events.ts';
 import { toldHolds } from './held-moves.ts';
 import type { ChangeParts, ControlParts } from './parts.ts';
+import { planCommand } from './plan-command.ts';
 import { planOf } from './plan-list.ts';
 
 export interface PlanHeldView {
@@ -111,7 +113,8 @@ export const cancelPlan = (parts: ChangeParts, id: string): Promise<CancelView> 
  * for all, and would begin anew what was cancelled of the others.
  */
 function wayBack({ why }: PlanRecord, moves: readonly MoveState[], topology: Topology) {
-  const isNamed = (event: string, id: string): boolean => new RegExp(`\\b${event} ${id}(?:,|$)`).test(why);
+  const events = new Set(why.split(', ').map((event) => event.replace(AS_SHOWN, '')));
+  const isNamed = (event: string, id: string): boolean => events.has(`${event} ${id}`);
   const retired = new Set(moves.flatMap(({ retires }) => retires ?? []));
   const leaving = topology.nodes.filter(
     ({ id, state }) => state === 'draining' && (retired.has(id) || isNamed('NodeDraining', id)),
@@ -121,22 +124,23 @@ function wayBack({ why }: PlanRecord, moves: readonly MoveState[], topology: Top
   );
   if (leaving.length + added.length === 0) return { reverse: [], standing: null };
   const isGrouped = groupsOf(topology).length > 1;
-  const adds = leaving.map(({ id, url, group, apiKeyRef }) => {
-    const key = apiKeyRef === undefined ? '' : `,key=${apiKeyRef}`;
-    return `--add ${id}=${url}${isGrouped ? `,group=${group}` : ''}${key}`;
-  });
-  const drain = added.length === 0 ? [] : [`--drain ${idsOf(added, ' ')}`];
+  const adds = leaving.map(({ id, url, group, apiKeyRef = null }) => ({
+    id,
+    url,
+    group: isGrouped ? group : null,
+    apiKeyRef,
+  }));
   const stand = [
-    ...(leaving.length === 0 ? [] : [`${idsOf(leaving, ', ')} ${theyStay(leaving)} draining`]),
-    ...(added.length === 0 ? [] : [`${idsOf(added, ', ')} ${theyStay(added)} added`]),
+    ...(leaving.length === 0 ? [] : [`${idsOf(leaving).join(', ')} ${theyStay(leaving)} draining`]),
+    ...(added.length === 0 ? [] : [`${idsOf(added).join(', ')} ${theyStay(added)} added`]),
   ].join(', ');
   return {
-    reverse: [['miroir plan', ...adds, ...drain].join(' ')],
+    reverse: [planCommand(adds, idsOf(added))],
     standing: `${stand}: any event plans for that again until a plan that takes it back is applied`,
   };
 }
 
-const idsOf = (nodes: readonly TopologyNode[], between: string): string => nodes.map(({ id }) => id).join(between);
+const idsOf = (nodes: readonly TopologyNode[]): string[] => nodes.map(({ id }) => id);
 const theyStay = ({ length }: readonly TopologyNode[]): string => (length === 1 ? 'stays' : 'stay');
 
 const LOOK_MS = 250;

@@ -10,6 +10,9 @@ import { RECORD_VERSION, assertReadable } from './version.ts';
 
 export const PLAN_APPLIED = 'PlanApplied';
 
+/** At the end of why such a plan was made, after its events. */
+export const AS_SHOWN = ' (as shown)';
+
 export interface PlanApplied {
   readonly plan: string;
   /** Of the topology that it was made from. */

@@ -3,7 +3,7 @@
  * they are now, and refused where that gives another one than was shown.
  */
 import type { Moment } from '../core/events.ts';
-import { parsePlanApplied } from '../core/plan-applied.ts';
+import { AS_SHOWN, parsePlanApplied } from '../core/plan-applied.ts';
 import { proposeNew } from '../core/proposal.ts';
 import { findNode } from '../core/topology.ts';
 import { StalePlanError } from '../errors.ts';
@@ -50,7 +50,7 @@ export async function decidePlan(parts: PlanningParts, data: unknown): Promise<D
 }
 
 const whyOf = (events: readonly { readonly type: string; readonly nodeId: string }[]): string =>
-  `${events.map(({ type, nodeId }) => `${type} ${nodeId}`).join(', ')} (as shown)`;
+  `${events.map(({ type, nodeId }) => `${type} ${nodeId}`).join(', ')}${AS_SHOWN}`;
 
 const repeated = ({ id, moves, blocked }: PlanRecord) =>
   ({ change: 'repeated', plan: id, moves, blocked: blocked.length }) as const;

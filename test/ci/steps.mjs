@@ -77,7 +77,7 @@ export function stepsWith(reports) {
       needs: INTEGRATION_ON_OTHER_NODE,
       vitestReport: onOther,
     },
-    { name: 'typecheck', command: ['npm', 'run', '-s', 'typecheck'], limitS: 120, isBeside: true },
+    { name: 'typecheck', command: ['npm', 'run', '-s', 'typecheck'], limitS: 120 },
     { name: 'lint', command: ['npm', 'run', '-s', 'lint'], limitS: 120, isBeside: true },
     { name: 'format', command: ['npm', 'run', '-s', 'format:check'], limitS: 120, isBeside: true },
     { name: 'unused', command: ['npm', 'run', '-s', 'unused'], limitS: 90, isBeside: true },

@@ -122,7 +122,7 @@ describe('a node that is killed', () => {
     expect(back.seen).toEqual({ failuresAtMs: [expect.any(Number)] });
     const audit = await fleet.base.redis.xrange('{miroir}:audit', '-', '+');
     expect(audit.map(([, fields]) => fields.join(' ')).join('\n')).toMatch(
-      /NodeRecovered n2: it answers .*host\/1 planner/,
+      /NodeRecovered n2: it answers .*host\/\d/, // whoever of them saw it first
     );
   }, 90_000);
 

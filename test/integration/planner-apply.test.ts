@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { copiesNow } from '../../src/control/copies.ts';
 import { allIndexes } from '../../src/control/indexes.ts';
+import { cancelOf } from '../../src/control/plan-orders.ts';
 import { applyPlan } from '../../src/control/proposal/apply.ts';
 import { planReport } from '../../src/control/report.ts';
 import { lookAtPlan } from '../../src/control/proposal/look.ts';
@@ -195,6 +196,8 @@ describe('carrying it out', () => {
     await applyPlan(control, mine.id, WAIT);
     expect((await control.records.topology()).nodes.find(({ id }) => id === 'n4')?.url).toBe(url);
     await expect(applyPlan(control, theirs.id, WAIT)).rejects.toMatchObject({ code: 'miroir_stale_plan' });
+    // Of a plan that was shown the way back is as of one that an event asked for.
+    expect((await cancelOf(control, mine.id)).reverse).toEqual(['miroir plan --drain n4']);
   });
 
   it('is refused when the topology has changed, with the difference, also by the planner alone', async () => {

@@ -7,6 +7,7 @@ import { withCancels } from '../../core/plan-hold.ts';
 import { proposeNew, seenOf } from '../../core/proposal.ts';
 import type { Proposed } from '../../ports.ts';
 import { allIndexes } from '../indexes.ts';
+import { addedOf, planCommand, type AddedNode } from '../plan-command.ts';
 import { figuresOf, type ProposalParts } from './figures.ts';
 
 /** As the API takes it; each `add` is the data of a `NodeAdded`. */
@@ -42,20 +43,6 @@ export async function proposePlan(parts: ProposalParts, wish: PlanWish): Promise
   return proposed;
 }
 
-/** A node that the plan adds; null is what it has already, or the only replica group there is. */
-export interface AddedNode {
-  readonly id: string;
-  /** Where documents will go. */
-  readonly url: string | null;
-  readonly group: number | null;
-  readonly apiKeyRef: string | null;
-}
-
-export const addedOf = (events: readonly TopologyEvent[]): AddedNode[] =>
-  events
-    .filter(({ type }) => type === 'NodeAdded')
-    .map(({ nodeId: id, url = null, group = null, apiKeyRef = null }) => ({ id, url, group, apiKeyRef }));
-
 /** A plan that has not run, as it is shown. */
 export type ProposedView = Proposed & {
   readonly state: 'proposed';
@@ -68,20 +55,11 @@ export type ProposedView = Proposed & {
 
 export function viewProposed(proposed: Proposed, version: number): ProposedView {
   const isStale = version !== proposed.version;
+  const added = addedOf(proposed.events);
+  const drained = proposed.events.filter(({ type }) => type === 'NodeDraining').map(({ nodeId }) => nodeId);
   const isRefused = proposed.checks.some(({ level }) => level === 'fail');
-  const next_steps = isStale || isRefused ? [commandOf(proposed.events)] : [`miroir plan apply ${proposed.id} --wait`];
-  return { ...proposed, state: 'proposed', stage: 'proposed', isStale, added: addedOf(proposed.events), next_steps };
-}
-
-/** What asks for the same plan again, with every node that it is about. */
-function commandOf(events: readonly TopologyEvent[]): string {
-  const added = events.flatMap(({ type, nodeId, url, group, apiKeyRef }) => {
-    if (type !== 'NodeAdded') return [];
-    const inGroup = group === undefined ? '' : `,group=${group}`;
-    return `--add ${nodeId}=${url}${inGroup}${apiKeyRef === undefined ? '' : `,key=${apiKeyRef}`}`;
-  });
-  const drained = events.filter(({ type }) => type === 'NodeDraining').map(({ nodeId }) => nodeId);
-  return ['miroir plan', ...added, ...(drained.length === 0 ? [] : [`--drain ${drained.join(' ')}`])].join(' ');
+  const next_steps = isStale || isRefused ? [planCommand(added, drained)] : [`miroir plan apply ${proposed.id} --wait`];
+  return { ...proposed, state: 'proposed', stage: 'proposed', isStale, added, next_steps };
 }
 
 const eventsOf = ({ add, drain }: PlanWish): TopologyEvent[] => [

@@ -5,9 +5,9 @@ import { seenOf } from '../../core/proposal.ts';
 import type { Topology } from '../../core/topology.ts';
 import type { Proposed } from '../../ports.ts';
 import { allIndexes } from '../indexes.ts';
+import { addedOf, type AddedNode } from '../plan-command.ts';
 import type { PlanDetails } from '../plan-list.ts';
 import { figuresOf, type Figures, type ProposalParts } from './figures.ts';
-import { addedOf, type AddedNode } from './make.ts';
 
 /** Whoever looks again sooner is told the same: each look asks every node. */
 const LOOKED_AT_MS = 30_000;

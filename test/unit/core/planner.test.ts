@@ -318,10 +318,12 @@ describe('ids', () => {
     expect(plan.topologyVersion).toBe(FOUR.version);
   });
 
-  it('another state, or other moves, give another plan id; urls and keys do not matter', () => {
+  it('another state, another server or key, or other moves give another plan id', () => {
     const { id } = planMoves(input);
-    const urls = { ...FOUR, nodes: FOUR.nodes.map((node) => ({ ...node, url: 'http://x', apiKeyRef: 'k' })) };
-    expect(planMoves({ ...input, topology: urls }).id).toBe(id);
+    for (const other of [{ url: 'http://x' }, { apiKeyRef: 'k' }]) {
+      const nodes = FOUR.nodes.map((node) => ({ ...node, ...other }));
+      expect(planMoves({ ...input, topology: { ...FOUR, nodes } }).id).not.toBe(id);
+    }
     expect(planMoves({ ...input, topology: { ...FOUR, version: FOUR.version + 1 } }).id).not.toBe(id);
     expect(planMoves({ ...input, topology: withState(FOUR, 'n1', 'failed') }).id).not.toBe(id);
     expect(planMoves({ ...input, indexes: [input.indexes[1]!] }).id).not.toBe(id);
