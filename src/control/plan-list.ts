@@ -22,36 +22,47 @@ export async function listPlans(parts: StageParts, wish: PageAsked): Promise<Pag
   if (page === null) throw notInList(wish.from);
   const plans = await Promise.all(page.keys.slice(0, wish.limit).map((id) => records.plan(id)));
   const there = plans.filter((plan) => plan !== null);
-  const open = there.some(({ state }) => state === 'running') ? await records.unfinishedMoves() : [];
+  const unswitched = await unswitchedBy(records);
   const paused = await parts.planHolds.all();
   return pageWith(
-    there.map((plan) => ({ ...plan, stage: stageOf(plan, unswitchedOf(plan, open), paused) })),
+    there.map((plan) => ({ ...plan, stage: stageOf(plan, unswitched(plan.id), paused) })),
     page,
     wish,
   );
 }
 
-/** How a plan stands, by its moves or by more than these. */
-export const planStage = async (
-  { planHolds }: Pick<ControlParts, 'planHolds'>,
-  plan: PlanRecord,
-  moves: readonly MoveState[],
-): Promise<PlanStage> => stageOf(plan, unswitchedOf(plan, moves), await planHolds.all());
+export async function planStage({ records, planHolds }: StageParts, plan: PlanRecord): Promise<PlanStage> {
+  return stageOf(plan, (await unswitchedBy(records))(plan.id), await planHolds.all());
+}
 
 /** Throws `PlanUnknownError`. */
 export async function stageNow(parts: StageParts, id: string): Promise<PlanStage> {
-  const { records } = parts;
-  return planStage(parts, await planOf(parts, id), await records.moves(await records.planMoveIds(id)));
+  return planStage(parts, await planOf(parts, id));
 }
 
-const unswitchedOf = ({ id }: PlanRecord, moves: readonly MoveState[]): number =>
-  moves.filter(({ planId, phase, outcome }) => planId === id && outcome === undefined && !isSwitched(phase)).length;
+/** By plan, of the moves of one index: they stand as long as the list does. */
+const counted = new WeakMap<readonly MoveState[], ReadonlyMap<string, number>>();
+
+function countOf(moves: readonly MoveState[]): ReadonlyMap<string, number> {
+  const known = counted.get(moves);
+  if (known !== undefined) return known;
+  const counts = new Map<string, number>();
+  for (const { planId, phase } of moves) if (!isSwitched(phase)) counts.set(planId, (counts.get(planId) ?? 0) + 1);
+  counted.set(moves, counts);
+  return counts;
+}
+
+/** Moves of a plan that are still to be switched or undone. */
+async function unswitchedBy(records: Parts['records']): Promise<(planId: string) => number> {
+  const counts = [...(await records.unfinishedByIndex()).values()].map(countOf);
+  return (planId) => counts.reduce((sum, count) => sum + (count.get(planId) ?? 0), 0);
+}
 
 /** Reads every move of it. Throws `PlanUnknownError`. */
 export async function showPlan(parts: EtaParts, id: string): Promise<PlanDetails> {
   const plan = await planOf(parts, id);
   const moves = await parts.records.moves(await parts.records.planMoveIds(id));
-  const stage = await planStage(parts, plan, moves);
+  const stage = await planStage(parts, plan);
   return { ...plan, stage, progress: { ...progressOf(moves), ...(await etaView(parts, plan)) } };
 }
 

@@ -37,6 +37,6 @@ export async function planReport(parts: Parts, planId: string): Promise<ReportVi
   const shown = proposed === null ? null : shownOf(proposed);
   const { id, why, state, topologyVersion, createdAtMs, startedAtMs, endedAtMs, blocked } = plan;
   const report = reportOf({ startedAtMs, moves: plan.moves, shown, predicted }, moves, nowMs);
-  const stage = await planStage(parts, plan, moves);
+  const stage = await planStage(parts, plan);
   return { id, why, state, stage, topologyVersion, createdAtMs, startedAtMs, endedAtMs, blocked, ...report };
 }

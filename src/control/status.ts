@@ -83,7 +83,7 @@ export async function status(parts: StatusParts): Promise<Status> {
   const plans: PlanStatus[] = [];
   for (const plan of await records.plans(ENDED_PLANS)) {
     const moves = await records.moves(await records.planMoveIds(plan.id));
-    const stage = await planStage(parts, plan, moves);
+    const stage = await planStage(parts, plan);
     const progress = { ...progressOf(moves), ...(await etaView(parts, plan)) };
     const { id, why, state, createdAtMs, endedAtMs, blocked, held, cancelled } = plan;
     plans.push({ id, why, state, stage, createdAtMs, endedAtMs, blocked, held, cancelled, progress });
