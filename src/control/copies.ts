@@ -7,6 +7,7 @@ import pLimit from 'p-limit';
 import { heldCopies, perShard, type HeldCopies } from '../core/held-copies.ts';
 import type { PlannedMove } from '../core/move.ts';
 import type { PlannerIndex, ShardSize } from '../core/planner.ts';
+import { sum } from '../core/statistics.ts';
 import { findNode, type Topology } from '../core/topology.ts';
 import { isMiroirError, messageOf } from '../errors.ts';
 import type { NodeCopies } from '../ports.ts';
@@ -89,10 +90,7 @@ function sizesFrom(counted: readonly Counted[]): CopiesNow['sizeOf'] {
     const of = counted.filter((one) => one.index === index);
     for (const one of of) sizes.set(`${index} ${one.node}`, one.shard);
     const { documents, bytes } = owned(of);
-    const shards = Math.max(
-      1,
-      of.reduce((sum, { held }) => sum + held.owned, 0),
-    );
+    const shards = Math.max(1, sum(of.map(({ held }) => held.owned)));
     sizes.set(index, { documents: documents / shards, bytes: bytes / shards });
   }
   return (index, source) => sizes.get(`${index} ${source}`) ?? sizes.get(index) ?? null;
@@ -100,9 +98,9 @@ function sizesFrom(counted: readonly Counted[]): CopiesNow['sizeOf'] {
 
 /** All that is owned of these. */
 function owned(counted: readonly Counted[]): ShardSize {
-  const sum = (of: (size: ShardSize) => number): number =>
-    counted.reduce((total, { shard, held }) => total + of(shard) * held.owned, 0);
-  return { documents: sum(({ documents }) => documents), bytes: sum(({ bytes }) => bytes) };
+  const all = (of: (size: ShardSize) => number): number =>
+    sum(counted.map(({ shard, held }) => of(shard) * held.owned));
+  return { documents: all(({ documents }) => documents), bytes: all(({ bytes }) => bytes) };
 }
 
 export interface CopiesAfter {
@@ -130,7 +128,7 @@ export function copiesAfter(
   for (const { index, source, target, retires } of moves) {
     const size = sizeOf(index, source);
     carried = plus(carried, 1, size);
-    const before = arriving.get(target) ?? (arriving.has(target) ? null : 0);
+    const before = arriving.has(target) ? (arriving.get(target) ?? null) : 0;
     arriving.set(target, before === null || size === null ? null : before + size.bytes);
     after.set(target, plus(after.get(target) ?? { shards: 0, documents: 0, bytes: 0 }, 1, size));
     const old = retires === null ? undefined : after.get(retires);

@@ -100,13 +100,12 @@ export function createSurroundings({ redis, records, observations, places }: Sur
         const text = told(`route ${index} ${shard}`) as string | null;
         return text === null ? null : parseRoute(shard, text);
       };
-      const otherOwner = (move: MoveState): string | null => {
-        const { source, target } = move;
-        const others = routeOf(move)?.owners.filter((owner) => owner !== source && owner !== target) ?? [];
+      const otherOwner = ({ source, target }: MoveState, route: ShardRoute | null): string | null => {
+        const others = route?.owners.filter((owner) => owner !== source && owner !== target) ?? [];
         return others.find((owner) => isReadable(topology, owner)) ?? null;
       };
-      const beforeOf = (move: MoveState): string | null => {
-        const inMove = routeOf(move)?.moveId;
+      const beforeOf = (move: MoveState, route: ShardRoute | null): string | null => {
+        const inMove = route?.moveId;
         if (inMove !== undefined) return inMove === move.id ? null : inMove;
         const before = stepBefore(move);
         if (before === null) return null;
@@ -115,9 +114,10 @@ export function createSurroundings({ redis, records, observations, places }: Sur
       };
       const throttle = throttleOf(told('throttle') as string | null);
       const around = still.map((move) => {
+        const route = routeOf(move);
         const surroundings = {
           planState: (told(`plan ${move.planId}`) ?? 'done') as PlanRecord['state'],
-          before: beforeOf(move),
+          before: beforeOf(move, route),
           outOfSource: Number(told(`out ${move.plannedSource}`)),
           intoTarget: Number(told(`in ${move.target}`)),
           places,
@@ -125,7 +125,7 @@ export function createSurroundings({ redis, records, observations, places }: Sur
           documentsPerSecond: documentsInto(move.target, throttle),
           sourceTrouble: troubles.get(move.source) ?? null,
           targetTrouble: troubles.get(move.target) ?? null,
-          otherOwner: otherOwner(move),
+          otherOwner: otherOwner(move, route),
         };
         return [move.id, surroundings] as const;
       });
